@@ -1,0 +1,1 @@
+//! Encryption of personal data, blind indexes, and message signatures.

@@ -1,0 +1,281 @@
+//! Numbers that identify persons, units and certificates: normalising, checksums, and how they are shown.
+
+use std::fmt;
+
+use chrono::NaiveDate;
+
+/// What is wrong with a number. The number itself is never repeated: it may be a person's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    #[error("wrong length")]
+    Length,
+    #[error("a character that does not belong there")]
+    Character,
+    #[error("not a day of the calendar")]
+    BirthDate,
+    #[error("the check digit does not fit")]
+    CheckDigit,
+    #[error("category is not 1 to 7")]
+    Category,
+    #[error("level is not 1 to 4")]
+    Level,
+    #[error("reissue suffix is not B and a number from 1")]
+    Reissue,
+}
+
+/// GB/T 2261.1, as the 17th digit of a resident ID says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sex {
+    Male,
+    Female,
+}
+
+/// Full-width to half-width, white space and control characters removed, upper case: the form in which numbers are compared.
+pub fn normalise(text: &str) -> String {
+    text.chars().map(half_width).filter(|c| !is_blank(*c)).flat_map(char::to_uppercase).collect()
+}
+
+/// A name for comparison: no spaces or control characters, one middle dot (U+00B7), full-width letters and brackets half-width.
+pub fn normalise_name(text: &str) -> String {
+    text.chars()
+        .map(half_width)
+        .filter(|c| !is_blank(*c))
+        .map(|c| match c {
+            '\u{2022}' | '\u{2027}' | '\u{22C5}' | '\u{2219}' | '\u{30FB}' | '\u{FF65}' | '\u{0387}' | '\u{16EB}'
+            | '\u{2024}' => '\u{B7}',
+            other => other,
+        })
+        .collect()
+}
+
+fn half_width(c: char) -> char {
+    match c {
+        '\u{3000}' => ' ',
+        '\u{FF01}'..='\u{FF5E}' => char::from_u32(c as u32 - 0xFEE0).unwrap_or(c),
+        other => other,
+    }
+}
+
+/// White space, control characters, and the invisible ones spreadsheets and web pages leave behind.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}' | '\u{AD}')
+}
+
+/// A citizen identity number, always 18 characters (GB 11643). `Debug` and `Display` show the last four only.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResidentId([u8; 18]);
+
+impl ResidentId {
+    /// Normalises, turns 15 digits into 18, and checks birth date and check digit. Area digits are never
+    /// compared with today's list: abolished counties live on in numbers.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        Self::from_normalised(normalise(text).as_bytes())
+    }
+
+    fn from_normalised(text: &[u8]) -> Result<Self, IdError> {
+        let mut digits = [0_u8; 18];
+        match text.len() {
+            18 => digits.copy_from_slice(text),
+            15 => {
+                digits[..6].copy_from_slice(&text[..6]);
+                digits[6..8].copy_from_slice(b"19");
+                digits[8..17].copy_from_slice(&text[6..]);
+            }
+            _ => return Err(IdError::Length),
+        }
+        if !digits[..17].iter().all(u8::is_ascii_digit) {
+            return Err(IdError::Character);
+        }
+        if !(digits[17].is_ascii_digit() || digits[17] == b'X' || text.len() == 15) {
+            return Err(IdError::Character);
+        }
+        let check = Self::check_character(&digits);
+        if text.len() == 15 {
+            digits[17] = check;
+        }
+        let id = Self(digits);
+        id.day_of_birth().ok_or(IdError::BirthDate)?;
+        if digits[17] != check {
+            return Err(IdError::CheckDigit);
+        }
+        Ok(id)
+    }
+
+    /// ISO 7064 MOD 11-2.
+    fn check_character(digits: &[u8; 18]) -> u8 {
+        const WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
+        let sum: u32 = WEIGHTS.iter().zip(digits).map(|(weight, digit)| weight * u32::from(digit - b'0')).sum();
+        b"10X98765432"[(sum % 11) as usize]
+    }
+
+    fn day_of_birth(&self) -> Option<NaiveDate> {
+        let number = |range: std::ops::Range<usize>| {
+            self.0[range].iter().fold(0_u32, |n, digit| n * 10 + u32::from(digit - b'0'))
+        };
+        let year = i32::try_from(number(6..10)).ok()?;
+        (1850..=2199).contains(&year).then(|| NaiveDate::from_ymd_opt(year, number(10..12), number(12..14)))?
+    }
+
+    pub fn birth_date(&self) -> NaiveDate {
+        self.day_of_birth().unwrap_or(NaiveDate::MIN)
+    }
+
+    pub fn sex(&self) -> Sex {
+        if (self.0[16] - b'0') % 2 == 1 { Sex::Male } else { Sex::Female }
+    }
+
+    /// The whole number, for encryption and for peers only.
+    pub fn reveal(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// `**************0012`
+    pub fn masked(&self) -> String {
+        format!("**************{}", &self.reveal()[14..])
+    }
+}
+
+impl fmt::Display for ResidentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+impl fmt::Debug for ResidentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+/// Surname and `*`: how a name is shown where nobody asked to see it whole.
+pub fn mask_name(name: &str) -> String {
+    name.chars().next().map_or_else(String::new, |surname| format!("{surname}*"))
+}
+
+/// A unified social credit code (GB 32100). Public: it is shown whole.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uscc([u8; 18]);
+
+const USCC_ALPHABET: &[u8; 31] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
+
+impl Uscc {
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        const WEIGHTS: [usize; 17] = [1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28];
+        let text = normalise(text);
+        let code: [u8; 18] = text.as_bytes().try_into().map_err(|_| IdError::Length)?;
+        let value = |c: u8| USCC_ALPHABET.iter().position(|a| *a == c).ok_or(IdError::Character);
+        let mut sum = 0;
+        for (weight, c) in WEIGHTS.iter().zip(code) {
+            sum += weight * value(c)?;
+        }
+        if value(code[17])? != (31 - sum % 31) % 31 {
+            return Err(IdError::CheckDigit);
+        }
+        Ok(Self(code))
+    }
+
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// Whether the subject's own check digit (GB 11714) fits; if not, a warning and no error: real codes break it.
+    pub fn subject_check_fits(&self) -> bool {
+        const WEIGHTS: [u32; 8] = [3, 7, 9, 10, 5, 8, 4, 2];
+        let value = |c: u8| match c {
+            b'0'..=b'9' => u32::from(c - b'0'),
+            letter => u32::from(letter - b'A') + 10,
+        };
+        let sum: u32 = WEIGHTS.iter().zip(&self.0[8..16]).map(|(w, c)| w * value(*c)).sum();
+        let check = match 11 - sum % 11 {
+            10 => b'X',
+            11 => b'0',
+            digit => b'0' + u8::try_from(digit).unwrap_or_default(),
+        };
+        self.0[16] == check
+    }
+}
+
+impl fmt::Display for Uscc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Uscc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl serde::Serialize for Uscc {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Uscc {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A disabled person's certificate number: the resident ID, category 1–7, level 1–4, and `B1`, `B2` … after a reissue.
+/// It identifies nothing by itself: a renewal keeps it, a re-assessment changes it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CertificateNumber {
+    pub resident_id: ResidentId,
+    pub category: u8,
+    pub level: u8,
+    pub reissue: Option<u32>,
+}
+
+impl CertificateNumber {
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        let text = normalise(text);
+        let bytes = text.as_bytes();
+        if !text.is_ascii() {
+            return Err(IdError::Character);
+        }
+        let (number, suffix) = if bytes.len() >= 20 {
+            text.split_at(20)
+        } else if bytes.len() == 17 {
+            // 15-digit ID, category, level: certificates of the first years
+            text.split_at(17)
+        } else {
+            return Err(IdError::Length);
+        };
+        let (id, rest) = number.split_at(number.len() - 2);
+        let resident_id = ResidentId::from_normalised(id.as_bytes())?;
+        let (category, level) = (rest.as_bytes()[0], rest.as_bytes()[1]);
+        if !(b'1'..=b'7').contains(&category) {
+            return Err(IdError::Category);
+        }
+        if !(b'1'..=b'4').contains(&level) {
+            return Err(IdError::Level);
+        }
+        let reissue = match suffix {
+            "" => None,
+            suffix => Some(
+                suffix
+                    .strip_prefix('B')
+                    .filter(|n| n.len() <= 4 && n.bytes().all(|c| c.is_ascii_digit()) && !n.starts_with('0'))
+                    .and_then(|n| n.parse().ok())
+                    .ok_or(IdError::Reissue)?,
+            ),
+        };
+        Ok(Self { resident_id, category: category - b'0', level: level - b'0', reissue })
+    }
+
+    /// The whole number in its normal form, for encryption and for peers only.
+    pub fn reveal(&self) -> String {
+        let suffix = self.reissue.map_or_else(String::new, |n| format!("B{n}"));
+        format!("{}{}{}{suffix}", self.resident_id.reveal(), self.category, self.level)
+    }
+}
+
+impl fmt::Debug for CertificateNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "certificate of {}", self.resident_id.masked())
+    }
+}

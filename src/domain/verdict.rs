@@ -1,0 +1,187 @@
+//! The seven checks, their codes, and the verdict on one month; how a month is packed into one integer.
+
+use super::facts::words;
+
+words! {
+    /// The checks, in the order of the grid.
+    Check {
+        Wage = "wage",
+        Pension = "pension",
+        Medical = "medical",
+        Certificate = "certificate",
+        Age = "age",
+        Contract = "contract",
+        Dispatch = "dispatch",
+    }
+}
+words! {
+    /// 工资信息
+    WageCode {
+        Pass = "pass", Pending = "pending", BelowMinimum = "below_minimum", WrongUnit = "wrong_unit", NoRecord = "no_record",
+    }
+}
+words! {
+    /// 社保参保状态, 医保参保状态
+    InsuranceCode {
+        Pass = "pass",
+        BackPayment = "back_payment",
+        Pending = "pending",
+        Unpaid = "unpaid",
+        WrongUnit = "wrong_unit",
+        ResidentScheme = "resident_scheme",
+        NoRecord = "no_record",
+    }
+}
+words! {
+    /// 残疾证状态
+    CertificateCode {
+        Pass = "pass",
+        Pending = "pending",
+        Cancelled = "cancelled",
+        Frozen = "frozen",
+        Expired = "expired",
+        NotYetValid = "not_yet_valid",
+        None = "none",
+    }
+}
+words! {
+    /// 是否就业年龄段
+    AgeCode { Pass = "pass", UnderAge = "under_age", OverAge = "over_age" }
+}
+words! {
+    /// 合同状态
+    ContractCode { Pass = "pass", TooShort = "too_short", NotCovered = "not_covered", None = "none" }
+}
+words! {
+    /// 劳务派遣备案
+    DispatchCode {
+        NotApplicable = "not_applicable",
+        Pass = "pass",
+        Pending = "pending",
+        NotInForce = "not_in_force",
+        NotApproved = "not_approved",
+        NotFiled = "not_filed",
+    }
+}
+
+/// One code per check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+pub struct Codes {
+    pub wage: WageCode,
+    pub pension: InsuranceCode,
+    pub medical: InsuranceCode,
+    pub certificate: CertificateCode,
+    pub age: AgeCode,
+    pub contract: ContractCode,
+    pub dispatch: DispatchCode,
+}
+
+/// What a cell says to a person: √, Ⅹ, …, or nothing to check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    Pass,
+    Fail,
+    Pending,
+    NotApplicable,
+}
+
+impl Sign {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "√",
+            Self::Fail => "Ⅹ",
+            Self::Pending => "…",
+            Self::NotApplicable => "–",
+        }
+    }
+
+    fn of(code: &str) -> Self {
+        match code {
+            "pass" => Self::Pass,
+            "pending" => Self::Pending,
+            "not_applicable" => Self::NotApplicable,
+            _ => Self::Fail,
+        }
+    }
+}
+
+impl Codes {
+    /// The code of one check, as its word.
+    pub fn get(&self, check: Check) -> &'static str {
+        match check {
+            Check::Wage => self.wage.as_str(),
+            Check::Pension => self.pension.as_str(),
+            Check::Medical => self.medical.as_str(),
+            Check::Certificate => self.certificate.as_str(),
+            Check::Age => self.age.as_str(),
+            Check::Contract => self.contract.as_str(),
+            Check::Dispatch => self.dispatch.as_str(),
+        }
+    }
+
+    pub fn sign(&self, check: Check) -> Sign {
+        Sign::of(self.get(check))
+    }
+
+    /// Every check passes or does not apply; conflict apart.
+    pub fn pass(&self) -> bool {
+        self.wage == WageCode::Pass
+            && self.pension == InsuranceCode::Pass
+            && self.medical == InsuranceCode::Pass
+            && self.certificate == CertificateCode::Pass
+            && self.age == AgeCode::Pass
+            && self.contract == ContractCode::Pass
+            && matches!(self.dispatch, DispatchCode::Pass | DispatchCode::NotApplicable)
+    }
+}
+
+/// The judgement of one month of one placement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Verdict {
+    pub codes: Codes,
+    /// Another employer claims the month or would count it too.
+    pub conflict: bool,
+    /// 1, or 2 for a severe disability.
+    pub weight: u8,
+}
+
+impl Verdict {
+    pub fn passed(&self) -> bool {
+        self.codes.pass() && !self.conflict
+    }
+
+    /// One integer a month: three bits a check from bit 0 in the order of [`Check::ALL`], then conflict (bit 21),
+    /// weight − 1 (bit 22), passed (bit 23). The view `api.verification_month` unpacks the same layout.
+    pub fn pack(&self) -> i32 {
+        let codes = [
+            self.codes.wage.number(),
+            self.codes.pension.number(),
+            self.codes.medical.number(),
+            self.codes.certificate.number(),
+            self.codes.age.number(),
+            self.codes.contract.number(),
+            self.codes.dispatch.number(),
+        ];
+        let bits = codes.iter().enumerate().fold(0_i32, |bits, (check, code)| bits | i32::from(*code) << (3 * check));
+        bits | i32::from(self.conflict) << 21 | i32::from(self.weight == 2) << 22 | i32::from(self.passed()) << 23
+    }
+
+    /// The inverse of [`Verdict::pack`]; `None` if no verdict packs so.
+    pub fn unpack(bits: i32) -> Option<Self> {
+        let code = |check: Check| ((bits >> (3 * check.number())) & 7) as u8;
+        let verdict = Self {
+            codes: Codes {
+                wage: WageCode::from_number(code(Check::Wage))?,
+                pension: InsuranceCode::from_number(code(Check::Pension))?,
+                medical: InsuranceCode::from_number(code(Check::Medical))?,
+                certificate: CertificateCode::from_number(code(Check::Certificate))?,
+                age: AgeCode::from_number(code(Check::Age))?,
+                contract: ContractCode::from_number(code(Check::Contract))?,
+                dispatch: DispatchCode::from_number(code(Check::Dispatch))?,
+            },
+            conflict: bits >> 21 & 1 == 1,
+            weight: 1 + (bits >> 22 & 1) as u8,
+        };
+        (verdict.pack() == bits).then_some(verdict)
+    }
+}

@@ -1,0 +1,3 @@
+//! The `renzheng` program.
+
+fn main() {}

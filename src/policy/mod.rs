@@ -1,0 +1,1 @@
+//! Policy files: the dated rules of a province, read and checked.

@@ -1,0 +1,1 @@
+//! The private Postgres server: started, shared and stopped under a file lock.

@@ -1,0 +1,3 @@
+//! Our Postgres: the only SQL on our own tables.
+
+pub mod local;
