@@ -1,6 +1,4 @@
-//! renzheng (认证) certifies employers' employment of disabled people and hands the result to the tax department.
-//!
-//! Data flows one way: `sources` → `ingest` → `store` → `verify` → `declare` → `push`; `domain` decides, `cli` is the door.
+#![doc = include_str!("../README.md")]
 
 pub mod domain;
 
@@ -14,6 +12,8 @@ pub mod config;
 pub mod crypto;
 #[cfg(feature = "pipeline")]
 pub mod declare;
+#[cfg(feature = "pipeline")]
+pub mod errors;
 #[cfg(feature = "pipeline")]
 pub mod http;
 #[cfg(feature = "pipeline")]

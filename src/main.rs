@@ -1,3 +1,7 @@
 //! The `renzheng` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    renzheng::cli::main()
+}

@@ -1,1 +1,234 @@
-//! The command line: arguments, what each command prints, exit codes.
+//! The command line: arguments, what each command prints, exit codes. Data on stdout, words on stderr.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{ConfigError, LogFormat, Options, Secret};
+use crate::declare::import::ImportKind;
+use crate::errors;
+use crate::policy::PolicyError;
+
+mod check;
+mod context;
+mod declare;
+mod demo;
+mod explain;
+mod import;
+mod jobs;
+mod keys;
+mod levy;
+mod output;
+mod push;
+mod quarantine;
+mod results;
+mod run;
+mod sandbox;
+mod table;
+mod verify;
+
+use context::UsageError;
+use output::Output;
+
+/// Certifies employers' employment of disabled people (残疾人按比例就业认证) and hands the result to the tax department.
+#[derive(Parser)]
+#[command(name = "renzheng", version, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Settings that every command takes; what is not given comes from `RENZHENG_*` variables, then from `renzheng.toml`.
+#[derive(Args)]
+struct Common {
+    /// Text for people, or JSON lines for programs
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Folder of the job files [default: jobs]
+    #[arg(long, global = true, value_name = "DIR")]
+    jobs: Option<PathBuf>,
+    /// Folder of the private Postgres, keys and files [default: var]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Policy file of the province [default: Jiangxi, built in]
+    #[arg(long, global = true, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Show ID numbers and names whole; every use is audited
+    #[arg(long, global = true)]
+    reveal: bool,
+}
+
+/// How data is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the whole road on a synthetic province: agencies, nightly chain, one declaration, the tax department's receipt
+    Demo(demo::DemoArgs),
+    /// Validate configuration, jobs and policy
+    Check(check::CheckArgs),
+    /// List the jobs
+    Jobs,
+    /// Run one job now, to its end
+    Run(run::RunArgs),
+    /// List what ran
+    Runs(run::RunsArgs),
+    /// Take in employers' own data
+    Import(import::ImportArgs),
+    /// Recompute the results of a business year; only what differs is written
+    Verify(verify::VerifyArgs),
+    /// Read results
+    Results(results::ResultsArgs),
+    /// Show the evidence behind every check of one month
+    Explain(explain::ExplainArgs),
+    /// Look at refused records
+    Quarantine {
+        #[command(subcommand)]
+        command: quarantine::QuarantineCommand,
+    },
+    /// The dated rules of the province
+    Policy {
+        #[command(subcommand)]
+        command: check::PolicyCommand,
+    },
+    /// Declare an employer's year from the counter
+    Declare {
+        #[command(subcommand)]
+        command: declare::DeclareCommand,
+    },
+    /// Hand messages over to the tax department
+    Push {
+        #[command(subcommand)]
+        command: push::PushCommand,
+    },
+    /// Calculate the levy (残保金)
+    Levy(levy::LevyArgs),
+    /// Make and keep the keys of personal data
+    Keys {
+        #[command(subcommand)]
+        command: keys::KeysCommand,
+    },
+    /// Run the agencies and the tax department on loopback, to develop and test against
+    Sandbox(sandbox::SandboxArgs),
+}
+
+/// How a command ended: 0, or 3 with refused rows or held batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Done,
+    WithRefusals,
+}
+
+impl Command {
+    /// Runs until Ctrl-C, which is no interruption then.
+    fn ends_by_ctrl_c(&self) -> bool {
+        matches!(self, Self::Sandbox(_) | Self::Demo(demo::DemoArgs { keep: true, .. }))
+    }
+}
+
+impl Ended {
+    fn of(refusals: bool) -> Self {
+        if refusals { Self::WithRefusals } else { Self::Done }
+    }
+}
+
+impl Common {
+    fn options(&self) -> Options {
+        Options {
+            jobs_dir: self.jobs.clone(),
+            data_dir: self.data_dir.clone(),
+            policy: self.policy.clone(),
+            database_url: None::<Secret>,
+            key_file: None,
+            log: None,
+            log_format: None::<LogFormat>,
+        }
+    }
+}
+
+/// Runs the program with the process' arguments.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("renzheng: the runtime did not start: {error}");
+            return ExitCode::from(1);
+        }
+    };
+    let ends_by_ctrl_c = cli.command.ends_by_ctrl_c();
+    match runtime.block_on(until_stopped(run(cli), ends_by_ctrl_c)) {
+        Ok(Ended::Done) => ExitCode::SUCCESS,
+        Ok(Ended::WithRefusals) => ExitCode::from(3),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("renzheng: {}", errors::chain(error.as_ref()));
+            ExitCode::from(if is_usage(&error) { 2 } else { 1 })
+        }
+    }
+}
+
+/// The command, or its end by Ctrl-C or SIGTERM: then everything it holds is given back in order, the private server too.
+async fn until_stopped(
+    command: impl Future<Output = anyhow::Result<Ended>>,
+    ends_by_ctrl_c: bool,
+) -> anyhow::Result<Ended> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        outcome = command => outcome,
+        _ = terminated.recv() => Err(anyhow::anyhow!("stopped by SIGTERM; what was stored stays, run it again to go on")),
+        _ = tokio::signal::ctrl_c(), if !ends_by_ctrl_c => Err(anyhow::anyhow!("stopped; what was stored stays, run it again to go on")),
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<Ended> {
+    let out = Output::new(cli.common.format, cli.common.reveal);
+    let common = cli.common;
+    match cli.command {
+        Command::Demo(args) => demo::run(&common, &args, out).await,
+        Command::Check(args) => check::run(&common, &args, out).await,
+        Command::Jobs => jobs::list(&common, out).await,
+        Command::Run(args) => run::run(&common, &args, out).await,
+        Command::Runs(args) => run::list(&common, &args, out).await,
+        Command::Import(args) => import::run(&common, &args, out).await,
+        Command::Verify(args) => verify::run(&common, &args, out).await,
+        Command::Results(args) => results::run(&common, &args, out).await,
+        Command::Explain(args) => explain::run(&common, &args, out).await,
+        Command::Quarantine { command } => quarantine::run(&common, &command, out).await,
+        Command::Policy { command } => check::policy(&common, &command, out),
+        Command::Declare { command } => declare::run(&common, &command, out).await,
+        Command::Push { command } => push::run(&common, &command, out).await,
+        Command::Levy(args) => levy::run(&common, &args, out),
+        Command::Keys { command } => keys::run(&common, &command, out),
+        Command::Sandbox(args) => sandbox::run(&common, &args, out).await,
+    }
+}
+
+/// Wrong usage or configuration: the caller must change something, and nothing was done.
+fn is_usage(error: &anyhow::Error) -> bool {
+    use crate::declare::import::ImportError;
+    error.is::<UsageError>()
+        || error.is::<ConfigError>()
+        || error.is::<PolicyError>()
+        || error.downcast_ref::<ImportError>().is_some_and(ImportError::is_usage)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// A kind of import, as the argument spells it.
+fn parse_import_kind(text: &str) -> Result<ImportKind, String> {
+    ImportKind::parse(text).ok_or_else(|| "accepted are employers, affiliates, placements, contracts".to_owned())
+}

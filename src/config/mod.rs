@@ -1,1 +1,22 @@
 //! Settings (flags, then `RENZHENG_*`, then `renzheng.toml`) and job files; the only place that reads the environment.
+
+pub mod check;
+pub mod cron;
+pub mod duration;
+pub mod environment;
+pub mod error;
+pub mod job;
+pub mod settings;
+pub mod source;
+
+pub use check::{check_jobs, record_fields};
+pub use cron::{Cron, Zone};
+pub use duration::{Days, Span};
+pub use environment::{Environment, Secret, UnsetVariable, system_user};
+pub use error::ConfigError;
+pub use job::{
+    AmountUnit, Covers, Delivery, Formats, Gates, Job, JobKind, Keep, Key, Misfire, Missing, Overlap, Retry, StampFrom,
+    ZeroRows, read_jobs,
+};
+pub use settings::{LogFormat, Options, Settings, TaxSettings};
+pub use source::{Auth, DatabaseSource, Encoding, FileFormat, FileSource, HttpSource, Paging, SourceSettings};

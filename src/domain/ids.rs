@@ -279,3 +279,206 @@ impl fmt::Debug for CertificateNumber {
         write!(f, "certificate of {}", self.resident_id.masked())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().expect("day")
+    }
+
+    #[test]
+    fn resident_ids_are_read_in_every_form_they_come_in() {
+        for (text, number, sex, born) in [
+            ("360000196501010012", "360000196501010012", Sex::Male, "1965-01-01"),
+            ("360000197502010027", "360000197502010027", Sex::Female, "1975-02-01"),
+            ("360000200002290039", "360000200002290039", Sex::Male, "2000-02-29"),
+            ("36000019850710019X", "36000019850710019X", Sex::Male, "1985-07-10"),
+            ("36000019850710019x", "36000019850710019X", Sex::Male, "1985-07-10"),
+            ("53010219200508011X", "53010219200508011X", Sex::Male, "1920-05-08"),
+            ("360000650101001", "360000196501010012", Sex::Male, "1965-01-01"),
+            ("360000850710123", "36000019850710123X", Sex::Male, "1985-07-10"),
+            ("３６００００１９６５０１０１００１２", "360000196501010012", Sex::Male, "1965-01-01"),
+            ("36000019850710019ｘ", "36000019850710019X", Sex::Male, "1985-07-10"),
+            ("360000 19650101 0012", "360000196501010012", Sex::Male, "1965-01-01"),
+            ("\u{feff}360000\u{3000}196501010012\t", "360000196501010012", Sex::Male, "1965-01-01"),
+        ] {
+            let id = ResidentId::parse(text).expect(text);
+            assert_eq!((id.reveal(), id.sex(), id.birth_date()), (number, sex, day(born)), "{text}");
+        }
+    }
+
+    #[test]
+    fn wrong_resident_ids_are_refused() {
+        for (text, error) in [
+            ("360000196501010013", IdError::CheckDigit),
+            ("530102192005080119", IdError::CheckDigit),
+            ("360000190002290011", IdError::BirthDate),
+            ("360000199013010012", IdError::BirthDate),
+            ("360000651301001", IdError::BirthDate),
+            ("3.60000196501E+17", IdError::Length),
+            ("36000019650101001Y", IdError::Character),
+            ("36000O196501010012", IdError::Character),
+            ("36000065010100X", IdError::Character),
+            ("身份证号六字", IdError::Character),
+            ("", IdError::Length),
+        ] {
+            assert_eq!(ResidentId::parse(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_id_shows_its_last_four_only() {
+        let id = ResidentId::parse("360000196501010012").expect("id");
+        assert_eq!((id.to_string(), format!("{id:?}")), ("**************0012".into(), "**************0012".into()));
+        let certificate = CertificateNumber::parse("36000019650101001243").expect("number");
+        assert_eq!(format!("{certificate:?}"), "certificate of **************0012");
+        assert_eq!((mask_name("欧阳晓"), mask_name("")), ("欧*".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn names_are_compared_without_spaces_and_with_one_middle_dot() {
+        assert_eq!(normalise_name(" 王　小 明\t"), "王小明");
+        assert_eq!(normalise_name("阿迪力•买买提"), normalise_name("阿迪力·买买提"));
+        assert_eq!(normalise_name("阿迪力・买买提"), normalise_name("阿迪力·买买提"));
+    }
+
+    #[test]
+    fn credit_codes_are_checked_by_gb_32100() {
+        for (text, subject_fits) in [
+            ("91369900MA00000152", true),
+            ("91369900MA0TEXT12D", true),
+            ("92369900L00000011J", true),
+            ("12369900000000019G", true),
+            ("52369900500000015Q", true),
+            ("1236990000000006XK", true),
+            ("123699000000004650", true),
+            ("12369900000000107Y", true),
+        ] {
+            let code = Uscc::parse(text).expect(text);
+            assert_eq!((code.as_str(), code.subject_check_fits()), (text, subject_fits), "{text}");
+        }
+        let code = Uscc::parse(" 91369900ma0000 0152\t").expect("lower case and spaces");
+        assert_eq!(code.to_string(), "91369900MA00000152");
+    }
+
+    #[test]
+    fn wrong_credit_codes_are_refused() {
+        for (text, error) in [
+            ("91369900MA00000153", IdError::CheckDigit),
+            ("91639900MA00000152", IdError::CheckDigit),
+            ("91369900MA0O000152", IdError::Character),
+            ("913699000000015", IdError::Length),
+            ("9136990000000001统", IdError::Length),
+        ] {
+            assert_eq!(Uscc::parse(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn certificate_numbers_say_person_category_level_and_reissue() {
+        for (text, id, category, level, reissue) in [
+            ("36000019650101001243", "360000196501010012", 4, 3, None),
+            ("36000019750201002712", "360000197502010027", 1, 2, None),
+            ("36000019850710019X41", "36000019850710019X", 4, 1, None),
+            ("36000019650101001243B1", "360000196501010012", 4, 3, Some(1)),
+            ("36000019650101001243b12", "360000196501010012", 4, 3, Some(12)),
+        ] {
+            let number = CertificateNumber::parse(text).expect(text);
+            assert_eq!((number.resident_id.reveal(), number.category, number.level), (id, category, level), "{text}");
+            assert_eq!(number.reissue, reissue, "{text}");
+            assert_eq!(number.reveal(), text.to_uppercase());
+        }
+        let of_the_first_years = CertificateNumber::parse("36000065010100143").expect("17 characters");
+        assert_eq!(of_the_first_years.reveal(), "36000019650101001243");
+    }
+
+    #[test]
+    fn wrong_certificate_numbers_are_refused() {
+        for (text, error) in [
+            ("36000019650101001283", IdError::Category),
+            ("36000019650101001203", IdError::Category),
+            ("36000019650101001245", IdError::Level),
+            ("36000019650101001240", IdError::Level),
+            ("36000019650101001343", IdError::CheckDigit),
+            ("36000019650101001243B0", IdError::Reissue),
+            ("36000019650101001243B", IdError::Reissue),
+            ("36000019650101001243C1", IdError::Reissue),
+            ("36000019650101001243B01", IdError::Reissue),
+            ("360000196501010012", IdError::Length),
+            ("残360000196501010012", IdError::Character),
+        ] {
+            assert_eq!(CertificateNumber::parse(text), Err(error), "{text}");
+        }
+    }
+
+    /// A valid resident ID under a synthetic area.
+    fn resident_id() -> impl Strategy<Value = ResidentId> {
+        (0_u32..100, 0_u64..54_000, 0_u32..1000).prop_map(|(area, days, sequence)| {
+            let born = day("1900-01-01") + chrono::Days::new(days);
+            let body = format!("3600{area:02}{}{sequence:03}", born.format("%Y%m%d"));
+            let mut digits = [0_u8; 18];
+            digits[..17].copy_from_slice(body.as_bytes());
+            digits[17] = ResidentId::check_character(&digits);
+            ResidentId::parse(std::str::from_utf8(&digits).expect("digits")).expect("valid")
+        })
+    }
+
+    /// A valid credit code under the area that does not exist.
+    fn credit_code() -> impl Strategy<Value = String> {
+        "(91|92|93|11|12|51|52|53)369900[0-9A-HJ-NPQRTUWXY]{9}".prop_map(|body| {
+            let fits = USCC_ALPHABET.iter().map(|check| format!("{body}{}", char::from(*check)));
+            fits.into_iter().find(|code| Uscc::parse(code).is_ok()).expect("one check character fits")
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_resident_id_is_read_back_as_it_was_revealed(id in resident_id()) {
+            prop_assert_eq!(ResidentId::parse(id.reveal()), Ok(id));
+            let masked = id.to_string();
+            prop_assert!(!masked.contains(&id.reveal()[..14]));
+        }
+
+        #[test]
+        fn one_wrong_digit_of_a_resident_id_is_noticed(id in resident_id(), place in 0_usize..18, other in 0_u8..11) {
+            let mut digits = id.reveal().as_bytes().to_vec();
+            let wrong = b"0123456789X"[usize::from(other)];
+            prop_assume!(digits[place] != wrong);
+            digits[place] = wrong;
+            prop_assert!(ResidentId::parse(std::str::from_utf8(&digits).expect("ascii")).is_err());
+        }
+
+        #[test]
+        fn a_credit_code_is_read_back_and_one_wrong_character_is_noticed(
+            code in credit_code(), place in 0_usize..18, other in 0_usize..31,
+        ) {
+            let read = Uscc::parse(&code).expect("valid");
+            prop_assert_eq!(read.as_str(), code.as_str());
+            let mut characters = code.into_bytes();
+            let wrong = USCC_ALPHABET[other];
+            prop_assume!(characters[place] != wrong);
+            characters[place] = wrong;
+            prop_assert!(Uscc::parse(std::str::from_utf8(&characters).expect("ascii")).is_err());
+        }
+
+        #[test]
+        fn a_certificate_number_is_read_back_as_it_was_revealed(
+            id in resident_id(), category in 1_u8..=7, level in 1_u8..=4, reissue in proptest::option::of(1_u32..=9999),
+        ) {
+            let number = CertificateNumber { resident_id: id, category, level, reissue };
+            prop_assert_eq!(CertificateNumber::parse(&number.reveal()), Ok(number));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused_without_harm(text in "\\PC{0,24}") {
+            let refused = ResidentId::parse(&text).is_err() && Uscc::parse(&text).is_err();
+            prop_assert!(refused || normalise(&text).len() >= 15);
+            let _ = CertificateNumber::parse(&text);
+            prop_assert_eq!(normalise(&normalise(&text)), normalise(&text));
+        }
+    }
+}

@@ -11,15 +11,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Fen(pub i64);
 
-/// The largest amount that is read: a billion yuan either way; more is an error of the delivery.
-pub const MAX_FEN: i64 = 100_000_000_000;
+/// The largest amount that is read: a trillion yuan either way, more than any employer's yearly wages.
+pub const MAX_FEN: i64 = 100_000_000_000_000;
 
 /// What is wrong with an amount's text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AmountError {
     #[error("not an amount with at most two decimals, such as 2000 or -2000.50")]
     Malformed,
-    #[error("beyond a billion yuan")]
+    #[error("beyond a trillion yuan")]
     TooLarge,
 }
 
@@ -36,7 +36,7 @@ impl Fen {
         {
             return Err(AmountError::Malformed);
         }
-        if whole.trim_start_matches('0').len() > 10 {
+        if whole.trim_start_matches('0').len() > 13 {
             return Err(AmountError::TooLarge);
         }
         let number = |part: &str| part.parse::<i64>().map_err(|_| AmountError::TooLarge);
@@ -120,6 +120,8 @@ impl<'de> Deserialize<'de> for Fen {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -130,7 +132,7 @@ mod tests {
             ("0.5", 50),
             ("-2300", -230_000),
             ("000012.30", 1230),
-            ("1000000000", MAX_FEN),
+            ("1000000000000", MAX_FEN),
         ] {
             assert_eq!(Fen::parse_yuan(text), Ok(Fen(fen)), "{text}");
         }
@@ -141,7 +143,7 @@ mod tests {
         for text in ["", "-", "1.234", "1e3", "1,000", "１０", ".5", "5.", "+5", "--5", "nan", " 5"] {
             assert_eq!(Fen::parse_yuan(text), Err(AmountError::Malformed), "{text}");
         }
-        assert_eq!(Fen::parse_yuan("1000000000.01"), Err(AmountError::TooLarge));
+        assert_eq!(Fen::parse_yuan("1000000000000.01"), Err(AmountError::TooLarge));
         assert_eq!(Fen::parse_yuan("99999999999999999999"), Err(AmountError::TooLarge));
     }
 
@@ -149,5 +151,40 @@ mod tests {
     fn amounts_are_shown_with_two_decimals() {
         assert_eq!(Fen(-5).to_string(), "-0.05");
         assert_eq!(Fen(223_999).to_string(), "2239.99");
+    }
+
+    #[test]
+    fn whole_fen_are_read_as_they_are() {
+        assert_eq!(Fen::parse_fen("200050"), Ok(Fen(200_050)));
+        assert_eq!(Fen::parse_fen("-1"), Ok(Fen(-1)));
+        for text in ["", "-", "2000.5", "+5", "1e3"] {
+            assert_eq!(Fen::parse_fen(text), Err(AmountError::Malformed), "{text}");
+        }
+        assert_eq!(Fen::parse_fen("-100000000000001"), Err(AmountError::TooLarge));
+        assert_eq!(Fen::parse_fen("99999999999999999999"), Err(AmountError::TooLarge));
+    }
+
+    #[test]
+    fn a_month_is_the_sum_of_its_payments_and_reversals() {
+        let sum = |yuan: &[&str]| yuan.iter().map(|text| text.parse::<Fen>().expect("amount")).sum::<Fen>();
+        assert_eq!(sum(&["1200", "1000"]), Fen(220_000));
+        assert_eq!(sum(&["2300", "-2300", "1900"]), Fen(190_000));
+        assert_eq!(sum(&[]), Fen(0));
+    }
+
+    proptest! {
+        #[test]
+        fn an_amount_is_read_back_as_it_was_shown(fen in -MAX_FEN..=MAX_FEN) {
+            let amount = Fen(fen);
+            prop_assert_eq!(Fen::parse_yuan(&amount.to_string()), Ok(amount));
+            prop_assert_eq!(Fen::parse_fen(&fen.to_string()), Ok(amount));
+        }
+
+        #[test]
+        fn what_is_no_amount_is_refused_without_harm(text in "\\PC{0,24}") {
+            if let Ok(amount) = Fen::parse_yuan(&text) {
+                prop_assert!(amount.0.abs() <= MAX_FEN);
+            }
+        }
     }
 }

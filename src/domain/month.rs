@@ -107,11 +107,13 @@ impl<'de> Deserialize<'de> for Month {
 
 /// The same day `years` later; 29 February becomes 28 February in a common year (Civil Code practice, rules of contracts).
 pub fn years_later(day: NaiveDate, years: u32) -> NaiveDate {
-    day + Months::new(12 * years)
+    day.checked_add_months(Months::new(12 * years)).unwrap_or(NaiveDate::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -137,5 +139,46 @@ mod tests {
         assert_eq!(december.plus(1).to_string(), "2025-01");
         assert_eq!(december.plus(-12).to_string(), "2023-12");
         assert_eq!(Month::from_index(december.index()), Some(december));
+    }
+
+    #[test]
+    fn a_year_has_twelve_months_january_first() {
+        let months: Vec<_> = Month::all_of(2025).map(|month| month.to_string()).collect();
+        assert_eq!((months.len(), months[0].as_str(), months[11].as_str()), (12, "2025-01", "2025-12"));
+    }
+
+    #[test]
+    fn a_year_after_29_february_is_28_february() {
+        let later = |text: &str| years_later(text.parse().expect("day"), 1).to_string();
+        assert_eq!(later("2024-02-29"), "2025-02-28");
+        assert_eq!(later("2023-02-28"), "2024-02-28");
+        assert_eq!(later("2024-03-15"), "2025-03-15");
+        assert_eq!(years_later(NaiveDate::MAX, 1), NaiveDate::MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn a_month_is_its_text_and_its_index(index in 1900 * 12..2200 * 12_i32) {
+            let month = Month::from_index(index).expect("within the calendar");
+            prop_assert_eq!(month.index(), index);
+            prop_assert_eq!(month.to_string().parse(), Ok(month));
+            prop_assert_eq!(Month::new(month.year(), month.number()), Some(month));
+        }
+
+        #[test]
+        fn months_follow_each_other_without_a_gap(index in 1900 * 12..2199 * 12_i32, distance in -24..24_i32) {
+            let month = Month::from_index(index).expect("within the calendar");
+            prop_assert_eq!(month.last_day() + Days::new(1), month.plus(1).first_day());
+            prop_assert_eq!((Month::of(month.first_day()), Month::of(month.last_day())), (month, month));
+            prop_assert_eq!(month.plus(distance).plus(-distance), month);
+            prop_assert_eq!(month.plus(distance).cmp(&month), distance.cmp(&0));
+        }
+
+        #[test]
+        fn what_is_no_month_is_refused_without_harm(text in "\\PC{0,9}") {
+            if let Ok(month) = text.parse::<Month>() {
+                prop_assert_eq!(month.to_string(), text);
+            }
+        }
     }
 }

@@ -185,3 +185,97 @@ impl Verdict {
         (verdict.pack() == bits).then_some(verdict)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Every combination of codes.
+    fn every() -> impl Iterator<Item = Codes> {
+        WageCode::ALL.iter().flat_map(|&wage| {
+            InsuranceCode::ALL.iter().flat_map(move |&pension| {
+                InsuranceCode::ALL.iter().flat_map(move |&medical| {
+                    CertificateCode::ALL.iter().flat_map(move |&certificate| {
+                        AgeCode::ALL.iter().flat_map(move |&age| {
+                            ContractCode::ALL.iter().flat_map(move |&contract| {
+                                DispatchCode::ALL.iter().map(move |&dispatch| Codes {
+                                    wage,
+                                    pension,
+                                    medical,
+                                    certificate,
+                                    age,
+                                    contract,
+                                    dispatch,
+                                })
+                            })
+                        })
+                    })
+                })
+            })
+        })
+    }
+
+    const ALL_PASS: Codes = Codes {
+        wage: WageCode::Pass,
+        pension: InsuranceCode::Pass,
+        medical: InsuranceCode::Pass,
+        certificate: CertificateCode::Pass,
+        age: AgeCode::Pass,
+        contract: ContractCode::Pass,
+        dispatch: DispatchCode::NotApplicable,
+    };
+
+    #[test]
+    fn every_verdict_is_unpacked_as_it_was_packed() {
+        let mut verdicts = 0;
+        for codes in every() {
+            for (conflict, weight) in [(false, 1), (false, 2), (true, 1), (true, 2)] {
+                let verdict = Verdict { codes, conflict, weight };
+                assert_eq!(Verdict::unpack(verdict.pack()), Some(verdict));
+                verdicts += 1;
+            }
+        }
+        assert_eq!(verdicts, 5 * 7 * 7 * 7 * 3 * 4 * 6 * 4);
+    }
+
+    #[test]
+    fn a_month_passes_when_no_sign_is_a_cross_or_dots_and_nobody_else_claims_it() {
+        for codes in every() {
+            let passing = |check: &Check| matches!(codes.sign(*check), Sign::Pass | Sign::NotApplicable);
+            assert_eq!(codes.pass(), Check::ALL.iter().all(passing), "{codes:?}");
+        }
+        assert!(Verdict { codes: ALL_PASS, conflict: false, weight: 1 }.passed());
+        assert!(!Verdict { codes: ALL_PASS, conflict: true, weight: 1 }.passed());
+    }
+
+    #[test]
+    fn the_packed_layout_is_the_one_the_view_unpacks() {
+        let verdict = |codes, conflict, weight| Verdict { codes, conflict, weight }.pack();
+        assert_eq!(verdict(ALL_PASS, false, 1), 1 << 23);
+        assert_eq!(verdict(ALL_PASS, true, 2), 1 << 21 | 1 << 22);
+        let worst = Codes {
+            wage: WageCode::NoRecord,
+            pension: InsuranceCode::NoRecord,
+            medical: InsuranceCode::NoRecord,
+            certificate: CertificateCode::None,
+            age: AgeCode::OverAge,
+            contract: ContractCode::None,
+            dispatch: DispatchCode::NotFiled,
+        };
+        assert_eq!(verdict(worst, false, 1), 4 | 6 << 3 | 6 << 6 | 6 << 9 | 2 << 12 | 3 << 15 | 5 << 18);
+    }
+
+    proptest! {
+        #[test]
+        fn an_integer_that_no_verdict_packs_to_is_not_unpacked(bits: i32) {
+            if let Some(verdict) = Verdict::unpack(bits) {
+                prop_assert_eq!(verdict.pack(), bits);
+            }
+            if let Some(verdict) = Verdict::unpack(bits & 0x00ff_ffff) {
+                prop_assert_eq!(verdict.pack(), bits & 0x00ff_ffff);
+            }
+        }
+    }
+}

@@ -1,1 +1,166 @@
-//! Outbox to tax department.
+//! From the outbox to the tax department: one message at a time, in order, until each is answered; none is ever dropped.
+//!
+//! The attempt is stored before a byte leaves, the answer as it came beside what it means. Taking the news into the declaration is
+//! not done here.
+
+pub mod answer;
+mod client;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+pub use self::client::{Again, Client, Exchange};
+use crate::http::ClientError;
+use crate::store::outbox::Answered;
+use crate::store::{Store, StoreError};
+
+/// Why nothing could be pushed. What the department does wrong is no error but the outcome of an attempt.
+#[derive(Debug, thiserror::Error)]
+pub enum PushError {
+    #[error("the outbox could not be read or written")]
+    Store(#[from] StoreError),
+    #[error("the tax department cannot be spoken to")]
+    Client(#[from] ClientError),
+    #[error("the tax department's address is not an http or https address without a query")]
+    Address,
+    #[error(
+        "the key id for the tax department holds characters that no header can hold; accepted are printable ASCII characters"
+    )]
+    KeyId,
+}
+
+/// What a step did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing is due.
+    Empty,
+    Sent(Sent),
+}
+
+/// One attempt and its outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    pub message_id: Uuid,
+    pub idempotency_key: String,
+    /// From 1.
+    pub attempt_number: i32,
+    /// The department was asked about the message; nothing was sent.
+    pub asked: bool,
+    pub answered: Answered,
+    /// What was wrong with the request or its answer.
+    pub error: Option<String>,
+    /// The next attempt; `None` where the answer is for good.
+    pub again_at: Option<DateTime<Utc>>,
+}
+
+/// How many attempts ended how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Drained {
+    pub accepted: u64,
+    pub rejected: u64,
+    pub later: u64,
+    pub unknown: u64,
+}
+
+impl Drained {
+    pub fn attempts(self) -> u64 {
+        self.accepted + self.rejected + self.later + self.unknown
+    }
+
+    fn add(&mut self, answered: &Answered) {
+        match answered {
+            Answered::Accepted { .. } => self.accepted += 1,
+            Answered::Rejected { .. } => self.rejected += 1,
+            Answered::Later => self.later += 1,
+            Answered::Unknown => self.unknown += 1,
+        }
+    }
+}
+
+/// Makes one attempt on the message that has been due longest. `at` is business time: what is due goes by it, and the request is signed
+/// with it.
+///
+/// Dropped halfway, it leaves the attempt open, and the message is due again when the attempt's lease is over.
+pub async fn step(store: &Store, client: &Client, at: DateTime<Utc>) -> Result<Step, PushError> {
+    let Some(outgoing) = store.open_attempt(at).await? else { return Ok(Step::Empty) };
+    let exchange = if outgoing.ask_first { client.ask(&outgoing, at).await } else { client.send(&outgoing, at).await };
+    let Exchange { record, answered, again } = exchange;
+    let again_at = match &answered {
+        Answered::Accepted { .. } | Answered::Rejected { .. } => None,
+        Answered::Later | Answered::Unknown => Some(at + wait(outgoing.message_id, outgoing.attempt_number, again)),
+    };
+    store.close_attempt(&outgoing, &record, &answered, again_at.unwrap_or(at)).await?;
+    let sent = Sent {
+        message_id: outgoing.message_id,
+        idempotency_key: outgoing.idempotency_key,
+        attempt_number: outgoing.attempt_number,
+        asked: outgoing.ask_first,
+        answered,
+        error: record.error,
+        again_at,
+    };
+    tell(&sent);
+    Ok(Step::Sent(sent))
+}
+
+/// Steps until nothing is due, or `limit` attempts are made. Several may drain at once.
+pub async fn drain(
+    store: &Store,
+    client: &Client,
+    limit: u64,
+    mut progress: impl FnMut(&Sent),
+) -> Result<Drained, PushError> {
+    let mut drained = Drained::default();
+    while drained.attempts() < limit {
+        match step(store, client, store.now().await?).await? {
+            Step::Empty => break,
+            Step::Sent(sent) => {
+                drained.add(&sent.answered);
+                progress(&sent);
+            }
+        }
+    }
+    Ok(drained)
+}
+
+fn tell(sent: &Sent) {
+    let Sent { message_id, attempt_number, .. } = sent;
+    match (&sent.answered, &sent.error) {
+        (Answered::Accepted { .. }, _) => tracing::info!(%message_id, attempt_number, "accepted by the tax department"),
+        (Answered::Rejected { .. }, _) => tracing::warn!(%message_id, attempt_number, "rejected by the tax department"),
+        (Answered::Later, None) => tracing::info!(%message_id, attempt_number, "the tax department decides later"),
+        (Answered::Later, Some(error)) => {
+            tracing::warn!(%message_id, attempt_number, %error, "not answered by the tax department");
+        }
+        (Answered::Unknown, error) => {
+            let error = error.as_deref().unwrap_or_default();
+            tracing::error!(%message_id, attempt_number, error, "it is unknown what became of a message");
+        }
+    }
+}
+
+/// The wait before an attempt is followed by another: 30 s, doubled with each attempt up to 48 min, and up to a quarter more, so that
+/// messages that failed together do not come back together. The same for the same attempt; one hour at most.
+fn backoff(message_id: Uuid, attempt_number: i32) -> TimeDelta {
+    const FIRST_S: i64 = 30;
+    const LONGEST_S: i64 = 48 * 60;
+    let doublings = attempt_number.saturating_sub(1).clamp(0, 7);
+    let wait_ms = (FIRST_S << doublings).min(LONGEST_S) * 1000;
+    let hash = Sha256::new().chain_update(message_id).chain_update(attempt_number.to_be_bytes()).finalize();
+    let share = i64::from(u16::from_be_bytes([hash[0], hash[1]]));
+    TimeDelta::milliseconds(wait_ms + wait_ms / 4 * share / i64::from(u16::MAX))
+}
+
+fn wait(message_id: Uuid, attempt_number: i32, again: Again) -> TimeDelta {
+    match again {
+        Again::AtOnce => TimeDelta::zero(),
+        Again::Later { retry_after } => {
+            let asked_for = retry_after.and_then(|wait| TimeDelta::from_std(wait).ok()).unwrap_or_default();
+            backoff(message_id, attempt_number).max(asked_for)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

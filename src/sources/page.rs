@@ -1,6 +1,23 @@
 //! A page of rows as an agency sent them: text cells in one arena, nothing interpreted.
 
+use std::fmt;
 use std::ops::Range;
+
+use chrono::{DateTime, Utc};
+
+/// How much one page may hold: it bounds the memory of a pull and what a killed one has to read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub rows: usize,
+    /// A page is closed after the row that reaches this.
+    pub text_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { rows: 5000, text_bytes: 8 << 20 }
+    }
+}
 
 /// What kind of value a cell was at the source. Only text may become a number that identifies (an ID, a USCC):
 /// a spreadsheet's or JSON's number has lost leading zeros and maybe digits.
@@ -20,15 +37,21 @@ struct Cell {
     kind: CellKind,
 }
 
-/// A value of a cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A value of a cell. `Debug` does not show it: it may be a person's.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Value<'a> {
     pub text: &'a str,
     pub kind: CellKind,
 }
 
-/// A row that could not even be decoded. Its bytes are kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} of {} bytes", self.kind, self.text.len())
+    }
+}
+
+/// A row that could not even be decoded. Its bytes are kept, and not shown by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Undecodable {
     /// Line of a file or number of the row in its page, from 1.
     pub row: u64,
@@ -37,19 +60,37 @@ pub struct Undecodable {
     pub raw: Vec<u8>,
 }
 
+impl fmt::Debug for Undecodable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "row {}: {} ({} bytes)", self.row, self.why, self.raw.len())
+    }
+}
+
 /// Rows and columns of one page. Columns are the source's own names, in the order first seen.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Page {
     /// From 0.
     pub number: u32,
     /// Where to go on after this page, in the source's own terms (cursor, page number, byte offset, key); `None` on the last.
     pub resume: Option<String>,
+    /// When this delivery began by the source's own word: a file's modification, an agency's `Date`, a database's clock.
+    pub began: Option<DateTime<Utc>>,
+    /// How many records the agency says the whole delivery has.
+    pub announced_total: Option<u64>,
     pub undecodable: Vec<Undecodable>,
+    undecodable_bytes: usize,
     columns: Vec<String>,
     /// Row-major; rows may be shorter than `columns` when a later row brought a new column.
     cells: Vec<Cell>,
     rows: Vec<(u64, Range<usize>)>,
     text: String,
+}
+
+impl fmt::Debug for Page {
+    /// Its size: cells are personal data, and a place to go on may be a key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "page {} with {} rows, {} not decodable", self.number, self.rows.len(), self.undecodable.len())
+    }
 }
 
 impl Page {
@@ -91,6 +132,23 @@ impl Page {
         self.cells[range.start + column] = Cell { start, end: self.text.len() as u32, kind };
     }
 
+    /// Keeps what could not be decoded.
+    pub fn push_undecodable(&mut self, row: u64, why: impl Into<String>, raw: &[u8]) {
+        self.undecodable_bytes += raw.len();
+        self.undecodable.push(Undecodable { row, why: why.into(), raw: raw.to_vec() });
+    }
+
+    /// Whether the page has to end here.
+    pub fn is_full(&self, limits: Limits) -> bool {
+        self.rows.len() + self.undecodable.len() >= limits.rows
+            || self.text.len() + self.undecodable_bytes >= limits.text_bytes
+    }
+
+    /// Whether it holds neither rows nor what should have been some.
+    pub fn holds_nothing(&self) -> bool {
+        self.rows.is_empty() && self.undecodable.is_empty()
+    }
+
     pub fn len(&self) -> usize {
         self.rows.len()
     }
@@ -125,5 +183,35 @@ impl Page {
             .enumerate()
             .filter_map(|(column, name)| Some((name.as_str(), self.get(row, column)?)))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_gives_back_what_was_set_and_shows_none_of_it() {
+        let mut page = Page::new(3);
+        let (id, name) = (page.column("id"), page.column("name"));
+        page.begin_row(7);
+        page.set(name, "王小明", CellKind::Text);
+        page.push_undecodable(8, "not valid utf-8", b"360001199003070012");
+        assert_eq!((page.get(0, id), page.get(0, name).map(|value| value.text)), (None, Some("王小明")));
+        let shown = format!("{page:?} {:?} {:?}", page.undecodable, page.raw(0));
+        assert!(!shown.contains("王") && !shown.contains("0012"), "{shown}");
+    }
+
+    #[test]
+    fn a_page_is_full_by_rows_or_by_bytes() {
+        let limits = Limits { rows: 2, text_bytes: 10 };
+        let mut page = Page::new(0);
+        let column = page.column("a");
+        page.begin_row(1);
+        page.set(column, "12345", CellKind::Text);
+        assert!(!page.is_full(limits));
+        page.push_undecodable(2, "bad", b"");
+        assert!(page.is_full(limits));
+        assert!(page.is_full(Limits { rows: 9, text_bytes: 5 }));
     }
 }

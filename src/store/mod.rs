@@ -1,3 +1,200 @@
 //! Our Postgres: the only SQL on our own tables.
 
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgConnection, PgPool};
+
+use crate::clock;
+use crate::crypto::Keys;
+
+pub mod batches;
+pub mod declarations;
+pub mod entries;
+pub mod facts;
+pub mod frames;
+pub mod jobs;
+mod landing;
+pub mod lineage;
 pub mod local;
+pub mod outbox;
+pub mod people;
+pub mod publish;
+pub mod quarantine;
+pub mod records;
+pub mod results;
+pub mod runs;
+#[cfg(test)]
+pub mod testing;
+
+/// The migrations, in the order of their numbers.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("schemas/migrations");
+
+/// What can go wrong with our own database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the database did not do what was asked")]
+    Driver(#[from] sqlx::Error),
+    #[error("the schema could not be brought up to date")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+    #[error(
+        "this database has schema version {found}, newer than version {known} of this program; run the newer program"
+    )]
+    NewerSchema { found: i64, known: i64 },
+    #[error(
+        "the keys are not those this database was filled with; give the key file or RENZHENG_KEYS that belong to it"
+    )]
+    WrongKeys,
+    #[error("Postgres {found} is too old; version 15 or newer is needed")]
+    OldPostgres { found: String },
+    #[error("rows came back in an unexpected form: {0}")]
+    Frame(&'static str),
+    #[error("{table} {row}: stored `{column}` cannot be read")]
+    Inconsistent { table: &'static str, column: &'static str, row: String },
+    #[error("personal data could not be decrypted")]
+    Crypto(#[from] crate::crypto::CryptoError),
+    #[error("{expected} row should have changed, {actual} did")]
+    LostRace { expected: u64, actual: u64 },
+}
+
+impl StoreError {
+    fn frame(what: &'static str) -> Self {
+        Self::Frame(what)
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "rows are named by numbers")]
+    fn inconsistent(table: &'static str, column: &'static str, row: impl ToString) -> Self {
+        Self::Inconsistent { table, column, row: row.to_string() }
+    }
+
+    /// Whether the database itself cannot be reached.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Driver(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed))
+    }
+}
+
+/// The one store. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: PgPool,
+    keys: std::sync::Arc<Keys>,
+}
+
+impl Store {
+    /// Connects, applies the migrations, and makes sure that the keys are the database's own.
+    pub async fn open(url: &str, keys: Keys) -> Result<Self, StoreError> {
+        let options: PgConnectOptions = url.parse()?;
+        let options = options
+            .application_name("renzheng")
+            .options([("timezone", "UTC"), ("idle_in_transaction_session_timeout", "10min")]);
+        let pool = PgPoolOptions::new()
+            .max_connections(8)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_with(options)
+            .await?;
+        let version: String = sqlx::query_scalar("show server_version_num").fetch_one(&pool).await?;
+        if version.parse::<u32>().is_ok_and(|number| number < 150_000) {
+            return Err(StoreError::OldPostgres { found: version });
+        }
+        refuse_newer_schema(&pool).await?;
+        MIGRATIONS.run(&pool).await.map_err(StoreError::Migration)?;
+        let store = Self { pool, keys: std::sync::Arc::new(keys) };
+        store.check_keys().await?;
+        Ok(store)
+    }
+
+    /// Whether the server at `url` (any database of it) has a database of this name.
+    pub async fn database_exists(url: &str, name: &str) -> Result<bool, StoreError> {
+        let mut connection = PgConnection::connect(url).await?;
+        let exists = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+            .bind(name)
+            .fetch_one(&mut connection)
+            .await?;
+        connection.close().await?;
+        Ok(exists)
+    }
+
+    /// Makes an empty database unless it is there. `name` is one of our own words: it is not quoted.
+    pub async fn create_database(url: &str, name: &'static str) -> Result<(), StoreError> {
+        const DUPLICATE_DATABASE: &str = "42P04";
+        let mut connection = PgConnection::connect(url).await?;
+        // one maker at a time: two at once would both copy the template, and one of them fail
+        sqlx::query("select pg_advisory_lock(1)").execute(&mut connection).await?;
+        let made = sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&mut connection).await;
+        connection.close().await?;
+        match made {
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(DUPLICATE_DATABASE) => Ok(()),
+            Err(error) => Err(error.into()),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Ends all connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// The first keys that open a database become its own; later ones must be the same.
+    async fn check_keys(&self) -> Result<(), StoreError> {
+        let check = self.keys.check_value();
+        sqlx::query!("insert into installation (key_check) values ($1) on conflict (one) do nothing", check.as_slice())
+            .execute(&self.pool)
+            .await?;
+        let stored = sqlx::query_scalar!("select key_check from installation").fetch_one(&self.pool).await?;
+        if stored == check.as_slice() { Ok(()) } else { Err(StoreError::WrongKeys) }
+    }
+
+    /// Business time: database time plus the stored offset.
+    pub async fn now(&self) -> Result<DateTime<Utc>, StoreError> {
+        let row = sqlx::query!(r#"select clock_timestamp() as "at!", clock_offset_us from installation"#)
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(row.at + TimeDelta::microseconds(row.clock_offset_us))
+    }
+
+    /// The business date: today in Shanghai by business time.
+    pub async fn today(&self) -> Result<NaiveDate, StoreError> {
+        Ok(clock::business_date(self.now().await?))
+    }
+
+    /// Sets business time to `at`, for the sandbox, the demo and tests; in earnest the offset stays zero.
+    pub async fn set_clock(&self, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let now = sqlx::query_scalar!(r#"select clock_timestamp() as "at!""#).fetch_one(&self.pool).await?;
+        let offset = (at - now).num_microseconds().unwrap_or_default();
+        sqlx::query!("update installation set clock_offset_us = $1", offset).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// How far business time is from database time.
+    pub async fn clock_offset(&self) -> Result<TimeDelta, StoreError> {
+        let offset = sqlx::query_scalar!("select clock_offset_us from installation").fetch_one(&self.pool).await?;
+        Ok(TimeDelta::microseconds(offset))
+    }
+}
+
+/// A database that a newer program migrated is not touched.
+async fn refuse_newer_schema(pool: &PgPool) -> Result<(), StoreError> {
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
+    let exists: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null").fetch_one(pool).await?;
+    if !exists {
+        return Ok(());
+    }
+    let found: Option<i64> = sqlx::query_scalar("select max(version) from _sqlx_migrations").fetch_one(pool).await?;
+    match found {
+        Some(found) if found > known => Err(StoreError::NewerSchema { found, known }),
+        _ => Ok(()),
+    }
+}
+
+/// A guarded update must change exactly the rows it was meant for: a lost race is an error at once.
+fn ensure_affected(result: &sqlx::postgres::PgQueryResult, expected: u64) -> Result<(), StoreError> {
+    match result.rows_affected() {
+        actual if actual == expected => Ok(()),
+        actual => Err(StoreError::LostRace { expected, actual }),
+    }
+}

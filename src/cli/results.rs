@@ -1,0 +1,162 @@
+//! `renzheng results`: the stored grid, as text or as JSON lines.
+
+use std::collections::{BTreeMap, HashMap};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::context::Context;
+use super::output::Output;
+use super::table::grid;
+use super::{Common, Ended};
+use crate::clock;
+use crate::declare::confirm::verdicts;
+use crate::domain::facts::{PersonId, UnitId};
+use crate::domain::ids::mask_name;
+use crate::domain::month::Month;
+use crate::domain::verdict::Codes;
+use crate::store::facts::{Persons, Scope};
+use crate::store::people::Identity;
+use crate::store::results::{RunOrigin, YearRow};
+
+#[derive(Args)]
+pub(super) struct ResultsArgs {
+    /// Business year
+    #[arg(long)]
+    year: i32,
+    /// Only this employer (USCC)
+    #[arg(long, value_name = "USCC")]
+    employer: Option<String>,
+    /// Only this person: a `person_id`, or `-` for an ID number on standard input
+    #[arg(long)]
+    person: Option<String>,
+}
+
+/// One placement and month.
+#[derive(Serialize)]
+struct Line<'a> {
+    employer_uscc: &'a str,
+    person_id: PersonId,
+    id_number: String,
+    year: i32,
+    month: Month,
+    checks: Codes,
+    passed: bool,
+    conflict: bool,
+    weight: u8,
+    verified_at: String,
+    run_id: String,
+    policy_version: &'a str,
+}
+
+pub(super) async fn run(common: &Common, args: &ResultsArgs, out: Output) -> anyhow::Result<Ended> {
+    let context = Context::open(common).await?;
+    let outcome = results(&context, args, out).await;
+    context.close().await?;
+    outcome
+}
+
+async fn results(context: &Context, args: &ResultsArgs, out: Output) -> anyhow::Result<Ended> {
+    let store = &context.store;
+    let employer = match &args.employer {
+        Some(code) => Some(context.employer(code).await?),
+        None => None,
+    };
+    let person = match &args.person {
+        Some(person) => Some(context.person(person).await?),
+        None => None,
+    };
+    let seq = store.head().await?;
+    let chunks = match (person, employer) {
+        (Some(person), _) => vec![Persons::These(vec![person])],
+        (None, Some(employer)) => vec![Persons::These(store.placed_persons(args.year, employer, seq).await?)],
+        (None, None) => store
+            .person_ranges(args.year, seq, 10_000)
+            .await?
+            .into_iter()
+            .map(|(after, up_to)| Persons::Range { after, up_to })
+            .collect(),
+    };
+    for persons in chunks {
+        let mut rows = store.year_rows(&Scope { year: args.year, seq, persons }).await?;
+        rows.retain(|row| employer.is_none_or(|employer| row.employer == employer));
+        let shown = Shown::load(context, &rows).await?;
+        if out.reveal {
+            let at = store.now().await?;
+            let detail = serde_json::json!({ "persons": rows.iter().map(|row| row.person).collect::<Vec<_>>() });
+            store.audit(at, &context.actor, "reveal", &whose(args), &detail).await?;
+        }
+        for row in &rows {
+            shown.print(args.year, row, out)?;
+        }
+    }
+    Ok(Ended::Done)
+}
+
+/// Whose results are asked for, as the audit names them.
+fn whose(args: &ResultsArgs) -> String {
+    let employer =
+        args.employer.as_deref().map_or_else(|| "every employer".to_owned(), |code| format!("employer {code}"));
+    let person = if args.person.is_some() { "one person" } else { "every person" };
+    format!("results {}: {employer}, {person}", args.year)
+}
+
+/// What rows refer to, for showing them.
+struct Shown {
+    codes: HashMap<UnitId, String>,
+    people: HashMap<PersonId, Identity>,
+    runs: BTreeMap<i32, RunOrigin>,
+}
+
+impl Shown {
+    async fn load(context: &Context, rows: &[YearRow]) -> anyhow::Result<Self> {
+        let mut units: Vec<UnitId> = rows.iter().map(|row| row.employer).collect();
+        units.sort_unstable();
+        units.dedup();
+        let mut persons: Vec<PersonId> = rows.iter().map(|row| row.person).collect();
+        persons.dedup();
+        let mut numbers: Vec<i32> = rows.iter().flat_map(|row| row.runs).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let codes = context.store.unit_codes(&units).await?;
+        Ok(Self {
+            codes: codes.into_iter().map(|(unit, code)| (unit, code.as_str().to_owned())).collect(),
+            people: context.store.identities(&persons).await?,
+            runs: context.store.run_origins(&numbers).await?.into_iter().map(|run| (run.number, run)).collect(),
+        })
+    }
+
+    fn print(&self, year: i32, row: &YearRow, out: Output) -> anyhow::Result<()> {
+        let months = verdicts(year, row)?;
+        let code = self.codes.get(&row.employer).map_or("", String::as_str);
+        let identity = self.people.get(&row.person);
+        let id_number = identity.map_or_else(String::new, |person| {
+            if out.reveal { person.id.reveal().to_owned() } else { person.id.masked() }
+        });
+        if !out.is_json() {
+            let name = identity.map_or_else(String::new, |person| {
+                if out.reveal { person.name.clone() } else { mask_name(&person.name) }
+            });
+            out.line(format!("{code}  person {}  {name}  {id_number}", row.person.0))?;
+            return Ok(out.line(format!("{}\n", grid(&months)))?);
+        }
+        for (place, (month, verdict)) in months.into_iter().enumerate() {
+            let run = self.runs.get(&row.runs[place]);
+            out.json(&Line {
+                employer_uscc: code,
+                person_id: row.person,
+                id_number: id_number.clone(),
+                year,
+                month,
+                checks: verdict.codes,
+                passed: verdict.passed(),
+                conflict: verdict.conflict,
+                weight: verdict.weight,
+                verified_at: run.map_or_else(String::new, |run| clock::rfc3339(run.verified_at)),
+                run_id: run.map_or_else(String::new, |run| run.run_id.to_string()),
+                policy_version: run.map_or("", |run| run.policy_version.as_str()),
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,1 +1,0 @@
-//! Encryption of personal data, blind indexes, and message signatures.

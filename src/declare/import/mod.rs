@@ -1,0 +1,243 @@
+//! Batch import of an employer's own data: a file's rows are read, checked against what stands, and saved in chunks.
+//!
+//! The whole file is read before anything is saved, so that a file with a wrong header or a broken end changes nothing. Its rows
+//! are kept in memory, a few hundred bytes each. Every chunk is one publish, taken before its rows are checked: nobody completes
+//! a declaration or uses an affiliate between the check and the commit.
+
+mod affiliates;
+mod cells;
+mod contracts;
+mod employers;
+mod file;
+mod placements;
+mod report;
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::path::{Path, PathBuf};
+
+use chrono::NaiveDate;
+
+use self::affiliates::AffiliateRow;
+use self::cells::{Cells, Column};
+use self::contracts::ContractRow;
+use self::employers::EmployerRow;
+use self::file::Reading;
+use self::placements::PlacementRow;
+use self::report::Findings;
+pub use self::report::{RefusedRow, Report, Warning};
+use crate::domain::facts::{PersonId, words};
+use crate::domain::ids::normalise_name;
+use crate::domain::policy::Policy;
+use crate::sources::{Fault, SourceError};
+use crate::store::entries::Saved;
+use crate::store::publish::{Cause, Publish};
+use crate::store::{Store, StoreError};
+
+words! {
+    /// What a file holds.
+    ImportKind { Employers = "employers", Affiliates = "affiliates", Placements = "placements", Contracts = "contracts" }
+}
+
+/// Rows of a publish, about: rows with the same key are never parted.
+const CHUNK_ROWS: usize = 5000;
+
+/// Why a file could not be imported at all. Nothing of it was saved, unless it is a [`ImportError::Store`].
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    #[error("{} does not say by its extension what it is; accepted are .csv, .ndjson, .jsonl and .xlsx", path.display())]
+    UnknownFormat { path: PathBuf },
+    #[error("{} has a `*` in its name; one file is imported at a time", path.display())]
+    Pattern { path: PathBuf },
+    #[error("{file}: none of its columns belongs to {kind}: is there a header row? accepted are {accepted}")]
+    NoKnownColumn { file: String, kind: ImportKind, accepted: String },
+    #[error("{file}: unknown column `{column}`; accepted for {kind} are {accepted}")]
+    UnknownColumn { file: String, kind: ImportKind, column: String, accepted: String },
+    #[error("{file}: there is no column `{column}`, which {kind} need; accepted are {accepted}")]
+    MissingColumn { file: String, kind: ImportKind, column: &'static str, accepted: String },
+    #[error("the file cannot be read")]
+    Source(#[from] SourceError),
+    #[error("the rows cannot be saved")]
+    Store(#[from] StoreError),
+}
+
+impl ImportError {
+    /// Whether the file or the command is wrong, so that the same would fail again (exit code 2).
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::UnknownFormat { .. }
+            | Self::Pattern { .. }
+            | Self::NoKnownColumn { .. }
+            | Self::UnknownColumn { .. }
+            | Self::MissingColumn { .. } => true,
+            Self::Source(error) => {
+                matches!(error.fault, Fault::NoFile(_) | Fault::Header { .. } | Fault::Workbook { .. })
+            }
+            Self::Store(_) => false,
+        }
+    }
+}
+
+/// Reads a file and saves its good rows. The same key updates; nothing is deleted; a file imported before leaves no trace.
+///
+/// `actor` is written beside the counts into the audit, in every publish that changes something.
+pub async fn import(
+    store: &Store,
+    policy: &Policy,
+    kind: ImportKind,
+    path: &Path,
+    actor: &str,
+) -> Result<Report, ImportError> {
+    let import = Import { store, kind, actor, rules: Rules::new(policy, store.today().await?) };
+    match kind {
+        ImportKind::Employers => import.run::<EmployerRow>(path).await,
+        ImportKind::Affiliates => import.run::<AffiliateRow>(path).await,
+        ImportKind::Placements => import.run::<PlacementRow>(path).await,
+        ImportKind::Contracts => import.run::<ContractRow>(path).await,
+    }
+}
+
+/// What the policy and the business date say about rows.
+struct Rules<'a> {
+    policy: &'a Policy,
+    /// The years that may be entered: the last one and the running one, and whether every month of it has its rules.
+    years: [(i16, bool); 2],
+}
+
+impl<'a> Rules<'a> {
+    fn new(policy: &'a Policy, today: NaiveDate) -> Self {
+        let running = chrono::Datelike::year(&today);
+        Self { policy, years: [running - 1, running].map(|year| (year as i16, policy.knows_year(year))) }
+    }
+}
+
+/// A row with its line in the file.
+struct Numbered<T> {
+    line: u64,
+    row: T,
+}
+
+/// A kind of row: its columns, how it is read, and how many of it are checked and saved at once.
+trait ImportedRow: Sized {
+    const COLUMNS: &'static [Column];
+    /// Whether rows name persons, so that no stray text of them is shown.
+    const PERSONAL: bool;
+    /// What makes two rows speak of the same thing.
+    type Key: Clone + Eq + Hash;
+
+    fn key(&self) -> Self::Key;
+
+    /// Reads every cell, so that every fault is noted; the row counts only if none was.
+    fn read(cells: &mut Cells<'_>) -> Option<Self>;
+
+    /// Refuses what may not stand, and saves the rest; set by set, never row by row.
+    async fn save(
+        store: &Store,
+        publish: &mut Publish,
+        rows: Vec<Numbered<Self>>,
+        findings: &mut Findings,
+    ) -> Result<Saved, StoreError>;
+}
+
+struct Import<'a> {
+    store: &'a Store,
+    kind: ImportKind,
+    actor: &'a str,
+    rules: Rules<'a>,
+}
+
+impl Import<'_> {
+    async fn run<R: ImportedRow>(&self, path: &Path) -> Result<Report, ImportError> {
+        let Reading { file, read, rows, mut findings } = file::read::<R>(self.kind, path, &self.rules).await?;
+        let mut total = Saved::default();
+        for chunk in chunks(rows) {
+            let saved = self.save(&file, chunk, &mut findings).await?;
+            total.new += saved.new;
+            total.changed += saved.changed;
+            total.same += saved.same;
+        }
+        Ok(findings.into_report(file, read, total))
+    }
+
+    async fn save<R: ImportedRow>(
+        &self,
+        file: &str,
+        chunk: Vec<Numbered<R>>,
+        findings: &mut Findings,
+    ) -> Result<Saved, StoreError> {
+        let at = self.store.now().await?;
+        let rows = chunk.len();
+        let mut publish = self.store.publish(Cause::Import, at).await?;
+        let saved = R::save(self.store, &mut publish, chunk, findings).await?;
+        if saved.writes() {
+            let detail = serde_json::json!({
+                "file": file, "rows": rows, "new": saved.new, "changed": saved.changed, "same": saved.same,
+            });
+            publish.audit(at, self.actor, "import", self.kind.as_str(), &detail).await?;
+            publish.commit().await?;
+        } else {
+            publish.abandon().await?;
+        }
+        warn_of_other_names(self.store, findings).await?;
+        Ok(saved)
+    }
+}
+
+/// Parts rows in about [`CHUNK_ROWS`] each, those with the same key together where the first of them stood.
+fn chunks<R: ImportedRow>(rows: Vec<Numbered<R>>) -> Vec<Vec<Numbered<R>>> {
+    let mut ranks: HashMap<R::Key, usize> = HashMap::with_capacity(rows.len());
+    let mut ranked: Vec<(usize, Numbered<R>)> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let next = ranks.len();
+        ranked.push((*ranks.entry(row.row.key()).or_insert(next), row));
+    }
+    ranked.sort_by_key(|(rank, _)| *rank);
+    let mut chunks: Vec<Vec<Numbered<R>>> = Vec::new();
+    let mut last = None;
+    for (rank, row) in ranked {
+        match chunks.last_mut() {
+            Some(chunk) if chunk.len() < CHUNK_ROWS || last == Some(rank) => chunk.push(row),
+            _ => chunks.push(vec![row]),
+        }
+        last = Some(rank);
+    }
+    chunks
+}
+
+/// Of accepted rows with the same key only the last, with a warning.
+fn latest<R: ImportedRow>(rows: Vec<Numbered<R>>, findings: &mut Findings) -> Vec<Numbered<R>> {
+    let mut places: HashMap<R::Key, usize> = HashMap::with_capacity(rows.len());
+    let mut kept: Vec<Numbered<R>> = Vec::with_capacity(rows.len());
+    for row in rows {
+        if let Some(place) = places.get(&row.row.key()) {
+            let earlier = std::mem::replace(&mut kept[*place], row);
+            let message = format!("has the same key as line {}, which is not taken", earlier.line);
+            findings.warn(kept[*place].line, None, "key_repeated", message);
+        } else {
+            places.insert(row.row.key(), kept.len());
+            kept.push(row);
+        }
+    }
+    kept
+}
+
+/// Compares the names that placements state with those kept, once what was saved is visible.
+async fn warn_of_other_names(store: &Store, findings: &mut Findings) -> Result<(), StoreError> {
+    let stated = std::mem::take(&mut findings.stated_names);
+    if stated.is_empty() {
+        return Ok(());
+    }
+    let persons: Vec<PersonId> = stated.iter().map(|stated| stated.person).collect();
+    let kept = store.identities(&persons).await?;
+    for stated in stated {
+        let kept = kept.get(&stated.person);
+        if kept.is_some_and(|kept| normalise_name(&kept.name) != normalise_name(&stated.name)) {
+            let message = "is another name than the one kept for this ID number, which stays";
+            findings.warn(stated.line, Some("name"), "another_name", message);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,385 @@
+//! The one judge: decides the seven checks of one month of one placement, and says what it rests on.
+//!
+//! Batch, single person and explanation call the same function; an explanation is what the judge itself notes on the way.
+
+use chrono::NaiveDate;
+
+use super::age::{age_code, birthday, retirement_date};
+use super::certificate::{may_be_pending, settled_code, weight};
+use super::contract::contract_code;
+use super::facts::{
+    Certificate, Contract, ContributionStatus, Coverage, DispatchFiling, FilingStatus, Insurance, Payment,
+    RetirementTrack, Scheme, UnitId, VersionId, Wage,
+};
+use super::ids::Sex;
+use super::money::Fen;
+use super::month::Month;
+use super::policy::{BackPayment, MonthRules, WageClass};
+use super::verdict::{CertificateCode, Check, Codes, DispatchCode, InsuranceCode, Verdict, WageCode};
+
+/// A placement and its person, as far as the checks ask.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject {
+    pub born_on: NaiveDate,
+    pub sex: Sex,
+    /// What the placement says; else the default of the sex.
+    pub track: Option<RetirementTrack>,
+    pub wage_payer: UnitId,
+    pub pension_payer: UnitId,
+    pub medical_payer: UnitId,
+    /// The dispatch company, if the person is dispatched.
+    pub dispatch: Option<UnitId>,
+}
+
+/// The employer, as far as the checks ask.
+#[derive(Clone, Copy, Debug)]
+pub struct EmployerTerms {
+    pub wage_class: WageClass,
+    /// 0, or 1 where the wage of a month is reported for the next.
+    pub wage_lag: u8,
+    /// First two digits of the division.
+    pub province: u8,
+}
+
+/// The facts of one person in force at the sequence judged at.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    pub wages: &'a [Wage],
+    pub insurances: &'a [Insurance],
+    pub certificates: &'a [Certificate],
+    /// Of this placement.
+    pub contracts: &'a [Contract],
+    /// Of this placement's dispatch company.
+    pub filings: &'a [DispatchFiling],
+}
+
+/// How much is known of wages, or of one insurance scheme, for one placement.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PeriodKnowledge {
+    /// The last period for which every source that covers the placement has delivered everything; `None`: none yet, or no source.
+    pub settled_through: Option<Month>,
+    /// The person became concerned after the last whole pull of a source that keeps only people concerned.
+    pub repull_due: bool,
+    /// Bit *n*: a refused record for the period *n* months after January of the year is open.
+    pub refused: u16,
+}
+
+impl PeriodKnowledge {
+    fn settled(&self, period: Month) -> bool {
+        self.settled_through.is_some_and(|through| period <= through)
+    }
+
+    fn refused(&self, period: Month, january: Month) -> bool {
+        let offset = period.index() - january.index();
+        (0..16).contains(&offset) && self.refused >> offset & 1 == 1
+    }
+}
+
+/// What is known, and what is not, of one placement at the sequence judged at.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Knowledge {
+    pub wages: PeriodKnowledge,
+    pub pension: PeriodKnowledge,
+    pub medical: PeriodKnowledge,
+    /// Of the person.
+    pub certificates: RegisterKnowledge,
+    /// Of the dispatch company.
+    pub filings: RegisterKnowledge,
+}
+
+/// How much is known of a register that is not kept by period.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RegisterKnowledge {
+    /// It was pulled, and not too long ago.
+    pub current: bool,
+    /// A refused record is open.
+    pub refused: bool,
+}
+
+/// Why a check waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Waiting {
+    /// The period is not settled: a source has not yet delivered it whole.
+    NotSettled,
+    /// The source was never pulled, or too long ago.
+    Stale,
+    /// A refused record that may be the missing one is open in quarantine.
+    RefusedRecord,
+    /// The person became concerned after the last pull; the re-pull has not run.
+    RepullDue,
+}
+
+/// What the judge saw on its way to a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The sum of the payer's records.
+    Sum(Fen),
+    /// The standard it is compared with.
+    Standard(Fen),
+    /// The period looked up.
+    Period(Month),
+    /// A record the code rests on.
+    RestsOn(VersionId),
+    /// A record that was looked at and does not count here.
+    PassedOver(VersionId),
+    /// The contract the code rests on: its place among the placement's.
+    Contract(usize),
+    /// The day from which on the person is old enough.
+    OldEnoughOn(NaiveDate),
+    /// The day on which the age of retirement is reached.
+    RetiresOn(NaiveDate),
+    Waiting(Waiting),
+}
+
+/// Everything that is asked of one placement, apart from the month.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    pub subject: Subject,
+    pub terms: EmployerTerms,
+    pub facts: Facts<'a>,
+    pub known: Knowledge,
+    /// The business date, Asia/Shanghai: a filing is asked for that day, not for the months.
+    pub business_date: NaiveDate,
+}
+
+/// Judges one month. `note` hears what each check found; the batch path passes a function that does nothing.
+///
+/// Conflict is not decided here: it needs the person's other placements (see [`in_conflict`]).
+pub fn judge(case: &Case<'_>, month: Month, rules: &MonthRules, note: &mut impl FnMut(Check, Note)) -> Verdict {
+    let Case { subject, terms, facts, known, business_date } = case;
+    let pension = Contribution { check: Check::Pension, scheme: Scheme::Pension, payer: subject.pension_payer };
+    let medical = Contribution { check: Check::Medical, scheme: Scheme::Medical, payer: subject.medical_payer };
+    let track = subject.track.unwrap_or_else(|| RetirementTrack::default_for(subject.sex));
+    note(Check::Age, Note::OldEnoughOn(birthday(subject.born_on, rules.minimum_age_years)));
+    note(Check::Age, Note::RetiresOn(retirement_date(subject.born_on, track, &rules.retirement)));
+    let (contract, rests_on) = contract_code(facts.contracts, month);
+    if let Some(place) = rests_on {
+        note(Check::Contract, Note::Contract(place));
+    }
+    let codes = Codes {
+        wage: wage_code(subject.wage_payer, *terms, facts.wages, &known.wages, month, rules, note),
+        pension: pension.code(facts.insurances, &known.pension, month, rules, note),
+        medical: medical.code(facts.insurances, &known.medical, month, rules, note),
+        certificate: certificate_code(facts.certificates, known, month, rules, note),
+        age: age_code(subject.born_on, track, month, &rules.retirement, rules.minimum_age_years),
+        contract,
+        dispatch: dispatch_code(subject.dispatch, terms.province, facts.filings, known, *business_date, note),
+    };
+    Verdict { codes, conflict: false, weight: weight(facts.certificates, month, rules.weights) }
+}
+
+fn wage_code(
+    payer: UnitId,
+    terms: EmployerTerms,
+    wages: &[Wage],
+    known: &PeriodKnowledge,
+    month: Month,
+    rules: &MonthRules,
+    note: &mut impl FnMut(Check, Note),
+) -> WageCode {
+    let mut note = |what| note(Check::Wage, what);
+    let period = month.plus(i32::from(terms.wage_lag));
+    let standard = rules.minimum_wage_of(terms.wage_class);
+    let (mut sum, mut from_payer, mut from_others) = (Fen(0), false, false);
+    for wage in wages.iter().filter(|wage| wage.period == period) {
+        if wage.payer == payer {
+            from_payer = true;
+            sum = sum + wage.amount;
+            note(Note::RestsOn(wage.version));
+        } else {
+            from_others = true;
+            note(Note::PassedOver(wage.version));
+        }
+    }
+    note(Note::Period(period));
+    note(Note::Standard(standard));
+    if from_payer {
+        note(Note::Sum(sum));
+    }
+    if from_payer && sum >= standard {
+        return WageCode::Pass;
+    }
+    if !known.settled(period) {
+        note(Note::Waiting(Waiting::NotSettled));
+        return WageCode::Pending;
+    }
+    if from_payer {
+        return WageCode::BelowMinimum;
+    }
+    if from_others {
+        return WageCode::WrongUnit;
+    }
+    match missing(known, period, month) {
+        Some(waiting) => {
+            note(Note::Waiting(waiting));
+            WageCode::Pending
+        }
+        None => WageCode::NoRecord,
+    }
+}
+
+/// Why a record that is not there may still exist.
+fn missing(known: &PeriodKnowledge, period: Month, month: Month) -> Option<Waiting> {
+    let january = month.plus(1 - month.number() as i32);
+    if known.refused(period, january) {
+        Some(Waiting::RefusedRecord)
+    } else if known.repull_due {
+        Some(Waiting::RepullDue)
+    } else {
+        None
+    }
+}
+
+/// One of the two insurance checks.
+#[derive(Clone, Copy)]
+struct Contribution {
+    check: Check,
+    scheme: Scheme,
+    payer: UnitId,
+}
+
+impl Contribution {
+    fn code(
+        self,
+        insurances: &[Insurance],
+        known: &PeriodKnowledge,
+        month: Month,
+        rules: &MonthRules,
+        note: &mut impl FnMut(Check, Note),
+    ) -> InsuranceCode {
+        let mut note = |what| note(self.check, what);
+        let (mut paid, mut paid_back, mut owed, mut elsewhere, mut resident) = (false, false, false, false, false);
+        for record in insurances.iter().filter(|record| record.scheme == self.scheme && record.period == month) {
+            match (record.coverage, record.insured == Some(self.payer), record.status, record.payment) {
+                (Coverage::Employee, true, ContributionStatus::Paid, Payment::Normal) => paid = true,
+                (Coverage::Employee, true, ContributionStatus::Paid, Payment::BackPayment) => paid_back = true,
+                (Coverage::Employee, true, ContributionStatus::Owed, _) => owed = true,
+                (Coverage::Employee, false, _, _) => elsewhere = true,
+                (Coverage::Resident, _, _, _) => resident = true,
+            }
+            let counts = record.coverage == Coverage::Employee && record.insured == Some(self.payer);
+            note(if counts { Note::RestsOn(record.version) } else { Note::PassedOver(record.version) });
+        }
+        note(Note::Period(month));
+        if paid || paid_back && rules.back_payment == BackPayment::Accept {
+            return InsuranceCode::Pass;
+        }
+        if paid_back {
+            return InsuranceCode::BackPayment;
+        }
+        if !known.settled(month) {
+            note(Note::Waiting(Waiting::NotSettled));
+            return InsuranceCode::Pending;
+        }
+        if owed {
+            return InsuranceCode::Unpaid;
+        }
+        if elsewhere {
+            return InsuranceCode::WrongUnit;
+        }
+        if resident {
+            return InsuranceCode::ResidentScheme;
+        }
+        match missing(known, month, month) {
+            Some(waiting) => {
+                note(Note::Waiting(waiting));
+                InsuranceCode::Pending
+            }
+            None => InsuranceCode::NoRecord,
+        }
+    }
+}
+
+fn certificate_code(
+    certificates: &[Certificate],
+    known: &Knowledge,
+    month: Month,
+    rules: &MonthRules,
+    note: &mut impl FnMut(Check, Note),
+) -> CertificateCode {
+    let mut note = |what| note(Check::Certificate, what);
+    let (code, rests_on) = settled_code(certificates, month, rules.certificate_month, rules.weights);
+    for (place, certificate) in certificates.iter().enumerate() {
+        let rests = rests_on == Some(place);
+        note(if rests { Note::RestsOn(certificate.version) } else { Note::PassedOver(certificate.version) });
+    }
+    if may_be_pending(code) && !known.certificates.current {
+        note(Note::Waiting(Waiting::Stale));
+        return CertificateCode::Pending;
+    }
+    if code == CertificateCode::None && known.certificates.refused {
+        note(Note::Waiting(Waiting::RefusedRecord));
+        return CertificateCode::Pending;
+    }
+    code
+}
+
+fn dispatch_code(
+    dispatch: Option<UnitId>,
+    province: u8,
+    filings: &[DispatchFiling],
+    known: &Knowledge,
+    business_date: NaiveDate,
+    note: &mut impl FnMut(Check, Note),
+) -> DispatchCode {
+    let mut note = |what| note(Check::Dispatch, what);
+    let Some(dispatcher) = dispatch else { return DispatchCode::NotApplicable };
+    let (mut in_force, mut lapsed, mut undecided) = (false, false, false);
+    for filing in filings {
+        if filing.dispatcher != dispatcher || filing.province != province {
+            note(Note::PassedOver(filing.version));
+            continue;
+        }
+        let on_the_day =
+            filing.valid_from <= business_date && filing.valid_to.is_none_or(|valid_to| business_date <= valid_to);
+        match filing.status {
+            FilingStatus::Approved if on_the_day => in_force = true,
+            FilingStatus::Approved | FilingStatus::Revoked => lapsed = true,
+            FilingStatus::Pending | FilingStatus::Rejected => undecided = true,
+        }
+        note(Note::RestsOn(filing.version));
+    }
+    if in_force {
+        return DispatchCode::Pass;
+    }
+    if lapsed {
+        return DispatchCode::NotInForce;
+    }
+    if undecided {
+        return DispatchCode::NotApproved;
+    }
+    let waiting = if known.filings.current {
+        known.filings.refused.then_some(Waiting::RefusedRecord)
+    } else {
+        Some(Waiting::Stale)
+    };
+    match waiting {
+        Some(waiting) => {
+            note(Note::Waiting(waiting));
+            DispatchCode::Pending
+        }
+        None => DispatchCode::NotFiled,
+    }
+}
+
+/// One employer's stake in a month of a person whom others may count too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stake {
+    /// All seven checks pass and the month is not unticked.
+    pub passes: bool,
+    pub holds_claim: bool,
+}
+
+/// Whether the month is in conflict for the employer at `own`: another holds the claim, or nobody does and another's placement
+/// passes. `claimed_elsewhere`: an employer without a placement among the stakes holds it.
+pub fn in_conflict(stakes: &[Stake], own: usize, claimed_elsewhere: bool) -> bool {
+    if stakes[own].holds_claim {
+        return false;
+    }
+    let others = || stakes.iter().enumerate().filter(|(place, _)| *place != own).map(|(_, stake)| stake);
+    claimed_elsewhere || others().any(|stake| stake.holds_claim || stake.passes)
+}
+
+#[cfg(test)]
+mod tests;

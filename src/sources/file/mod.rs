@@ -1,0 +1,360 @@
+//! Files as agencies put them down: which ones are there and complete, in which order, and their pages.
+//!
+//! Reading and decoding run on a thread of their own, one page ahead of who stores them.
+
+use std::fmt;
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::UNIX_EPOCH;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::mpsc;
+
+use super::csv::{CsvReader, HeaderFault};
+use super::error::Fault;
+use super::json;
+use super::lines::{Line, Lines, Place, decode, without_end, without_mark};
+use super::page::{Limits, Page};
+use super::{Start, xlsx};
+use crate::config::{Encoding, FileFormat, FileSource};
+
+/// Where reading goes on: in which file, as it then was, and where in it. The name comes last: it may hold anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct FilePlace {
+    /// For workbooks the row alone counts.
+    offset: u64,
+    line: u64,
+    size: u64,
+    modified_ns: u128,
+    name: String,
+}
+
+impl fmt::Display for FilePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}:{}:{}", self.offset, self.line, self.size, self.modified_ns, self.name)
+    }
+}
+
+impl FromStr for FilePlace {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<Self, Fault> {
+        let parse = || {
+            let mut parts = text.splitn(5, ':');
+            Some(Self {
+                offset: parts.next()?.parse().ok()?,
+                line: parts.next()?.parse().ok()?,
+                size: parts.next()?.parse().ok()?,
+                modified_ns: parts.next()?.parse().ok()?,
+                name: parts.next()?.to_owned(),
+            })
+        };
+        parse().ok_or(Fault::BadResume)
+    }
+}
+
+/// Size and modification of a file: whether it is still the one that was begun.
+fn stamp(metadata: &Metadata) -> (u64, u128) {
+    let modified = metadata.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    (metadata.len(), modified.map_or(0, |since| since.as_nanos()))
+}
+
+/// The pages of one or several files.
+pub struct FileReader {
+    path: PathBuf,
+    pages: mpsc::Receiver<Result<Page, Fault>>,
+    finished: bool,
+    /// The reading thread came to its end.
+    done: Arc<AtomicBool>,
+}
+
+impl FileReader {
+    /// Finds the files and begins to read. The path's placeholders are filled in already.
+    pub(super) fn open(settings: &FileSource, start: Start) -> Result<Self, Fault> {
+        if settings.format == FileFormat::Parquet {
+            return Err(Fault::NotInThisBuild("parquet"));
+        }
+        let after = start.after.as_ref().map(|resume| resume.place.parse::<FilePlace>()).transpose()?;
+        let mut files = find_files(Path::new(&settings.path), settings.done_marker.as_deref())?;
+        if let Some(after) = &after {
+            files.retain(|file| name_of(file) >= after.name);
+            if files.first().is_none_or(|file| name_of(file) != after.name) {
+                let path = Path::new(&settings.path).with_file_name(&after.name);
+                return Err(Fault::Changed { path });
+            }
+        }
+        let (sender, pages) = mpsc::channel(1);
+        let done = Arc::new(AtomicBool::new(false));
+        let path = PathBuf::from(&settings.path);
+        let mut work = Work {
+            settings: settings.clone(),
+            limits: start.limits,
+            sender,
+            number: start.after.map_or(0, |resume| resume.page + 1),
+            after,
+        };
+        let thread_done = done.clone();
+        tokio::task::spawn_blocking(move || {
+            match work.read_files(&files) {
+                // Nobody waits for the error of an abandoned read.
+                Err(Stop::Fault(fault)) => drop(work.sender.blocking_send(Err(fault))),
+                Ok(()) | Err(Stop::Abandoned) => {}
+            }
+            thread_done.store(true, Ordering::Release);
+        });
+        Ok(Self { path, pages, finished: false, done })
+    }
+
+    pub(super) async fn next_page(&mut self) -> Result<Option<Page>, Fault> {
+        if self.finished {
+            return Ok(None);
+        }
+        match self.pages.recv().await {
+            Some(Ok(page)) => Ok(Some(page)),
+            Some(Err(fault)) => {
+                self.finished = true;
+                Err(fault)
+            }
+            None => {
+                self.finished = true;
+                // The thread sets the flag before its sender is gone, unless it was cut off.
+                let whole = self.done.load(Ordering::Acquire);
+                if whole { Ok(None) } else { Err(Fault::Interrupted { path: self.path.clone() }) }
+            }
+        }
+    }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Whether a name fits a pattern in which `*` stands for anything.
+fn fits(pattern: &str, name: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
+    let Some(mut name) = name.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        let Some(at) = name.find(part) else { return false };
+        name = &name[at + part.len()..];
+    }
+    name.ends_with(last)
+}
+
+/// The files a path names, complete ones only, in the order of their names.
+fn find_files(path: &Path, done_marker: Option<&str>) -> Result<Vec<PathBuf>, Fault> {
+    let pattern = name_of(path);
+    let mut files = if pattern.contains('*') {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let unreadable = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => Fault::NoFile(path.to_owned()),
+            _ => Fault::File { path: folder.to_owned(), source },
+        };
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+            let file = entry.map_err(unreadable)?.path();
+            let name = name_of(&file);
+            let is_marker = done_marker.is_some_and(|marker| fits(marker, &name));
+            if fits(&pattern, &name) && !name.starts_with('.') && !is_marker && file.is_file() {
+                files.push(file);
+            }
+        }
+        files
+    } else if path.is_file() {
+        vec![path.to_owned()]
+    } else {
+        Vec::new()
+    };
+    if files.is_empty() {
+        return Err(Fault::NoFile(path.to_owned()));
+    }
+    if let Some(marker) = done_marker {
+        files.retain(|file| is_marked(file, marker));
+        if files.is_empty() {
+            return Err(Fault::NotReady { path: path.to_owned(), marker: marker.to_owned() });
+        }
+    }
+    files.sort_by_key(|file| name_of(file));
+    Ok(files)
+}
+
+/// Whether the marker lies beside a file.
+fn is_marked(file: &Path, marker: &str) -> bool {
+    let name = name_of(file);
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    [name, stem].iter().any(|name| file.with_file_name(marker.replace('*', name)).is_file())
+}
+
+/// Why reading ends early.
+pub(super) enum Stop {
+    Fault(Fault),
+    /// Nobody takes the pages any more.
+    Abandoned,
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// What the reading thread does.
+struct Work {
+    settings: FileSource,
+    limits: Limits,
+    sender: mpsc::Sender<Result<Page, Fault>>,
+    /// Of the next page.
+    number: u32,
+    after: Option<FilePlace>,
+}
+
+/// One file on its way, and where its pages go.
+pub(super) struct Delivery<'a> {
+    path: &'a Path,
+    name: String,
+    stamp: (u64, u128),
+    is_last: bool,
+    work: &'a mut Work,
+}
+
+impl Work {
+    fn read_files(&mut self, files: &[PathBuf]) -> Result<(), Stop> {
+        for (at, path) in files.iter().enumerate() {
+            let is_last = at + 1 == files.len();
+            let fault = |source| Fault::File { path: path.clone(), source };
+            let file = File::open(path).map_err(fault)?;
+            let stamp = stamp(&file.metadata().map_err(fault)?);
+            let after = self.after.take();
+            if after.as_ref().is_some_and(|after| (after.size, after.modified_ns) != stamp) {
+                return Err(Fault::Changed { path: path.clone() }.into());
+            }
+            let place = after.map(|after| Place { offset: after.offset, line: after.line });
+            let (format, encoding) = (self.settings.format, self.settings.encoding);
+            let (delimiter, sheet) = (self.settings.delimiter, self.settings.sheet.clone());
+            let mut delivery = Delivery { path, name: name_of(path), stamp, is_last, work: self };
+            match format {
+                FileFormat::Csv => delivery.read_csv(file, encoding, delimiter, place)?,
+                FileFormat::Ndjson => delivery.read_ndjson(file, encoding, place)?,
+                FileFormat::Xlsx => xlsx::read(&mut delivery, file, sheet.as_deref(), place.map(|place| place.line))?,
+                FileFormat::Parquet => return Err(Fault::NotInThisBuild("parquet").into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Delivery<'_> {
+    pub(super) fn path(&self) -> &Path {
+        self.path
+    }
+
+    pub(super) fn new_page(&self) -> Page {
+        let mut page = Page::new(self.work.number);
+        let modified_ns = i64::try_from(self.stamp.1).ok();
+        page.began = modified_ns.map(DateTime::<Utc>::from_timestamp_nanos);
+        page
+    }
+
+    pub(super) fn is_full(&self, page: &Page) -> bool {
+        page.is_full(self.work.limits)
+    }
+
+    /// Hands a page on; `place` is where reading goes on in this file, `at_end` says that it has no more.
+    pub(super) fn send(&mut self, mut page: Page, place: Place, at_end: bool) -> Result<(), Stop> {
+        let (size, modified_ns) = self.stamp;
+        if at_end {
+            // A file that is still being written must not pass for a whole one.
+            let metadata = std::fs::metadata(self.path);
+            let metadata = metadata.map_err(|source| Fault::File { path: self.path.to_owned(), source })?;
+            if stamp(&metadata) != self.stamp {
+                return Err(Fault::Changed { path: self.path.to_owned() }.into());
+            }
+        }
+        if !(at_end && self.is_last) {
+            let name = self.name.clone();
+            let place = FilePlace { offset: place.offset, line: place.line, size, modified_ns, name };
+            page.resume = Some(place.to_string());
+        }
+        self.work.number += 1;
+        self.work.sender.blocking_send(Ok(page)).map_err(|_| Stop::Abandoned)
+    }
+
+    fn io(&self, source: io::Error) -> Fault {
+        Fault::File { path: self.path.to_owned(), source }
+    }
+
+    fn read_csv(&mut self, file: File, encoding: Encoding, delimiter: char, place: Option<Place>) -> Result<(), Stop> {
+        let mut reader = CsvReader::open(Lines::new(file), encoding, delimiter).map_err(|fault| match fault {
+            HeaderFault::Io(source) => self.io(source),
+            HeaderFault::Bad { line, what } => Fault::Header { path: self.path.to_owned(), line, what },
+        })?;
+        if let Some(place) = place {
+            reader.lines().go_to(place).map_err(|error| self.io(error))?;
+        }
+        let mut resumed = place.is_some();
+        loop {
+            let mut page = self.new_page();
+            let columns = reader.header().columns(&mut page);
+            while !self.is_full(&page) && reader.read_into(&mut page, &columns).map_err(|error| self.io(error))? {}
+            let at_end = reader.lines().at_end().map_err(|error| self.io(error))?;
+            // Nothing after what was stored already: no page for it.
+            if !(resumed && at_end && page.holds_nothing()) {
+                self.send(page, reader.lines().place(), at_end)?;
+            }
+            if at_end {
+                return Ok(());
+            }
+            resumed = false;
+        }
+    }
+
+    fn read_ndjson(&mut self, file: File, encoding: Encoding, place: Option<Place>) -> Result<(), Stop> {
+        let mut lines = Lines::new(file);
+        if let Some(place) = place {
+            lines.go_to(place).map_err(|error| self.io(error))?;
+        }
+        let mut resumed = place.is_some();
+        let mut raw = Vec::new();
+        loop {
+            let mut page = self.new_page();
+            while !self.is_full(&page) {
+                let begin = lines.place();
+                raw.clear();
+                match lines.append(&mut raw).map_err(|error| self.io(error))? {
+                    Line::End => break,
+                    Line::TooLong => page.push_undecodable(begin.line, "a line longer than a mebibyte", &raw),
+                    Line::Whole => push_json_line(&mut page, begin, &raw, encoding),
+                }
+            }
+            let at_end = lines.at_end().map_err(|error| self.io(error))?;
+            if !(resumed && at_end && page.holds_nothing()) {
+                self.send(page, lines.place(), at_end)?;
+            }
+            if at_end {
+                return Ok(());
+            }
+            resumed = false;
+        }
+    }
+}
+
+fn push_json_line(page: &mut Page, begin: Place, raw: &[u8], encoding: Encoding) {
+    let content = without_end(raw);
+    match decode(encoding, content) {
+        None => page.push_undecodable(begin.line, format!("not valid {encoding}"), content),
+        Some(text) => {
+            let text = if begin.offset == 0 { without_mark(&text) } else { &*text };
+            if !text.trim().is_empty() {
+                json::push_record(page, begin.line, text);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

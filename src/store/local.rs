@@ -1,1 +1,0 @@
-//! The private Postgres server: started, shared and stopped under a file lock.

@@ -1,0 +1,83 @@
+//! The publish sequence: the one order in which changes become visible.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, Postgres, Transaction};
+
+use super::{Store, StoreError};
+
+/// Why something became visible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    Pull,
+    Import,
+    Jobs,
+    Completion,
+    Answer,
+}
+
+impl Cause {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Import => "import",
+            Self::Jobs => "jobs",
+            Self::Completion => "completion",
+            Self::Answer => "answer",
+        }
+    }
+}
+
+/// A transaction that holds the publish lock and its sequence: proof that nobody else publishes before it commits.
+#[derive(Debug)]
+pub struct Publish {
+    pub(super) transaction: Transaction<'static, Postgres>,
+    seq: i64,
+}
+
+impl Publish {
+    pub fn seq(&self) -> i64 {
+        self.seq
+    }
+
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.transaction
+    }
+
+    /// Makes it visible.
+    pub async fn commit(self) -> Result<i64, StoreError> {
+        self.transaction.commit().await?;
+        Ok(self.seq)
+    }
+
+    /// Leaves no trace, not even a sequence.
+    pub async fn abandon(self) -> Result<(), StoreError> {
+        Ok(self.transaction.rollback().await?)
+    }
+}
+
+impl Store {
+    /// Takes the publish lock and the next sequence. Keep what follows short: everybody who publishes waits.
+    pub async fn publish(&self, cause: Cause, at: DateTime<Utc>) -> Result<Publish, StoreError> {
+        let transaction = self.pool.begin().await?;
+        Self::publish_within(transaction, cause, at).await
+    }
+
+    pub(super) async fn publish_within(
+        mut transaction: Transaction<'static, Postgres>,
+        cause: Cause,
+        at: DateTime<Utc>,
+    ) -> Result<Publish, StoreError> {
+        let seq = sqlx::query_scalar!("update publish_head set seq = seq + 1 returning seq")
+            .fetch_one(&mut *transaction)
+            .await?;
+        sqlx::query!("insert into publish (seq, published_at, cause) values ($1, $2, $3)", seq, at, cause.as_str())
+            .execute(&mut *transaction)
+            .await?;
+        Ok(Publish { transaction, seq })
+    }
+
+    /// The last sequence given out.
+    pub async fn head(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar!("select seq from publish_head").fetch_one(&self.pool).await?)
+    }
+}
