@@ -27,6 +27,7 @@ use crate::domain::verdict::{Check, Sign};
 use crate::ingest::PullOutcome;
 use crate::sandbox::Sandbox;
 use crate::store::facts::{Persons, Scope};
+use crate::store::outbox::OutboxLine;
 use crate::store::results::YearRow;
 use crate::verify::Selection;
 
@@ -155,7 +156,10 @@ async fn take_in(context: &Context, sandbox: &Sandbox, out: Output) -> anyhow::R
     for kind in ImportKind::ALL {
         let file = sandbox.imports.join(format!("{kind}.csv"));
         let report = import_file(&context.store, &policy, *kind, &file, &context.actor).await?;
-        let summary = import::summary(*kind, &report);
+        let mut summary = import::summary(*kind, &report);
+        if report.refused.iter().any(|row| row.code == "declaration_completed") {
+            summary.push_str(" (rows of the declaration that an earlier demo completed are refused)");
+        }
         out.value(&report, |_| summary)?;
     }
     Ok(())
@@ -366,8 +370,13 @@ async fn report(context: &Context, employer: UnitId, year: i32, new: bool, out: 
         }
         State::Open { .. } => (String::new(), None),
     };
-    let declared =
-        Declared { employer_uscc: code, year, state: state.name().to_owned(), certification_number: number, receipt };
+    let declared = Declared {
+        employer_uscc: code.clone(),
+        year,
+        state: state.name().to_owned(),
+        certification_number: number,
+        receipt,
+    };
     out.value(&declared, |declared| {
         let when = if new { "declared now" } else { "declared by an earlier demo, left as it is" };
         let receipt = match &declared.receipt {
@@ -380,8 +389,9 @@ async fn report(context: &Context, employer: UnitId, year: i32, new: bool, out: 
         )
     })?;
     if !out.is_json() {
-        let lines = context.store.list_outbox(1).await?;
-        if let Some(line) = lines.first() {
+        let lines = context.store.list_outbox(1_000).await?;
+        let of_employer = |line: &&OutboxLine| line.uscc == code && i32::from(line.year) == year;
+        if let Some(line) = lines.iter().find(of_employer) {
             out.line(format!("message {} sent {} time(s)", line.message_id, line.attempts))?;
         }
     }

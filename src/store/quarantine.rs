@@ -1,9 +1,12 @@
 //! Refused records for people: never their content.
 
+use serde::Serialize;
+
 use super::{Store, StoreError};
+use crate::domain::month::Month;
 
 /// One open refused record.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct QuarantineLine {
     pub quarantine_id: i64,
     pub job: String,
@@ -14,7 +17,14 @@ pub struct QuarantineLine {
     pub field: Option<String>,
     pub detail: String,
     pub person_id: Option<i64>,
+    #[serde(serialize_with = "as_month")]
     pub period: Option<i32>,
+}
+
+/// A stored month as people write it.
+#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn as_month<S: serde::Serializer>(index: &Option<i32>, serializer: S) -> Result<S::Ok, S::Error> {
+    index.and_then(Month::from_index).serialize(serializer)
 }
 
 impl Store {
