@@ -1,9 +1,19 @@
-//! The one place that builds HTTP clients, and the bounded reading of what they get.
+//! The one place that builds HTTP clients, signs requests, and reads what comes back within bounds.
 
+use std::error::Error;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use reqwest::header::{DATE, HeaderMap, HeaderValue, InvalidHeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
+use reqwest::{Method, RequestBuilder, Url};
+use rustls::CertificateError;
+
+use crate::clock;
+use crate::config::Secret;
+use crate::crypto::{SignatureAlgorithm, Signed, content_digest_header};
 
 /// How a client behaves towards its peer.
 #[derive(Clone, Debug)]
@@ -34,7 +44,7 @@ impl Default for HttpSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     #[error("the certificate file `{path}` cannot be read")]
-    Read { path: PathBuf, source: std::io::Error },
+    Read { path: PathBuf, source: io::Error },
     #[error("the certificate file `{path}` holds no certificate in PEM form")]
     Certificate { path: PathBuf },
     #[error("no HTTP client can be built")]
@@ -56,7 +66,7 @@ pub fn client(settings: &HttpSettings) -> Result<reqwest::Client, ClientError> {
         .user_agent(&settings.user_agent)
         .no_proxy()
         .redirect(Policy::custom(|attempt| {
-            let origin = attempt.previous().first().map(reqwest::Url::origin);
+            let origin = attempt.previous().first().map(Url::origin);
             let same = origin.is_some_and(|origin| origin == attempt.url().origin());
             if same && attempt.previous().len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
         }));
@@ -83,6 +93,8 @@ fn read_certificates(path: &Path) -> Result<Vec<reqwest::Certificate>, ClientErr
 pub enum BodyError {
     #[error("an answer of more than {limit_bytes} bytes")]
     TooLarge { limit_bytes: u64 },
+    #[error("a line of more than {limit_bytes} bytes")]
+    LineTooLarge { limit_bytes: u64 },
     #[error("an answer that breaks off")]
     Broken(#[source] reqwest::Error),
 }
@@ -101,4 +113,137 @@ pub async fn read_body(mut response: reqwest::Response, max_bytes: u64) -> Resul
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// Longer than this nobody is left alone: who asks for more means something else.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(6);
+
+/// `Retry-After` (RFC 9110, section 10.2.3): seconds, or an instant by the peer's own clock, its `Date`. What is longer than
+/// six hours is cut to that; what is neither is left out.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // Only what is too large for a number fails here.
+        text.parse().map_or(LONGEST_RETRY_AFTER, Duration::from_secs)
+    } else {
+        (parse_date(text)? - date(headers)?).to_std().unwrap_or_default()
+    };
+    Some(wait.min(LONGEST_RETRY_AFTER))
+}
+
+/// The `Date` of an answer: the peer's own clock.
+pub fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    parse_date(headers.get(DATE)?.to_str().ok()?)
+}
+
+fn parse_date(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc2822(text).ok().map(|at| at.to_utc())
+}
+
+/// What a TLS peer's certificate was refused for, if that is why a request failed.
+pub fn certificate_fault(error: &reqwest::Error) -> Option<CertificateError> {
+    let mut next: Option<&(dyn Error + 'static)> = error.source();
+    while let Some(error) = next {
+        // An error of input or output does not name what it wraps as its source.
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let of_tls = wrapped.and_then(|inner| inner.downcast_ref()).or_else(|| error.downcast_ref::<rustls::Error>());
+        if let Some(rustls::Error::InvalidCertificate(fault)) = of_tls {
+            return Some(fault.clone());
+        }
+        next = wrapped.map_or_else(|| error.source(), |inner| Some(inner));
+    }
+    None
+}
+
+/// How requests are signed for one peer.
+#[derive(Clone, Debug)]
+pub struct Signer {
+    key_id: HeaderValue,
+    key: Secret,
+    algorithm: SignatureAlgorithm,
+}
+
+impl Signer {
+    /// Errs when the key's name cannot stand in a header.
+    pub fn new(key_id: &str, key: Secret, algorithm: SignatureAlgorithm) -> Result<Self, InvalidHeaderValue> {
+        Ok(Self { key_id: HeaderValue::from_str(key_id)?, key, algorithm })
+    }
+
+    /// The request with its digest, time, key's name and signature. Method, address and body are those it will be sent
+    /// with, `at` the time it is signed with.
+    pub fn sign(
+        &self,
+        request: RequestBuilder,
+        method: &Method,
+        address: &Url,
+        body: &[u8],
+        at: DateTime<Utc>,
+    ) -> RequestBuilder {
+        let (timestamp, content_digest) = (clock::rfc3339(at), content_digest_header(body));
+        // As it goes over the wire: with the query, without a fragment.
+        let path =
+            address.query().map_or_else(|| address.path().to_owned(), |query| format!("{}?{query}", address.path()));
+        let signed =
+            Signed { method: method.as_str(), path: &path, timestamp: &timestamp, content_digest: &content_digest };
+        let signature = signed.sign(self.algorithm, self.key.reveal().as_bytes());
+        request
+            .header("Content-Digest", content_digest)
+            .header("X-Renzheng-Timestamp", timestamp)
+            .header("X-Renzheng-Key-Id", &self.key_id)
+            .header("X-Renzheng-Signature", signature)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_left_alone_for_as_long_as_can_be_meant() {
+        let now = "Sun, 06 Nov 1994 08:49:37 GMT";
+        for (text, seconds) in [
+            ("120", Some(120)),
+            ("0", Some(0)),
+            ("31536000", Some(6 * 3600)),
+            ("99999999999999999999999", Some(6 * 3600)),
+            ("Sun, 06 Nov 1994 09:49:37 GMT", Some(3600)),
+            ("Mon, 06 Nov 1995 09:49:37 GMT", Some(6 * 3600)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+            ("-1", None),
+            ("1.5", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
+            headers.insert(DATE, HeaderValue::from_static(now));
+            assert_eq!(retry_after(&headers), seconds.map(Duration::from_secs), "{text}");
+        }
+        let mut headers = HeaderMap::new();
+        assert_eq!(retry_after(&headers), None);
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("Sun, 06 Nov 1994 09:49:37 GMT"));
+        assert_eq!(retry_after(&headers), None, "an instant by an unknown clock");
+    }
+
+    #[test]
+    fn a_signature_covers_the_query_as_it_is_sent() {
+        let settings = HttpSettings::default();
+        let client = client(&settings).expect("a client");
+        let signer = Signer::new("one", Secret::new("synthetic"), SignatureAlgorithm::HmacSm3).expect("a name");
+        let address: Url = "https://agency.invalid/v1/wages?cursor=b%2F+&x=%E7%8E%8B#part".parse().expect("an address");
+        let at = "2026-03-01T00:00:00Z".parse().expect("an instant");
+        let request = signer.sign(client.get(address.clone()), &Method::GET, &address, b"", at);
+        let request = request.build().expect("a request");
+        let header = |name: &str| request.headers()[name].to_str().expect("text").to_owned();
+        let expected = Signed {
+            method: "GET",
+            path: "/v1/wages?cursor=b%2F+&x=%E7%8E%8B",
+            timestamp: "2026-03-01T08:00:00+08:00",
+            content_digest: &content_digest_header(b""),
+        };
+        assert_eq!(header("X-Renzheng-Timestamp"), expected.timestamp);
+        assert_eq!(header("X-Renzheng-Key-Id"), "one");
+        assert!(expected.verify(SignatureAlgorithm::HmacSm3, b"synthetic", &header("X-Renzheng-Signature")));
+        assert!(Signer::new("two\nlines", Secret::new("k"), SignatureAlgorithm::HmacSm3).is_err());
+    }
 }

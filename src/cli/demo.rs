@@ -170,7 +170,7 @@ async fn chain(context: &Context, out: Output) -> anyhow::Result<()> {
     let jobs = context.jobs().await?;
     let mut rows = Vec::new();
     for job in in_order(&jobs) {
-        let report = run_job(context, job).await?;
+        let report = run_job(context, job, None).await?;
         if out.is_json() {
             out.json(&report)?;
             continue;

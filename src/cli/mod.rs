@@ -24,6 +24,7 @@ mod push;
 mod quarantine;
 mod results;
 mod run;
+mod runs;
 mod sandbox;
 mod table;
 mod verify;
@@ -78,8 +79,8 @@ enum Command {
     Jobs,
     /// Run one job now, to its end
     Run(run::RunArgs),
-    /// List what ran
-    Runs(run::RunsArgs),
+    /// List what ran; show, release or discard what is held
+    Runs(runs::RunsArgs),
     /// Take in employers' own data
     Import(import::ImportArgs),
     /// Recompute the results of a business year; only what differs is written
@@ -88,7 +89,7 @@ enum Command {
     Results(results::ResultsArgs),
     /// Show the evidence behind every check of one month
     Explain(explain::ExplainArgs),
-    /// Look at refused records
+    /// Refused records: look at them, read them once more, discard them
     Quarantine {
         #[command(subcommand)]
         command: quarantine::QuarantineCommand,
@@ -197,7 +198,7 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Check(args) => check::run(&common, &args, out).await,
         Command::Jobs => jobs::list(&common, out).await,
         Command::Run(args) => run::run(&common, &args, out).await,
-        Command::Runs(args) => run::list(&common, &args, out).await,
+        Command::Runs(args) => runs::run(&common, &args, out).await,
         Command::Import(args) => import::run(&common, &args, out).await,
         Command::Verify(args) => verify::run(&common, &args, out).await,
         Command::Results(args) => results::run(&common, &args, out).await,

@@ -48,9 +48,22 @@ impl Output {
 /// A bar on stderr while something long goes on; nothing unless stderr is a terminal.
 pub(super) fn progress(what: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {human_pos} ({per_sec}, {elapsed})") {
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {human_pos} {msg} ({per_sec}, {elapsed})") {
         bar.set_style(style);
     }
     bar.set_prefix(what.to_owned());
     bar
+}
+
+/// From here on the bar knows about how much there is.
+pub(super) fn with_estimate(bar: &ProgressBar, all: u64) {
+    if bar.length() != Some(all) {
+        let template = "{spinner} {prefix}: [{wide_bar}] {human_pos} of {human_len} {msg} ({per_sec}, {eta} left)";
+        if bar.length().is_none()
+            && let Ok(style) = ProgressStyle::with_template(template)
+        {
+            bar.set_style(style);
+        }
+        bar.set_length(all);
+    }
 }

@@ -1,16 +1,17 @@
-//! `renzheng run` and `renzheng runs`: one job now, and what ran before.
+//! `renzheng run`: one job now, or a range of days of one source.
 
+use chrono::NaiveDate;
 use clap::Args;
 use serde::Serialize;
 
 use super::context::{Context, checked_jobs, usage};
-use super::output::{Output, progress};
-use super::table::table;
+use super::output::{Output, progress, with_estimate};
 use super::{Common, Ended};
 use crate::config::{Job, JobKind};
 use crate::declare::complete::business_year;
 use crate::declare::news::apply_news;
-use crate::ingest::{self, PullOutcome, Report};
+use crate::ingest::compare::{Comparison, compare};
+use crate::ingest::{self, Progress, PullOutcome, Range, Report};
 use crate::push::{self, Drained};
 use crate::store::batches::Counts;
 use crate::verify::{Selection, Summary, verify};
@@ -19,18 +20,15 @@ use crate::verify::{Selection, Summary, verify};
 pub(super) struct RunArgs {
     /// Name of the job: the stem of its file
     job: String,
-    /// Read and check the delivery, store nothing
+    /// Only records stamped on this day or later (Shanghai); with --to. The rest of the source is not touched
+    #[arg(long, requires = "to", value_name = "DATE")]
+    from: Option<NaiveDate>,
+    /// Only records stamped on this day or earlier (Shanghai); with --from
+    #[arg(long, requires = "from", value_name = "DATE")]
+    to: Option<NaiveDate>,
+    /// Read the delivery, check it, compare it with what is stored and tell the difference; store nothing
     #[arg(long)]
     dry_run: bool,
-}
-
-#[derive(Args)]
-pub(super) struct RunsArgs {
-    /// Only runs of this job
-    job: Option<String>,
-    /// How many
-    #[arg(long, default_value_t = 20)]
-    limit: i64,
 }
 
 /// What a job's run brought.
@@ -58,23 +56,44 @@ async fn run_named(context: &Context, args: &RunArgs, out: Output) -> anyhow::Re
     if args.dry_run && job.kind != JobKind::Pull {
         return Err(usage(format!("only pulls can be run dry; `{}` is a {}", job.name, job.kind)));
     }
-    let report = if args.dry_run {
-        JobReport::Pull(ingest::dry_run(&context.store, job, &context.environment).await?)
-    } else {
-        run_job(context, job).await?
-    };
+    let range = args.from.zip(args.to).map(|(from, to)| Range { from, to });
+    if let Some(range) = range
+        && (job.kind != JobKind::Pull || range.from > range.to)
+    {
+        return Err(usage("--from and --to are days of a pull's records, the first no later than the last"));
+    }
+    if args.dry_run {
+        let comparison = compare(&context.store, job, &context.environment, range).await?;
+        out.value(&comparison, describe_comparison)?;
+        return Ok(Ended::of(comparison.report.counts.refused > 0 || comparison.report.why.is_some()));
+    }
+    let report = run_job(context, job, range).await?;
     out.value(&report, describe)?;
     Ok(Ended::of(has_refusals(&report)))
 }
 
+fn describe_comparison(comparison: &Comparison) -> String {
+    let Comparison { report, absent, differences } = comparison;
+    let mut lines = vec![describe_pull(report)];
+    if *absent > 0 {
+        lines.push(format!("    {absent} records in force here were not delivered"));
+    }
+    for found in differences {
+        let place = found.page.zip(found.row).map(|(page, row)| format!(" page {page} row {row}")).unwrap_or_default();
+        let person = found.person_id.map(|person| format!(" person {person}")).unwrap_or_default();
+        lines.push(format!("    {}:{place}{person}", found.what));
+    }
+    lines.join("\n")
+}
+
 /// Runs one job to its end.
-pub(super) async fn run_job(context: &Context, job: &Job) -> anyhow::Result<JobReport> {
+pub(super) async fn run_job(context: &Context, job: &Job, range: Option<Range>) -> anyhow::Result<JobReport> {
     let name = job.name.clone();
     match job.kind {
         JobKind::Pull => {
             let bar = progress(&name);
-            let heard = |counts: Counts| bar.set_position(counts.read);
-            let report = ingest::pull(&context.store, job, &context.environment, &context.actor, &heard).await;
+            let heard = |progress: Progress| show_progress(&bar, &progress);
+            let report = ingest::pull(&context.store, job, &context.environment, range, &context.actor, &heard).await;
             bar.finish_and_clear();
             Ok(JobReport::Pull(report?))
         }
@@ -89,6 +108,18 @@ pub(super) async fn run_job(context: &Context, job: &Job) -> anyhow::Result<JobR
         }
         other => Err(usage(format!("jobs of kind `{other}` are not in this version"))),
     }
+}
+
+/// Rows so far, and how many there will be: announced, or by the share of the files' bytes that were read.
+fn show_progress(bar: &indicatif::ProgressBar, progress: &Progress) {
+    let read = progress.counts.read;
+    let by_bytes =
+        progress.through.and_then(|(done, all)| (u128::from(read) * u128::from(all)).checked_div(done.into()));
+    if let Some(all) = progress.announced.or(by_bytes.and_then(|all| u64::try_from(all).ok())) {
+        with_estimate(bar, all.max(read));
+    }
+    bar.set_message(format!("page {}", progress.page));
+    bar.set_position(read);
 }
 
 /// Verifies with a bar.
@@ -130,22 +161,7 @@ fn has_refusals(report: &JobReport) -> bool {
 /// One line for people.
 pub(super) fn describe(report: &JobReport) -> String {
     match report {
-        JobReport::Pull(report) => {
-            let Counts { read, new, changed, same, older, refused, dropped } = report.counts;
-            let outcome = match report.outcome {
-                PullOutcome::Published => "published",
-                PullOutcome::Unchanged => "unchanged",
-                PullOutcome::Held => "held",
-                PullOutcome::Dry => "checked only",
-            };
-            let resumed = if report.resumed { ", resumed" } else { "" };
-            let why = report.why.as_ref().map(|why| format!("\n    {why}")).unwrap_or_default();
-            format!(
-                "{}: {outcome}{resumed}: {read} read = {new} new + {changed} changed + {same} same + {older} older + \
-                 {refused} refused + {dropped} of strangers{why}",
-                report.job
-            )
-        }
+        JobReport::Pull(report) => describe_pull(report),
         JobReport::Verify { job, year, summary } => format!(
             "{job}: {year}: {} placements, {} of {} months pass; {} months of {} placements changed",
             summary.placements, summary.passed, summary.months, summary.changed_months, summary.changed_placements
@@ -154,31 +170,29 @@ pub(super) fn describe(report: &JobReport) -> String {
     }
 }
 
-pub(super) async fn list(common: &Common, args: &RunsArgs, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
-    let runs = context.store.list_runs(args.job.as_deref(), args.limit).await;
-    context.close().await?;
-    let runs = runs?;
-    if out.is_json() {
-        for run in &runs {
-            out.json(run)?;
-        }
-        return Ok(Ended::Done);
+fn describe_pull(report: &Report) -> String {
+    let Counts { read, new, changed, same, older, refused, dropped, closed } = report.counts;
+    let outcome = match report.outcome {
+        PullOutcome::Published => "published",
+        PullOutcome::Unchanged => "unchanged",
+        PullOutcome::Held => "held",
+        PullOutcome::Dry => "compared only",
+    };
+    let resumed = if report.resumed { ", resumed" } else { "" };
+    let share = |part: u64| if read == 0 { 0.0 } else { 100.0 * part as f64 / read as f64 };
+    let closed = if closed > 0 { format!("; {closed} no longer delivered were closed") } else { String::new() };
+    let mut lines = vec![format!(
+        "{}: {outcome}{resumed} ({}): {read} read = {new} new + {changed} changed ({:.1} %) + {same} same + {older} older + \
+         {refused} refused + {dropped} of strangers{closed}",
+        report.job,
+        report.asked,
+        share(changed)
+    )];
+    lines.extend(report.notes.iter().chain(&report.why).cloned());
+    if let (PullOutcome::Held, Some(number)) = (report.outcome, report.run_number) {
+        lines.push(format!(
+            "release it by `renzheng runs release {number} --why …`, or give it up by `renzheng runs discard {number} --why …`"
+        ));
     }
-    let rows: Vec<Vec<String>> = runs
-        .iter()
-        .map(|run| {
-            let seconds = run.finished_at.map(|at| format!("{:.1}", (at - run.started_at).as_seconds_f64()));
-            vec![
-                crate::clock::rfc3339(run.started_at),
-                run.job.clone(),
-                run.state.clone(),
-                seconds.unwrap_or_default(),
-                run.actor.clone(),
-                run.error.clone().unwrap_or_default(),
-            ]
-        })
-        .collect();
-    out.line(table(&["started", "job", "state", "seconds", "by", "why"], &rows, &[3]))?;
-    Ok(Ended::Done)
+    lines.join("\n    ")
 }

@@ -6,10 +6,11 @@ pub mod duration;
 pub mod environment;
 pub mod error;
 pub mod job;
+pub mod record;
 pub mod settings;
 pub mod source;
 
-pub use check::{check_jobs, record_fields};
+pub use check::check_jobs;
 pub use cron::{Cron, Zone};
 pub use duration::{Days, Span};
 pub use environment::{Environment, Secret, UnsetVariable, system_user};

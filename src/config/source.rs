@@ -31,12 +31,23 @@ impl SourceSettings {
                 texts.extend(http.ca_file.as_deref().map(|file| ("source.ca_file", file)));
                 texts.extend(http.person.as_ref().map(|person| ("source.person.url", person.url.as_str())));
                 match &http.auth {
-                    Some(Auth::Bearer { token: Some(token), .. }) => texts.push(("source.auth.token", token.reveal())),
+                    Some(Auth::Bearer { token, token_url, client_id, client_secret }) => {
+                        let given = [
+                            ("source.auth.token", token.as_ref().map(Secret::reveal)),
+                            ("source.auth.token_url", token_url.as_deref()),
+                            ("source.auth.client_id", client_id.as_deref()),
+                            ("source.auth.client_secret", client_secret.as_ref().map(Secret::reveal)),
+                        ];
+                        texts.extend(given.into_iter().filter_map(|(key, text)| Some((key, text?))));
+                    }
+                    Some(Auth::Hmac { key_id, key, .. }) => {
+                        texts.extend([("source.auth.key_id", key_id.as_str()), ("source.auth.key", key.reveal())]);
+                    }
                     Some(Auth::Basic { user, password }) => {
                         texts
                             .extend([("source.auth.user", user.as_str()), ("source.auth.password", password.reveal())]);
                     }
-                    _ => {}
+                    None => {}
                 }
                 texts
             }
@@ -97,7 +108,7 @@ fn default_max_body() -> Size {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Auth {
-    /// `token`, or `token_url` with `client_id` and `client_secret`.
+    /// `token`, or `token_url` with `client_id` and `client_secret` (OAuth 2 client credentials).
     Bearer {
         token: Option<Secret>,
         token_url: Option<String>,
@@ -108,11 +119,17 @@ pub enum Auth {
         user: String,
         password: Secret,
     },
+    /// Requests signed as ours to the tax department are; HMAC-SM3 where nothing else is said.
     Hmac {
         key_id: String,
         key: Secret,
-        algorithm: Option<SignatureAlgorithm>,
+        #[serde(default = "default_algorithm")]
+        algorithm: SignatureAlgorithm,
     },
+}
+
+fn default_algorithm() -> SignatureAlgorithm {
+    SignatureAlgorithm::HmacSm3
 }
 
 /// `[source.person]` of an HTTP source: asking for one person. The ID number travels in the body, never in a URL.
@@ -139,6 +156,14 @@ words! {
     /// What a file is made of.
     FileFormat { Csv = "csv", Ndjson = "ndjson", Xlsx = "xlsx", Parquet = "parquet" }
 }
+
+impl FileFormat {
+    /// Whether files of this format can be read: Parquet only with the cargo feature of that name.
+    pub fn is_in_this_build(self) -> bool {
+        self != Self::Parquet || cfg!(feature = "parquet")
+    }
+}
+
 words! {
     /// How text files write their characters.
     Encoding { Utf8 = "utf-8", Gb18030 = "gb18030" }
@@ -158,7 +183,8 @@ pub struct FileSource {
     /// The sheet of a workbook; the first where left out.
     pub sheet: Option<String>,
     /// The file beside a data file that says it is whole: `*.done` (`*` stands for the data file's name, with or
-    /// without its extension), or one name for the whole folder such as `_SUCCESS`.
+    /// without its extension), or one name for the whole folder such as `_SUCCESS`. One whose name ends in `.sha256` or
+    /// `.sm3`, or is `SHA256SUMS`, is a manifest if it holds anything: the file must have the checksum it gives.
     pub done_marker: Option<String>,
     /// The files stay, so that they can be read again for a person who becomes concerned later.
     #[serde(default)]
@@ -192,6 +218,7 @@ fn default_delimiter() -> char {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatabaseSource {
+    /// `postgres://…` or `mysql://…`
     pub url: Secret,
     /// `table` or `schema.table`; or else `query`.
     pub table: Option<String>,
@@ -203,7 +230,7 @@ pub struct DatabaseSource {
     pub person: Option<DatabasePerson>,
 }
 
-/// `[source.person]` of a database: a condition on the table or query in which `$1` is the ID number.
+/// `[source.person]` of a database: a condition on the table or query in which `$1` (for MySQL also `?`) is the ID number.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatabasePerson {

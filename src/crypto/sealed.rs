@@ -43,6 +43,7 @@ enum Purpose {
     Index = 2,
     Record = 3,
     Content = 4,
+    Page = 5,
 }
 
 /// Stands for the length of a field that is absent, which is not an empty one.
@@ -124,6 +125,11 @@ impl Keys {
     /// A digest of a record's fields in a fixed order, to see whether a delivery changed it. An absent field differs from an empty one.
     pub fn content_digest<'a>(&self, fields: impl IntoIterator<Item = Option<&'a [u8]>>) -> i64 {
         i64::from_be_bytes(first(hash(self.current(), Purpose::Content, fields)))
+    }
+
+    /// By which a page of a delivery is known again, from its plain digest: that one could be guessed from what the page may hold.
+    pub fn page_digest(&self, digest: &[u8]) -> Vec<u8> {
+        hash(self.current(), Purpose::Page, [Some(digest)]).to_vec()
     }
 
     /// What is stored to recognise the current keys: another encryption or index key gives another value, which betrays neither.

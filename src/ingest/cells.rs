@@ -1,7 +1,10 @@
 //! One row under its contract: each cell read by its kind, the first fault noted.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, SubsecRound, TimeZone, Utc};
 
+use crate::config::record::{AMOUNT, DELETED, Field, ID_NUMBER, NAME, PERIOD, RECORD_ID, Slots, UPDATED_AT};
 use crate::config::{AmountUnit, Job, StampFrom};
 use crate::domain::ids::{IdError, ResidentId, Uscc, normalise};
 use crate::domain::money::Fen;
@@ -24,26 +27,56 @@ pub(super) struct Cells<'a> {
     pub(super) delivered_at: DateTime<Utc>,
     pub(super) page: &'a Page,
     pub(super) row: usize,
-    pub(super) columns: &'a [(&'static str, Option<usize>)],
+    pub(super) layout: &'a Layout,
     pub(super) fault: Option<Fault>,
 }
 
+/// Where a page has our fields.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub(super) columns: Slots<Option<usize>>,
+    /// Fields that are the same for every record of the job.
+    pub(super) constants: Slots<Option<String>>,
+    /// The columns that together make the identity, where there is no single one.
+    pub(super) key: Option<Vec<Option<usize>>>,
+}
+
+impl Layout {
+    pub(super) fn of(job: &Job, page: &Page) -> Self {
+        let column = |field: &Field| {
+            let theirs = job.fields.get(field.name).map_or(field.name, String::as_str);
+            page.find_column(theirs)
+        };
+        let key = job.key.record_id.as_ref();
+        Self {
+            columns: Slots::new(column),
+            constants: Slots::new(|field| job.constants.get(field.name).cloned()),
+            key: key.map(|columns| columns.iter().map(|name| page.find_column(name)).collect()),
+        }
+    }
+
+    /// Whether the field can have a value at all.
+    pub(super) fn has(&self, field: &Field) -> bool {
+        self.constants.get(field).is_some() || self.columns.get(field).is_some()
+    }
+}
+
 impl<'a> Cells<'a> {
-    pub(super) fn fail<T>(&mut self, field: &'static str, code: &'static str, detail: impl Into<String>) -> Option<T> {
-        self.fault.get_or_insert_with(|| Fault { field, code, detail: detail.into() });
+    pub(super) fn fail<T>(&mut self, field: &Field, code: &'static str, detail: impl Into<String>) -> Option<T> {
+        self.fault.get_or_insert_with(|| Fault { field: field.name, code, detail: detail.into() });
         None
     }
 
     /// The cell of a field, or its constant; blank text counts as absent.
-    pub(super) fn value(&self, field: &str) -> Option<Value<'a>> {
-        if let Some(constant) = self.job.constants.get(field) {
+    pub(super) fn value(&self, field: &Field) -> Option<Value<'a>> {
+        if let Some(constant) = self.layout.constants.get(field) {
             return Some(Value { text: constant, kind: CellKind::Text });
         }
-        let column = self.columns.iter().find(|(name, _)| *name == field).and_then(|(_, column)| *column)?;
+        let column = (*self.layout.columns.get(field))?;
         self.page.get(self.row, column).filter(|value| !value.text.trim().is_empty())
     }
 
-    pub(super) fn required(&mut self, field: &'static str) -> Option<Value<'a>> {
+    pub(super) fn required(&mut self, field: &Field) -> Option<Value<'a>> {
         let value = self.value(field);
         if value.is_none() {
             return self.fail(field, "missing", "is empty");
@@ -52,74 +85,68 @@ impl<'a> Cells<'a> {
     }
 
     /// Text that identifies; a number cell has lost what it had.
-    pub(super) fn identifying(&mut self, field: &'static str, value: Value<'a>) -> Option<&'a str> {
+    pub(super) fn identifying(&mut self, field: &Field, value: Value<'a>) -> Option<&'a str> {
         if value.kind == CellKind::Number {
             return self.fail(field, "malformed", "is a number; only text keeps all its digits");
         }
         Some(value.text)
     }
 
-    pub(super) fn record_id(&mut self) -> Option<String> {
-        match &self.job.key.record_id {
-            None => {
-                let value = self.required("record_id")?;
-                Some(value.text.trim().to_owned())
-            }
-            Some(columns) => {
-                let parts: Vec<&str> = columns
-                    .iter()
-                    .map(|name| {
-                        let column = self.page.find_column(name);
-                        column.and_then(|column| self.page.get(self.row, column)).map_or("", |value| value.text.trim())
-                    })
-                    .collect();
-                if parts.iter().all(|part| part.is_empty()) {
-                    return self.fail("record_id", "missing", "all its parts are empty");
-                }
-                Some(parts.join("\u{1f}"))
-            }
+    pub(super) fn record_id(&mut self) -> Option<Cow<'a, str>> {
+        let Some(columns) = &self.layout.key else {
+            return Some(Cow::Borrowed(self.required(&RECORD_ID)?.text.trim()));
+        };
+        let parts: Vec<&str> = columns
+            .iter()
+            .map(|column| {
+                column.and_then(|column| self.page.get(self.row, column)).map_or("", |value| value.text.trim())
+            })
+            .collect();
+        if parts.iter().all(|part| part.is_empty()) {
+            return self.fail(&RECORD_ID, "missing", "all its parts are empty");
         }
+        Some(Cow::Owned(parts.join("\u{1f}")))
     }
 
     pub(super) fn updated_at(&mut self) -> Option<DateTime<Utc>> {
         if self.job.key.updated_at == Some(StampFrom::Delivery) {
             return Some(self.delivered_at);
         }
-        let text = self.required("updated_at")?.text.trim();
+        let text = self.required(&UPDATED_AT)?.text.trim();
         let offset = self.job.formats.zone.offset();
         match instant(text, offset) {
             Some(at) => Some(at),
-            None => self.fail("updated_at", "malformed", "is not an instant such as 2026-03-20T02:00:00+08:00"),
+            None => self.fail(&UPDATED_AT, "malformed", "is not an instant such as 2026-03-20T02:00:00+08:00"),
         }
     }
 
     pub(super) fn deleted(&mut self) -> bool {
-        let Some(word) = self.word_or("deleted", "false") else { return false };
+        let Some(word) = self.word_or(&DELETED, "false") else { return false };
         match word.as_str() {
             "true" => true,
             "false" => false,
             _ => {
-                self.fail::<()>("deleted", "unknown_value", "is neither true nor false");
+                self.fail::<()>(&DELETED, "unknown_value", "is neither true nor false");
                 false
             }
         }
     }
 
     /// The word of a closed set: mapped by the job's `[values]`, else ours, in lower case.
-    pub(super) fn word_or(&mut self, field: &'static str, default: &str) -> Option<String> {
+    pub(super) fn word_or(&mut self, field: &Field, default: &str) -> Option<String> {
         match self.value(field) {
             None => Some(default.to_owned()),
             Some(value) => self.map_word(field, value.text),
         }
     }
 
-    fn map_word(&mut self, field: &'static str, text: &str) -> Option<String> {
+    fn map_word(&mut self, field: &Field, text: &str) -> Option<String> {
         let text = text.trim();
-        match self.job.values.get(field) {
+        match self.job.values.get(field.name) {
             None => Some(normalise(text).to_lowercase()),
             // a constant is already one of our words
-            Some(_) if self.job.constants.contains_key(field) => Some(text.to_owned()),
-            Some(words) => match words.get(text).or_else(|| words.get(normalise(text).as_str())) {
+            Some(_) if self.job.constants.contains_key(field.name) => Some(text.to_owned()),
+            Some(words) => match words.get(text).or_else(|| words.get(normalise(text).as_ref())) {
                 Some(word) => Some(word.clone()),
                 None => {
                     let accepted: Vec<&str> = words.keys().map(String::as_str).collect();
@@ -129,12 +156,7 @@ impl<'a> Cells<'a> {
         }
     }
 
-    pub(super) fn one_of<T>(
-        &mut self,
-        field: &'static str,
-        parse: impl Fn(&str) -> Option<T>,
-        accepted: &str,
-    ) -> Option<T> {
+    pub(super) fn one_of<T>(&mut self, field: &Field, parse: impl Fn(&str) -> Option<T>, accepted: &str) -> Option<T> {
         let value = self.required(field)?;
         let word = self.map_word(field, value.text)?;
         match parse(&word) {
@@ -144,23 +166,23 @@ impl<'a> Cells<'a> {
     }
 
     pub(super) fn id_number(&mut self) -> Option<ResidentId> {
-        let value = self.required("id_number")?;
-        let text = self.identifying("id_number", value)?;
+        let value = self.required(&ID_NUMBER)?;
+        let text = self.identifying(&ID_NUMBER, value)?;
         match ResidentId::parse(text) {
             Ok(id) => Some(id),
-            Err(error) => self.fail("id_number", id_code(error), format!("is no resident ID: {error}")),
+            Err(error) => self.fail(&ID_NUMBER, id_code(error), format!("is no resident ID: {error}")),
         }
     }
 
     pub(super) fn name(&mut self) -> Option<String> {
-        let value = self.required("name")?;
+        let value = self.required(&NAME)?;
         let name = value.text.trim();
         if name.chars().count() > 100 {
-            return self.fail("name", "malformed", "is longer than 100 characters");
+            return self.fail(&NAME, "malformed", "is longer than 100 characters");
         }
         if name.contains('\u{FFFD}') {
             return self.fail(
-                "name",
+                &NAME,
                 "malformed",
                 "contains a replacement character: it was decoded wrongly before it came here",
             );
@@ -168,12 +190,12 @@ impl<'a> Cells<'a> {
         Some(name.to_owned())
     }
 
-    pub(super) fn uscc(&mut self, field: &'static str) -> Option<Uscc> {
+    pub(super) fn uscc(&mut self, field: &Field) -> Option<Uscc> {
         let value = self.required(field)?;
         self.parse_uscc(field, value)
     }
 
-    pub(super) fn parse_uscc(&mut self, field: &'static str, value: Value<'a>) -> Option<Uscc> {
+    pub(super) fn parse_uscc(&mut self, field: &Field, value: Value<'a>) -> Option<Uscc> {
         let text = self.identifying(field, value)?;
         match Uscc::parse(text) {
             Ok(code) => Some(code),
@@ -182,16 +204,16 @@ impl<'a> Cells<'a> {
     }
 
     pub(super) fn period(&mut self) -> Option<Month> {
-        let value = self.required("period")?;
+        let value = self.required(&PERIOD)?;
         let format = &self.job.formats.period;
         match month(&normalise(value.text), format) {
             Some(month) => Some(month),
-            None => self.fail("period", "malformed", format!("is not a month of the form {format}")),
+            None => self.fail(&PERIOD, "malformed", format!("is not a month of the form {format}")),
         }
     }
 
     pub(super) fn amount(&mut self) -> Option<Fen> {
-        let value = self.required("amount")?;
+        let value = self.required(&AMOUNT)?;
         let text = normalise(value.text);
         let parsed = match self.job.formats.amount {
             AmountUnit::Yuan => Fen::parse_yuan(&text),
@@ -199,32 +221,32 @@ impl<'a> Cells<'a> {
         };
         match parsed {
             Ok(amount) => Some(amount),
-            Err(error) => self.fail("amount", "malformed", format!("is {error}")),
+            Err(error) => self.fail(&AMOUNT, "malformed", format!("is {error}")),
         }
     }
 
-    pub(super) fn date(&mut self, field: &'static str) -> Option<NaiveDate> {
+    pub(super) fn date(&mut self, field: &Field) -> Option<NaiveDate> {
         let value = self.required(field)?;
         self.parse_date(field, value)
     }
 
     /// `None` of the outer option: there is a fault; of the inner: there is no date.
     #[expect(clippy::option_option, reason = "a missing date and an unreadable one are different things")]
-    pub(super) fn optional_date(&mut self, field: &'static str) -> Option<Option<NaiveDate>> {
+    pub(super) fn optional_date(&mut self, field: &Field) -> Option<Option<NaiveDate>> {
         match self.value(field) {
             None => Some(None),
             Some(value) => self.parse_date(field, value).map(Some),
         }
     }
 
-    fn parse_date(&mut self, field: &'static str, value: Value<'a>) -> Option<NaiveDate> {
+    fn parse_date(&mut self, field: &Field, value: Value<'a>) -> Option<NaiveDate> {
         match day(&normalise(value.text)) {
             Some(day) => Some(day),
             None => self.fail(field, "malformed", "is not a day of the calendar of the form YYYY-MM-DD"),
         }
     }
 
-    pub(super) fn number(&mut self, field: &'static str, range: std::ops::RangeInclusive<u8>) -> Option<u8> {
+    pub(super) fn number(&mut self, field: &Field, range: std::ops::RangeInclusive<u8>) -> Option<u8> {
         let value = self.required(field)?;
         let word = self.map_word(field, value.text)?;
         match word.parse().ok().filter(|number| range.contains(number) && !word.starts_with(['0', '+'])) {

@@ -3,16 +3,14 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use url::Url;
 
 use super::{PushError, answer};
-use crate::clock;
-use crate::config::{Secret, TaxSettings};
-use crate::crypto::{SignatureAlgorithm, Signed, content_digest_header};
+use crate::config::TaxSettings;
 use crate::errors::chain;
-use crate::http::{self, BodyError, HttpSettings};
+use crate::http::{self, BodyError, HttpSettings, Signer, retry_after};
 use crate::store::outbox::{Answered, AttemptRecord, Outgoing};
 
 /// An answer is a few hundred bytes; a page that is none may be larger.
@@ -21,18 +19,13 @@ const MAX_ANSWER_BYTES: u64 = 64 * 1024;
 /// Shorter than the lease of an attempt, so that nobody takes a message over whose request still runs.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// However long the department wants to be left alone, it is asked again after six hours.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(6);
-
 /// Speaks to one tax department.
 #[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
     /// Where messages go; a message's own address is one segment below.
     declarations: Url,
-    key_id: HeaderValue,
-    key: Secret,
-    algorithm: SignatureAlgorithm,
+    signer: Signer,
 }
 
 /// When the next attempt is due, if one is needed.
@@ -65,16 +58,15 @@ impl Client {
         Ok(Self {
             http,
             declarations: declarations.ok_or(PushError::Address)?,
-            key_id: HeaderValue::from_str(&settings.key_id).map_err(|_| PushError::KeyId)?,
-            key: settings.key.clone(),
-            algorithm: settings.algorithm,
+            signer: Signer::new(&settings.key_id, settings.key.clone(), settings.algorithm)
+                .map_err(|_| PushError::KeyId)?,
         })
     }
 
     /// Sends the message's bytes as they are. `at` is the time that the request is signed with.
     pub async fn send(&self, outgoing: &Outgoing, at: DateTime<Utc>) -> Exchange {
         let request = self
-            .signed(Method::POST, self.declarations.clone(), &outgoing.body, at)
+            .signed(&Method::POST, &self.declarations, &outgoing.body, at)
             .header("Idempotency-Key", &outgoing.idempotency_key)
             .header(CONTENT_TYPE, "application/json")
             .body(outgoing.body.clone());
@@ -85,25 +77,12 @@ impl Client {
     pub async fn ask(&self, outgoing: &Outgoing, at: DateTime<Utc>) -> Exchange {
         let mut address = self.declarations.clone();
         address.set_path(&format!("{}/{}", self.declarations.path(), outgoing.message_id));
-        exchange(self.signed(Method::GET, address, b"", at), outgoing, Question::Asking).await
+        exchange(self.signed(&Method::GET, &address, b"", at), outgoing, Question::Asking).await
     }
 
-    fn signed(&self, method: Method, address: Url, body: &[u8], at: DateTime<Utc>) -> RequestBuilder {
-        let (timestamp, content_digest) = (clock::rfc3339(at), content_digest_header(body));
-        let signed = Signed {
-            method: method.as_str(),
-            path: address.path(),
-            timestamp: &timestamp,
-            content_digest: &content_digest,
-        };
-        let signature = signed.sign(self.algorithm, self.key.reveal().as_bytes());
-        self.http
-            .request(method, address)
-            .header(ACCEPT, "application/json")
-            .header("Content-Digest", content_digest)
-            .header("X-Renzheng-Timestamp", timestamp)
-            .header("X-Renzheng-Key-Id", &self.key_id)
-            .header("X-Renzheng-Signature", signature)
+    fn signed(&self, method: &Method, address: &Url, body: &[u8], at: DateTime<Utc>) -> RequestBuilder {
+        let request = self.http.request(method.clone(), address.clone()).header(ACCEPT, "application/json");
+        self.signer.sign(request, method, address, body, at)
     }
 }
 
@@ -174,15 +153,4 @@ fn meaning(
         (408 | 429 | 500..=599, _) => (question.unanswered(), told("the department is busy or out of order")),
         _ => (question.unanswered(), told("no answer as agreed; check the address")),
     }
-}
-
-/// `Retry-After`: seconds, or an instant by the department's own clock.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let instant = |text: &str| DateTime::parse_from_rfc2822(text).ok();
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => (instant(text)? - instant(headers.get(DATE)?.to_str().ok()?)?).to_std().unwrap_or_default(),
-    };
-    Some(wait.min(LONGEST_RETRY_AFTER))
 }

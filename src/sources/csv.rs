@@ -3,14 +3,17 @@
 //! A mistake costs one record, and a quote that is not closed as it should be one line: reading goes on at the next.
 
 use std::io;
+use std::sync::Arc;
 
-use super::lines::{Line, Lines, Place, decode, without_end, without_mark};
-use super::page::{CellKind, Page};
+use sha2::{Digest, Sha256};
+
+use super::lines::{Line, Lines, decode, without_end, without_mark};
+use super::page::{CellKind, Limits, Page};
 use crate::config::Encoding;
 
 /// A quoted field may run over lines, up to here.
 const MAX_RECORD_BYTES: usize = 256 << 10;
-const MAX_RECORD_LINES: u32 = 1000;
+const MAX_RECORD_LINES: usize = 1000;
 
 /// How a text came apart.
 #[derive(Debug, PartialEq, Eq)]
@@ -104,14 +107,31 @@ impl Header {
     }
 }
 
+/// How one file's records are written: what its header row says, in which characters, parted by what.
+#[derive(Debug)]
+pub struct CsvForm {
+    header: Header,
+    encoding: Encoding,
+    delimiter: char,
+    /// The header row as it stands in the file: pages of one content under other headers are not the same.
+    raw_header: Vec<u8>,
+}
+
 /// One CSV file, after its header.
 pub struct CsvReader {
     lines: Lines,
-    encoding: Encoding,
-    delimiter: char,
-    header: Header,
-    raw: Vec<u8>,
-    fields: Vec<String>,
+    form: Arc<CsvForm>,
+}
+
+/// Lines of a file, not decoded yet.
+pub struct CsvBlock {
+    form: Arc<CsvForm>,
+    bytes: Vec<u8>,
+    /// Number of the first line.
+    line: u64,
+    at_file_start: bool,
+    /// Offsets of lines that are too long; only their beginnings are here.
+    too_long: Vec<usize>,
 }
 
 /// Why there is no header: reading failed, or what it says.
@@ -149,114 +169,205 @@ impl CsvReader {
             return Err(bad("the header row has a quote that is not closed or not followed by a delimiter".to_owned()));
         }
         let header = Header::new(names).map_err(bad)?;
-        Ok(Self { lines, encoding, delimiter, header, raw, fields: Vec::new() })
-    }
-
-    pub fn header(&self) -> &Header {
-        &self.header
+        drop(text);
+        Ok(Self { lines, form: Arc::new(CsvForm { header, encoding, delimiter, raw_header: raw }) })
     }
 
     pub fn lines(&mut self) -> &mut Lines {
         &mut self.lines
     }
 
-    /// Reads one record into the page; `false` at the end of the file. `columns` are those the header made in the page.
-    pub fn read_into(&mut self, page: &mut Page, columns: &[Option<usize>]) -> io::Result<bool> {
+    /// The next lines, as many as make a page: no quoted field is cut, unless it is one that cannot be whole.
+    pub fn next_block(&mut self, limits: Limits) -> io::Result<CsvBlock> {
         let begin = self.lines.place();
-        let mut raw = std::mem::take(&mut self.raw);
-        raw.clear();
-        let line = self.lines.append(&mut raw)?;
-        match line {
-            Line::End => {}
-            Line::TooLong => page.push_undecodable(begin.line, "a line longer than a mebibyte", &raw),
-            Line::Whole => self.read_record(&mut raw, begin, page, columns)?,
-        }
-        self.raw = raw;
-        Ok(line != Line::End)
-    }
-
-    fn read_record(
-        &mut self,
-        raw: &mut Vec<u8>,
-        begin: Place,
-        page: &mut Page,
-        columns: &[Option<usize>],
-    ) -> io::Result<()> {
-        let content = without_end(raw);
-        if content.is_empty() {
-            return Ok(());
-        }
-        let Some(text) = decode(self.encoding, content) else {
-            page.push_undecodable(begin.line, format!("not valid {}", self.encoding), content);
-            return Ok(());
+        let mut block = CsvBlock {
+            form: self.form.clone(),
+            bytes: Vec::new(),
+            line: begin.line,
+            at_file_start: begin.offset == 0,
+            too_long: Vec::new(),
         };
-        let text = if begin.offset == 0 { without_mark(&text) } else { &*text };
-        if !text.contains('"') {
-            self.push_plain(text, content, begin.line, page, columns);
-            return Ok(());
-        }
-        let mut bad_bytes = content.len();
-        let why = match split(text, self.delimiter, &mut self.fields) {
-            Split::Whole => self.push_fields(begin.line, page, columns).err(),
-            Split::Open => {
-                let second = self.lines.place();
-                if self.read_over_lines(raw)? {
-                    bad_bytes = raw.len();
-                    self.push_fields(begin.line, page, columns).err()
-                } else {
-                    // Whatever came of the following lines, they are read for themselves.
-                    self.lines.go_to(second)?;
-                    Split::Open.why().map(str::to_owned)
+        let (mut rows, mut quotes) = (0, 0);
+        loop {
+            let before = block.bytes.len();
+            match self.lines.append(&mut block.bytes)? {
+                Line::End => break,
+                Line::Whole => {}
+                Line::TooLong => {
+                    block.too_long.push(before);
+                    block.bytes.push(b'\n');
+                    quotes = 0;
+                    rows += 1;
+                    continue;
                 }
             }
+            rows += 1;
+            quotes += memchr::memchr_iter(b'"', &block.bytes[before..]).count();
+            let full = rows >= limits.rows || block.bytes.len() >= limits.text_bytes;
+            let inside_quotes = quotes % 2 == 1 && rows < limits.rows + MAX_RECORD_LINES;
+            if full && !inside_quotes {
+                break;
+            }
+        }
+        Ok(block)
+    }
+}
+
+impl CsvBlock {
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// What tells this page from another.
+    pub fn digest(&self) -> Vec<u8> {
+        let mut digest = Sha256::new();
+        let form = &self.form;
+        digest.update(format!("{}{}{}", form.encoding, form.delimiter, form.raw_header.len()));
+        digest.update(&form.raw_header);
+        digest.update(&self.bytes);
+        digest.finalize().to_vec()
+    }
+
+    /// The records as rows; what cannot be read is kept among the undecodable, line by line.
+    pub fn decode_into(self, page: &mut Page) {
+        let form = &*self.form;
+        let columns = form.header.columns(page);
+        let raw: Vec<&[u8]> = self.bytes.split_inclusive(|byte| *byte == b'\n').collect();
+        // all at once if all of it is well formed, which is the rule: a line end is no part of any longer character
+        let whole = decode(form.encoding, &self.bytes);
+        let texts: Option<Vec<&str>> = whole.as_deref().map(|text| text.split_inclusive('\n').collect());
+        if let Some(text) = whole.as_deref() {
+            page.adopt(text);
+        }
+        let mut lines = BlockLines { form, raw: &raw, texts: texts.as_deref(), columns: &columns, fields: Vec::new() };
+        let (mut at, mut offset) = (0, 0);
+        while at < raw.len() {
+            let number = self.line + at as u64;
+            let read = if self.too_long.contains(&offset) {
+                page.push_undecodable(number, "a line longer than a mebibyte", without_end(raw[at]));
+                1
+            } else {
+                lines.read_record(page, at, number, self.at_file_start && at == 0)
+            };
+            offset += raw[at..at + read].iter().map(|line| line.len()).sum::<usize>();
+            at += read;
+        }
+        page.release();
+    }
+}
+
+/// The lines of a block on their way into a page.
+struct BlockLines<'a> {
+    form: &'a CsvForm,
+    raw: &'a [&'a [u8]],
+    /// The same lines decoded, if all of them could be; they are parts of the page's text.
+    texts: Option<&'a [&'a str]>,
+    columns: &'a [Option<usize>],
+    fields: Vec<String>,
+}
+
+impl BlockLines<'_> {
+    /// Reads the record that begins at a line; how many lines it took.
+    fn read_record(&mut self, page: &mut Page, at: usize, number: u64, first_of_file: bool) -> usize {
+        let content = without_end(self.raw[at]);
+        if content.is_empty() {
+            return 1;
+        }
+        let decoded;
+        let text = match self.texts {
+            Some(texts) => {
+                let text = texts[at];
+                let text = text.strip_suffix('\n').unwrap_or(text);
+                text.strip_suffix('\r').unwrap_or(text)
+            }
+            None => match decode(self.form.encoding, content) {
+                Some(text) => {
+                    decoded = text;
+                    &*decoded
+                }
+                None => {
+                    page.push_undecodable(number, format!("not valid {}", self.form.encoding), content);
+                    return 1;
+                }
+            },
+        };
+        let text = if first_of_file { without_mark(text) } else { text };
+        if memchr::memchr(b'"', text.as_bytes()).is_none() {
+            self.push_plain(text, content, number, page);
+            return 1;
+        }
+        let mut taken = 1;
+        let mut bad = content;
+        let over_lines;
+        let why = match split(text, self.form.delimiter, &mut self.fields) {
+            Split::Whole => self.push_fields(number, page).err(),
+            Split::Open => match self.read_over_lines(at) {
+                Some((lines, raw)) => {
+                    taken = lines;
+                    over_lines = raw;
+                    bad = &over_lines;
+                    self.push_fields(number, page).err()
+                }
+                // whatever came of the following lines, they are read for themselves
+                None => Split::Open.why().map(str::to_owned),
+            },
             mistake => mistake.why().map(str::to_owned),
         };
         if let Some(why) = why {
-            page.push_undecodable(begin.line, why, &raw[..bad_bytes]);
+            page.push_undecodable(number, why, bad);
         }
-        Ok(())
+        taken
     }
 
-    /// Takes on lines until the quote closes as it should: whether it does.
-    fn read_over_lines(&mut self, raw: &mut Vec<u8>) -> io::Result<bool> {
-        for _ in 1..MAX_RECORD_LINES {
-            let before = raw.len();
-            if self.lines.append(raw)? != Line::Whole || raw.len() > MAX_RECORD_BYTES {
-                break;
+    /// Takes on lines until the quote closes as it should: how many there are then, and their bytes.
+    fn read_over_lines(&mut self, at: usize) -> Option<(usize, Vec<u8>)> {
+        let mut raw = self.raw[at].to_vec();
+        for (further, line) in self.raw[at + 1..].iter().enumerate().take(MAX_RECORD_LINES - 1) {
+            raw.extend_from_slice(line);
+            if raw.len() > MAX_RECORD_BYTES {
+                return None;
             }
-            if !raw[before..].contains(&b'"') {
+            if !line.contains(&b'"') {
                 continue;
             }
-            // What does not decode closes nothing.
-            let Some(text) = decode(self.encoding, without_end(raw)) else { break };
-            match split(&text, self.delimiter, &mut self.fields) {
+            // what does not decode closes nothing
+            let text = decode(self.form.encoding, without_end(&raw))?;
+            match split(&text, self.form.delimiter, &mut self.fields) {
                 Split::Open => {}
-                other => return Ok(other == Split::Whole),
+                Split::Whole => {
+                    drop(text);
+                    return Some((further + 2, raw));
+                }
+                _ => return None,
             }
         }
-        Ok(false)
+        None
     }
 
-    fn push_plain(&self, text: &str, raw: &[u8], line: u64, page: &mut Page, columns: &[Option<usize>]) {
-        let found = text.matches(self.delimiter).count() + 1;
-        if found != self.header.len() {
+    fn push_plain(&self, text: &str, raw: &[u8], line: u64, page: &mut Page) {
+        let delimiter = self.form.delimiter as u8;
+        let found = memchr::memchr_iter(delimiter, text.as_bytes()).count() + 1;
+        if found != self.form.header.len() {
             page.push_undecodable(line, self.ragged(found), raw);
             return;
         }
         page.begin_row(line);
-        for (field, column) in text.split(self.delimiter).zip(columns) {
+        let mut from = 0;
+        let ends = memchr::memchr_iter(delimiter, text.as_bytes()).chain([text.len()]);
+        for (end, column) in ends.zip(self.columns) {
             if let Some(column) = column {
-                page.set(*column, field, CellKind::Text);
+                page.set_part(*column, &text[from..end]);
             }
+            from = end + 1;
         }
     }
 
-    fn push_fields(&self, line: u64, page: &mut Page, columns: &[Option<usize>]) -> Result<(), String> {
-        if self.fields.len() != self.header.len() {
+    fn push_fields(&self, line: u64, page: &mut Page) -> Result<(), String> {
+        if self.fields.len() != self.form.header.len() {
             return Err(self.ragged(self.fields.len()));
         }
         page.begin_row(line);
-        for (field, column) in self.fields.iter().zip(columns) {
+        for (field, column) in self.fields.iter().zip(self.columns) {
             if let Some(column) = column {
                 page.set(*column, field, CellKind::Text);
             }
@@ -265,7 +376,19 @@ impl CsvReader {
     }
 
     fn ragged(&self, found: usize) -> String {
-        format!("{found} fields where the header has {}", self.header.len())
+        format!("{found} fields where the header has {}", self.form.header.len())
+    }
+}
+
+/// One line kept from a file whose header had these names, read once more.
+pub fn decode_line(page: &mut Page, columns: Vec<String>, encoding: Encoding, delimiter: char, line: &[u8]) {
+    match Header::new(columns) {
+        Err(why) => page.push_undecodable(1, why, line),
+        Ok(header) => {
+            let form = Arc::new(CsvForm { header, encoding, delimiter, raw_header: Vec::new() });
+            let block = CsvBlock { form, bytes: line.to_vec(), line: 1, at_file_start: false, too_long: Vec::new() };
+            block.decode_into(page);
+        }
     }
 }
 

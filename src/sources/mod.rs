@@ -5,14 +5,27 @@
 
 mod answer;
 mod csv;
-pub mod database;
+mod database;
 pub mod error;
 pub mod file;
 pub mod http;
 pub mod json;
 mod lines;
 pub mod page;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod xlsx;
+
+/// What stands for it in a build without.
+#[cfg(not(feature = "parquet"))]
+mod parquet {
+    use crate::sources::error::Fault;
+    use crate::sources::file::{Delivery, Stop};
+
+    pub(super) fn read(_: &mut Delivery<'_>, _: std::fs::File, _: Option<u64>) -> Result<(), Stop> {
+        Err(Fault::NotInThisBuild("parquet").into())
+    }
+}
 
 use std::fmt;
 
@@ -22,7 +35,7 @@ use crate::config::{Environment, Job, SourceSettings};
 
 pub use crate::config::{FileFormat, FileSource};
 pub use error::{Fault, SourceError};
-pub use page::{CellKind, Limits, Page, Undecodable, Value};
+pub use page::{CellKind, Limits, Page, RawPage, Undecodable, Value};
 
 /// The page after which reading goes on: its number and its `resume`, as they were stored. `Debug` does not show the
 /// place: it may be a database's key.
@@ -45,6 +58,34 @@ pub struct Start {
     pub since: Option<DateTime<Utc>>,
     pub after: Option<Resume>,
     pub limits: Limits,
+    /// What the last delivery was known by ([`Source::validator`]): an agency that gives everything in one answer is asked
+    /// whether anything changed since.
+    pub validator: Option<String>,
+    /// The program's time: requests are signed with it and the time that has passed since.
+    pub now: Option<DateTime<Utc>>,
+}
+
+/// Reads what was kept of a row that could not be decoded, by the job's present settings; `columns` are the names under which it stood.
+pub fn decode_kept(job: &Job, page: &mut Page, columns: Vec<String>, bytes: &[u8]) {
+    match job.source_settings() {
+        Some(SourceSettings::File(FileSource { format: FileFormat::Csv, encoding, delimiter, .. })) => {
+            csv::decode_line(page, columns, *encoding, *delimiter, bytes);
+        }
+        Some(SourceSettings::File(FileSource { format: FileFormat::Ndjson, encoding, .. })) => {
+            match lines::decode(*encoding, bytes) {
+                Some(text) => json::push_record(page, 1, &text),
+                None => page.push_undecodable(1, format!("not valid {encoding}"), bytes),
+            }
+        }
+        Some(SourceSettings::File(FileSource { format: FileFormat::Parquet, .. })) => {
+            page.push_undecodable(1, "a row of a parquet file that could not be read", bytes);
+        }
+        Some(SourceSettings::File(_)) => page.push_undecodable(1, "a row of a workbook that could not be read", bytes),
+        _ => match std::str::from_utf8(bytes) {
+            Ok(text) => json::push_record(page, 1, text),
+            Err(_) => page.push_undecodable(1, "not valid utf-8", bytes),
+        },
+    }
 }
 
 /// An opened source.
@@ -56,7 +97,7 @@ pub struct Source {
 enum Reader {
     Http(Box<http::HttpReader>),
     File(file::FileReader),
-    Database(Box<database::DatabaseReader>),
+    Database(database::DatabaseReader),
 }
 
 /// Fills in the placeholders of one key.
@@ -76,9 +117,7 @@ impl Source {
                 .and_then(|path| file::FileReader::open(&FileSource { path, ..settings.clone() }, start))
                 .map(Reader::File),
             Some(SourceSettings::Database(settings)) => {
-                database::DatabaseReader::open(job, settings, environment, start)
-                    .await
-                    .map(|reader| Reader::Database(Box::new(reader)))
+                database::DatabaseReader::open(job, settings, environment, start).await.map(Reader::Database)
             }
             None => Err(Fault::Config(job.error_at("source", "is missing: there is nothing to read from"))),
         };
@@ -95,12 +134,33 @@ impl Source {
     /// The next page, `None` after the last. After an error there is nothing more to be had: open the source again
     /// after the last page stored.
     pub async fn next_page(&mut self) -> Result<Option<Page>, SourceError> {
+        Ok(self.next_raw_page().await?.map(RawPage::decode))
+    }
+
+    /// As [`Source::next_page`], but what can be decoded elsewhere is not decoded yet.
+    pub async fn next_raw_page(&mut self) -> Result<Option<RawPage>, SourceError> {
         let page = match &mut self.reader {
-            Reader::Http(reader) => reader.next_page().await,
+            Reader::Http(reader) => reader.next_page().await.map(|page| page.map(RawPage::from)),
             Reader::File(reader) => reader.next_page().await,
-            Reader::Database(reader) => reader.next_page().await,
+            Reader::Database(reader) => reader.next_page().await.map(|page| page.map(RawPage::from)),
         };
         page.map_err(|fault| fault.of_job(&self.job))
+    }
+
+    /// What this delivery is known by, once a page was given: hand it to the next one's [`Start`] when all of it is stored.
+    pub fn validator(&self) -> Option<&str> {
+        match &self.reader {
+            Reader::Http(reader) => reader.validator(),
+            Reader::File(_) | Reader::Database(_) => None,
+        }
+    }
+
+    /// Whether the source said, instead of a first page, that nothing changed since the delivery that `Start` named.
+    pub fn unchanged(&self) -> bool {
+        match &self.reader {
+            Reader::Http(reader) => reader.unchanged(),
+            Reader::File(_) | Reader::Database(_) => false,
+        }
     }
 
     /// Everything the source holds on one person, by `[source.person]`.

@@ -4,6 +4,9 @@ use std::fmt;
 use std::ops::Range;
 
 use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+
+use super::csv::CsvBlock;
 
 /// How much one page may hold: it bounds the memory of a pull and what a killed one has to read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +18,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { rows: 5000, text_bytes: 8 << 20 }
+        Self { rows: 20_000, text_bytes: 8 << 20 }
     }
 }
 
@@ -84,6 +87,76 @@ pub struct Page {
     cells: Vec<Cell>,
     rows: Vec<(u64, Range<usize>)>,
     text: String,
+    /// Address and length of the text that was adopted.
+    adopted: Option<(usize, usize)>,
+}
+
+/// A page as it was read, maybe not decoded yet: to decode is work for many threads, to read is not.
+pub struct RawPage {
+    pub number: u32,
+    pub resume: Option<String>,
+    pub began: Option<DateTime<Utc>>,
+    pub announced_total: Option<u64>,
+    /// How much of all there is has been read with it, where that is known: bytes of files.
+    pub through: Option<(u64, u64)>,
+    body: RawBody,
+}
+
+enum RawBody {
+    Decoded(Box<Page>),
+    Csv(CsvBlock),
+}
+
+impl RawPage {
+    pub fn csv(number: u32, block: CsvBlock) -> Self {
+        let body = RawBody::Csv(block);
+        Self { number, resume: None, began: None, announced_total: None, through: None, body }
+    }
+
+    /// What tells this page from another.
+    pub fn digest(&self) -> Vec<u8> {
+        match &self.body {
+            RawBody::Decoded(page) => page.digest(),
+            RawBody::Csv(block) => block.digest(),
+        }
+    }
+
+    /// Whether nothing stands in it.
+    pub fn holds_nothing(&self) -> bool {
+        match &self.body {
+            RawBody::Decoded(page) => page.holds_nothing(),
+            RawBody::Csv(block) => block.is_empty(),
+        }
+    }
+
+    pub fn decode(self) -> Page {
+        let mut page = match self.body {
+            RawBody::Decoded(page) => *page,
+            RawBody::Csv(block) => {
+                let mut page = Page::new(self.number);
+                block.decode_into(&mut page);
+                page
+            }
+        };
+        page.number = self.number;
+        page.resume = self.resume;
+        page.began = self.began;
+        page.announced_total = self.announced_total;
+        page
+    }
+}
+
+impl From<Page> for RawPage {
+    fn from(page: Page) -> Self {
+        Self {
+            number: page.number,
+            resume: page.resume.clone(),
+            began: page.began,
+            announced_total: page.announced_total,
+            through: None,
+            body: RawBody::Decoded(Box::new(page)),
+        }
+    }
 }
 
 impl fmt::Debug for Page {
@@ -122,14 +195,72 @@ impl Page {
 
     /// Sets a cell of the row begun last.
     pub fn set(&mut self, column: usize, text: &str, kind: CellKind) {
+        let start = self.text.len();
+        self.text.push_str(text);
+        self.set_range(column, start, start + text.len(), kind);
+    }
+
+    /// Takes a text whose parts are to become cells without being copied again: see [`Page::set_part`]. Only for a page without
+    /// rows.
+    pub fn adopt(&mut self, text: &str) {
+        if self.rows.is_empty() {
+            text.clone_into(&mut self.text);
+            self.adopted = Some((text.as_ptr() as usize, text.len()));
+        }
+    }
+
+    /// No more parts of the adopted text come.
+    pub fn release(&mut self) {
+        self.adopted = None;
+    }
+
+    /// Sets a text cell of the row begun last; a part of the adopted text is not copied.
+    pub fn set_part(&mut self, column: usize, part: &str) {
+        let at = part.as_ptr() as usize;
+        match self.adopted {
+            Some((start, length)) if at >= start && at + part.len() <= start + length => {
+                let from = at - start;
+                self.set_range(column, from, from + part.len(), CellKind::Text);
+            }
+            _ => self.set(column, part, CellKind::Text),
+        }
+    }
+
+    fn set_range(&mut self, column: usize, start: usize, end: usize, kind: CellKind) {
         let Some((_, range)) = self.rows.last_mut() else { return };
         while range.len() <= column {
             self.cells.push(Cell { start: 0, end: 0, kind: CellKind::Absent });
             range.end += 1;
         }
-        let start = self.text.len() as u32;
-        self.text.push_str(text);
-        self.cells[range.start + column] = Cell { start, end: self.text.len() as u32, kind };
+        self.cells[range.start + column] = Cell { start: start as u32, end: end as u32, kind };
+    }
+
+    /// What tells this page from another: names, cells and what could not be decoded, but not the rows' numbers.
+    pub fn digest(&self) -> Vec<u8> {
+        let mut digest = Sha256::new();
+        let mut text = |part: &[u8]| {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        };
+        text(&(self.columns.len() as u64).to_be_bytes());
+        self.columns.iter().for_each(|column| text(column.as_bytes()));
+        let mut shape = Vec::with_capacity(self.cells.len() * 5 + self.rows.len() * 4);
+        let mut texts = Vec::with_capacity(self.text.len());
+        for (_, range) in &self.rows {
+            shape.extend_from_slice(&(range.len() as u32).to_be_bytes());
+            for cell in &self.cells[range.clone()] {
+                shape.extend_from_slice(&(cell.end - cell.start).to_be_bytes());
+                shape.push(cell.kind as u8);
+                texts.extend_from_slice(&self.text.as_bytes()[cell.start as usize..cell.end as usize]);
+            }
+        }
+        text(&shape);
+        text(&texts);
+        for row in &self.undecodable {
+            text(row.why.as_bytes());
+            text(&row.raw);
+        }
+        digest.finalize().to_vec()
     }
 
     /// Keeps what could not be decoded.

@@ -1,16 +1,33 @@
-//! Deliveries: opened, fetched page by page, then made visible in one short transaction, held, or given up.
+//! Deliveries: opened, gone on with after a crash, landed, checked, held, or given up. What makes them visible is in `publish_batch`.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
-use super::jobs::SourceId;
-use super::people;
-use super::publish::Cause;
+use super::jobs::{JobSettings, SourceId, word};
+use super::partitions::{ensure_partition, partition};
 use super::{Store, StoreError, ensure_affected};
 use crate::crypto::Place;
-use crate::domain::facts::RecordKind;
+use crate::domain::facts::{RecordKind, words};
+
+words! {
+    /// What a source was asked for.
+    Asked {
+        Everything = "everything",
+        Changes = "changes",
+        Range = "range",
+        Persons = "persons",
+        Replay = "replay",
+    }
+}
+
+impl Asked {
+    /// Whether silence means something: nothing else was left out.
+    pub fn is_whole(self) -> bool {
+        matches!(self, Self::Everything | Self::Changes)
+    }
+}
 
 /// What happened to the rows that were read: `read = new + changed + same + older + refused + dropped`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +40,8 @@ pub struct Counts {
     pub older: u64,
     pub refused: u64,
     pub dropped: u64,
+    /// Records in force that a full delivery no longer held, and that were closed for it; they were not read.
+    pub closed: u64,
 }
 
 impl Counts {
@@ -34,234 +53,428 @@ impl Counts {
         self.older += other.older;
         self.refused += other.refused;
         self.dropped += other.dropped;
+        self.closed += other.closed;
+    }
+
+    /// Takes in what a second reading made of records that the first had dropped.
+    pub(super) fn add_second(&mut self, other: Self) {
+        let Self { new, changed, older, refused, .. } = other;
+        self.add(Self { new, changed, older, refused, ..Self::default() });
+        self.dropped = self.dropped.saturating_sub(new + changed + older + refused);
+    }
+
+    /// Of the same rows once more: what was stored is the same now.
+    pub(super) fn known_again(self) -> Self {
+        let Self { read, refused, dropped, .. } = self;
+        Self { read, refused, dropped, same: read - refused - dropped, ..Self::default() }
     }
 
     pub fn balance(&self) -> bool {
-        self.read == self.new + self.changed + self.same + self.older + self.refused + self.dropped
+        self.read == self.written() + self.same + self.refused + self.dropped
     }
+
+    /// Rows that were stored.
+    pub fn written(&self) -> u64 {
+        self.new + self.changed + self.older
+    }
+}
+
+/// What a delivery is to be.
+#[derive(Clone, Debug)]
+pub struct Opening<'a> {
+    pub source: SourceId,
+    pub settings: &'a JobSettings,
+    /// Hash of the settings by which it is read.
+    pub contract: &'a str,
+    /// Records bear the moment of their delivery: what is said again is not news.
+    pub stamped_by_delivery: bool,
+    /// What a delivery of everything no longer holds is closed.
+    pub closes_absent: bool,
+    pub asked: Asked,
+    pub since: Option<DateTime<Utc>>,
+    pub until: Option<DateTime<Utc>>,
+    /// People concerned at this publish are complete afterwards, where only those concerned are kept.
+    pub complete_seq: Option<i64>,
+    pub run_id: Uuid,
 }
 
 /// A batch that is being fetched.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "facts of their own, of which any may go with any")]
 pub struct Batch {
     pub batch_id: i32,
     pub source: SourceId,
     pub record: RecordKind,
     pub concerned_only: bool,
-    /// Records bear the moment of their delivery: what is said again is not news.
     pub stamped_by_delivery: bool,
+    /// Keys of all records are remembered, to see which are absent.
+    pub remember_all: bool,
+    pub asked: Asked,
+    pub since: Option<DateTime<Utc>>,
+    pub until: Option<DateTime<Utc>>,
     pub began_at: DateTime<Utc>,
+    pub contract: String,
+    /// 1, or 2: the delivery is read once more for records that were dropped.
+    pub reading: i16,
+    /// It has to be.
+    pub again: bool,
     /// The page to go on with, and where it is; `None` from the start.
     pub next_page: u32,
     pub resume: Option<String>,
+    /// Pages that an earlier run brought in.
+    pub resumed: bool,
     /// The last page is in: nothing is left to fetch.
     pub complete: bool,
     pub counts: Counts,
+    pub watermark: Option<DateTime<Utc>>,
+    /// Records that the source announced last, and at most.
+    pub announced: Option<u64>,
+    pub announced_at_most: Option<u64>,
+    /// The source said that nothing changed since its last delivery.
+    pub unchanged: bool,
+    /// Batches of the source that are held: their rows are there and count for nothing.
+    pub(super) held: Vec<i32>,
 }
 
-/// How a batch ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    Published,
-    /// Nothing that was not known: recorded, because it says how fresh the source is.
-    Duplicate,
-    Held,
+impl Batch {
+    /// A delivery that is only compared with what is stored.
+    pub fn for_comparison(opening: &Opening<'_>, began_at: DateTime<Utc>, held: Vec<i32>) -> Self {
+        Self {
+            batch_id: 0,
+            source: opening.source,
+            record: opening.settings.record,
+            concerned_only: opening.settings.concerned_only,
+            stamped_by_delivery: opening.stamped_by_delivery,
+            remember_all: false,
+            asked: opening.asked,
+            since: opening.since,
+            until: opening.until,
+            began_at,
+            contract: opening.contract.to_owned(),
+            reading: 1,
+            again: false,
+            next_page: 0,
+            resume: None,
+            resumed: false,
+            complete: false,
+            counts: Counts::default(),
+            watermark: None,
+            announced: None,
+            announced_at_most: None,
+            unchanged: false,
+            held,
+        }
+    }
+
+    /// A record that was dropped turned out to be one that is kept: reads everything once more, for such records alone.
+    pub fn read_again(&mut self) {
+        self.reading = 2;
+        self.resume = None;
+    }
+
+    /// The first reading is over, and there has to be a second.
+    pub fn needs_second_reading(&self) -> bool {
+        self.again && self.reading == 1
+    }
+}
+
+/// A row of `batch` that is being fetched.
+struct OpenBatch {
+    batch_id: i32,
+    began_at: DateTime<Utc>,
+    state: String,
+    contract: String,
+    asked: String,
+    since: Option<DateTime<Utc>>,
+    until: Option<DateTime<Utc>>,
+    again: bool,
+    record: i16,
+    announced: Option<i64>,
+    announced_at_most: Option<i64>,
+    unchanged: bool,
+}
+
+impl OpenBatch {
+    /// Only the same question goes on: half an answer to another is none to this.
+    fn answers(&self, opening: &Opening<'_>) -> bool {
+        let Some(asked) = Asked::parse(&self.asked) else { return false };
+        self.contract == opening.contract
+            && match opening.asked {
+                Asked::Everything | Asked::Changes => asked.is_whole(),
+                Asked::Range => asked == Asked::Range && (self.since, self.until) == (opening.since, opening.until),
+                Asked::Persons | Asked::Replay => false,
+            }
+    }
 }
 
 impl Store {
-    /// Goes on with the source's open batch, or opens one.
-    pub async fn open_batch(
-        &self,
-        source: SourceId,
-        record: RecordKind,
-        concerned_only: bool,
-        stamped_by_delivery: bool,
-        run_id: Uuid,
-        whole: bool,
-    ) -> Result<Batch, StoreError> {
+    /// Goes on with the source's open batch if it answers the same question under the same contract, or opens one. Another is given
+    /// up: what it was to bring is asked for anew.
+    pub async fn open_batch(&self, opening: &Opening<'_>) -> Result<Batch, StoreError> {
+        let record = opening.settings.record;
         let at = self.now().await?;
         let mut transaction = self.pool.begin().await?;
-        let open = sqlx::query!(
-            "select batch_id, began_at, state from batch
+        ensure_partition(&mut transaction, record, opening.source).await?;
+        let open = sqlx::query_as!(
+            OpenBatch,
+            "select batch_id, began_at, state, contract, asked, since, until, again, record, announced, announced_at_most,
+                    unchanged
+             from batch
              where source_id = $1 and state in ('fetching', 'landed', 'checked') for update",
-            source.0
+            opening.source.0
         )
         .fetch_optional(&mut *transaction)
         .await?;
-        let (batch_id, began_at, state) = match open {
-            Some(open) => {
-                sqlx::query!("update batch set run_id = $2 where batch_id = $1", open.batch_id, run_id)
+        let open = match open {
+            Some(open) if open.answers(opening) => {
+                sqlx::query!("update batch set run_id = $2 where batch_id = $1", open.batch_id, opening.run_id)
                     .execute(&mut *transaction)
                     .await?;
-                (open.batch_id, open.began_at, open.state)
+                open
             }
-            None => {
-                let batch_id = sqlx::query_scalar!(
-                    "insert into batch (source_id, record, run_id, state, began_at, began_seq, whole)
-                     values ($1, $2, $3, 'fetching', $4, (select seq from publish_head), $5) returning batch_id",
-                    source.0,
-                    i16::from(record.number()),
-                    run_id,
-                    at,
-                    whole
-                )
-                .fetch_one(&mut *transaction)
-                .await?;
-                (batch_id, at, "fetching".to_owned())
+            given_up => {
+                if let Some(open) = given_up {
+                    let why = "given up: it was cut off, and what was asked for then is not asked for now";
+                    end_batch(&mut transaction, open.batch_id, "failed", why).await?;
+                    let former = word(open.record, RecordKind::from_number).unwrap_or(record);
+                    delete_rows(&mut transaction, former, opening.source, open.batch_id).await?;
+                }
+                insert_batch(&mut transaction, opening, at).await?
             }
         };
-        let pages = sqlx::query!(
-            "select page_number, resume, counts from batch_page where batch_id = $1 order by page_number",
-            batch_id
-        )
-        .fetch_all(&mut *transaction)
-        .await?;
+        let held = held_batches(&mut transaction, opening.source).await?;
+        let pages = self.page_log(&mut transaction, open.batch_id).await?;
         transaction.commit().await?;
-        let mut counts = Counts::default();
-        for page in &pages {
-            counts.add(
-                serde_json::from_value(page.counts.clone())
-                    .map_err(|_| StoreError::inconsistent("batch_page", "counts", batch_id))?,
-            );
-        }
-        let last = pages.last();
-        let resume = match last.and_then(|page| page.resume.as_deref().map(|resume| (page.page_number, resume))) {
-            None => None,
-            Some((page, sealed)) => Some(
-                String::from_utf8(self.keys().decrypt(sealed, resume_place(batch_id, page))?)
-                    .map_err(|_| StoreError::inconsistent("batch_page", "resume", batch_id))?,
-            ),
-        };
+        let second_begins = open.again && pages.reading == 1 && pages.ended;
+        let asked = Asked::parse(&open.asked).unwrap_or(opening.asked);
         Ok(Batch {
-            batch_id,
-            source,
+            batch_id: open.batch_id,
+            source: opening.source,
             record,
-            concerned_only,
-            stamped_by_delivery,
-            began_at,
-            next_page: last.map_or(0, |page| page.page_number as u32 + 1),
-            resume,
-            // the page without a place to go on from is the last, even if nobody came to say so
-            complete: state != "fetching" || last.is_some_and(|page| page.resume.is_none()),
-            counts,
+            concerned_only: opening.settings.concerned_only,
+            stamped_by_delivery: opening.stamped_by_delivery,
+            remember_all: opening.closes_absent && asked == Asked::Everything,
+            asked,
+            since: open.since,
+            until: open.until,
+            began_at: open.began_at,
+            contract: open.contract,
+            reading: if second_begins { 2 } else { pages.reading },
+            again: open.again,
+            next_page: pages.next_page,
+            resumed: pages.next_page > 0,
+            complete: open.state != "fetching" || (pages.ended && !second_begins),
+            resume: pages.resume,
+            counts: pages.counts,
+            watermark: None,
+            announced: open.announced.map(|records| records as u64),
+            announced_at_most: open.announced_at_most.map(|records| records as u64),
+            unchanged: open.unchanged,
+            held,
         })
     }
 
-    /// Makes a whole batch visible: versions in force change, refused records that came good close, persons become
-    /// concerned; one short transaction under one sequence.
-    pub async fn publish_batch(&self, batch: &Batch) -> Result<(Outcome, Counts), StoreError> {
-        let at = self.now().await?;
-        let table = batch.record.as_str();
-        let mut publish = self.publish(Cause::Pull, at).await?;
-        let seq = publish.seq();
-        // of every record touched, all but the newest stamp are superseded; who was already, stays so from then
-        sqlx::query(AssertSqlSafe(format!(
-            "with touched as (select distinct record_key from {table} where batch_id = $1),
-                  ranked as (select v.ctid as place_in_table,
-                                    row_number() over (partition by v.record_key order by v.updated_at desc) as place
-                             from touched join {table} v using (record_key) join batch b using (batch_id)
-                             where v.source_id = $2 and (b.published_seq is not null or v.batch_id = $1))
-             update {table} v set superseded_seq = $3 from ranked
-             where v.ctid = ranked.place_in_table and ranked.place > 1 and v.superseded_seq is null"
-        )))
-        .bind(batch.batch_id)
-        .bind(batch.source.0)
-        .bind(seq)
-        .execute(publish.connection())
-        .await?;
-        let (older, changed, rows): (i64, i64, i64) = sqlx::query_as(AssertSqlSafe(format!(
-            "select count(*) filter (where v.superseded_seq is not null),
-                    count(*) filter (where v.superseded_seq is null and exists (
-                        select from {table} o where o.record_key = v.record_key and o.source_id = v.source_id
-                                                and o.batch_id <> v.batch_id and o.superseded_seq = $2)),
-                    count(*)
-             from {table} v where v.batch_id = $1"
-        )))
-        .bind(batch.batch_id)
-        .bind(seq)
-        .fetch_one(publish.connection())
-        .await?;
-        sqlx::query(AssertSqlSafe(format!(
-            "update quarantine q set closed_seq = $3 from {table} v
-             where q.source_id = $2 and q.closed_seq is null and v.batch_id = $1 and v.record_key = q.record_key
-               and v.source_id = q.source_id
-               and (q.batch_id, q.page_number, q.row_number) < (v.batch_id, v.page_number, v.row_number)"
-        )))
-        .bind(batch.batch_id)
-        .bind(batch.source.0)
-        .bind(seq)
-        .execute(publish.connection())
-        .await?;
-        if batch.record == RecordKind::Certificate {
-            let holders: Vec<i64> =
-                sqlx::query_scalar!("select distinct person_id from certificate where batch_id = $1", batch.batch_id)
-                    .fetch_all(publish.connection())
-                    .await?;
-            people::mark_concerned(publish.connection(), seq, &holders).await?;
-        }
-        let refused: i64 =
-            sqlx::query_scalar!(r#"select count(*) as "count!" from quarantine where batch_id = $1"#, batch.batch_id)
-                .fetch_one(publish.connection())
-                .await?;
-        let mut counts = batch.counts;
-        counts.older = older as u64;
-        counts.changed = changed as u64;
-        counts.new = (rows - older - changed) as u64;
-        let outcome = if rows == 0 && refused == 0 { Outcome::Duplicate } else { Outcome::Published };
-        let state = if outcome == Outcome::Duplicate { "duplicate" } else { "published" };
-        let done = sqlx::query!(
-            "update batch set state = $2, published_seq = $3, counts = $4
-             where batch_id = $1 and state in ('fetching', 'landed', 'checked')",
-            batch.batch_id,
-            state,
-            seq,
-            serde_json::to_value(counts).unwrap_or_default()
+    async fn page_log(&self, connection: &mut PgConnection, batch_id: i32) -> Result<PageLog, StoreError> {
+        let pages = sqlx::query!(
+            "select page_number, resume, counts, reading from batch_page where batch_id = $1 order by page_number",
+            batch_id
         )
-        .execute(publish.connection())
+        .fetch_all(connection)
         .await?;
-        ensure_affected(&done, 1)?;
-        publish.commit().await?;
-        Ok((outcome, counts))
+        let mut log = PageLog { reading: 1, ..PageLog::default() };
+        for page in &pages {
+            let counts: Counts = serde_json::from_value(page.counts.clone())
+                .map_err(|_| StoreError::inconsistent("batch_page", "counts", batch_id))?;
+            if page.reading == 1 {
+                log.counts.add(counts);
+            } else {
+                log.counts.add_second(counts);
+            }
+            log.reading = page.reading;
+        }
+        let Some(last) = pages.last() else { return Ok(log) };
+        log.next_page = last.page_number as u32 + 1;
+        log.ended = last.resume.is_none();
+        if let Some(sealed) = &last.resume {
+            let plain = self.keys().decrypt(sealed, resume_place(batch_id, last.page_number))?;
+            let resume =
+                String::from_utf8(plain).map_err(|_| StoreError::inconsistent("batch_page", "resume", batch_id))?;
+            log.resume = Some(resume);
+        }
+        Ok(log)
     }
 
     /// Everything the source has is in.
-    pub async fn complete_batch(&self, batch: &mut Batch) -> Result<(), StoreError> {
-        let done = sqlx::query!(
-            "update batch set state = 'landed' where batch_id = $1 and state = 'fetching'",
-            batch.batch_id
+    pub async fn complete_batch(&self, batch: &mut Batch, validator: Option<&str>) -> Result<(), StoreError> {
+        sqlx::query!(
+            "update batch set state = 'landed', validator = $2, unchanged = $3 where batch_id = $1 and state = 'fetching'",
+            batch.batch_id,
+            validator,
+            batch.unchanged
         )
         .execute(&self.pool)
         .await?;
-        ensure_affected(&done, 1)?;
         batch.complete = true;
         Ok(())
     }
 
-    /// Sets a batch aside where people can see why; nothing of it is visible.
+    /// What a person who looks at the delivery should know.
+    pub async fn note_batch(&self, batch: &Batch, notes: &[String]) -> Result<(), StoreError> {
+        sqlx::query!("update batch set notes = $2 where batch_id = $1", batch.batch_id, notes)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Sets a batch aside where people can see why; nothing of it is visible. One that is held already and holds the very same
+    /// pages gives way to it.
     pub async fn hold_batch(&self, batch: &Batch, why: &str) -> Result<(), StoreError> {
-        self.end_batch(batch, "held", why).await
-    }
-
-    /// Gives a batch up: the next run of the job starts afresh.
-    pub async fn fail_batch(&self, batch: &Batch, why: &str) -> Result<(), StoreError> {
-        self.end_batch(batch, "failed", why).await
-    }
-
-    async fn end_batch(&self, batch: &Batch, state: &str, why: &str) -> Result<(), StoreError> {
-        let counts = serde_json::to_value(batch.counts).unwrap_or_default();
-        let done = sqlx::query!(
-            "update batch set state = $2, why = $3, counts = $4
-             where batch_id = $1 and state in ('fetching', 'landed', 'checked')",
-            batch.batch_id,
-            state,
-            why,
-            counts
+        let mut transaction = self.pool.begin().await?;
+        let same = sqlx::query_scalar!(
+            r#"select b.batch_id from batch b
+               where b.source_id = $1 and b.state = 'held' and b.batch_id <> $2
+                 and (select array_agg(digest order by page_number) from batch_page p where p.batch_id = b.batch_id)
+                   is not distinct from (select array_agg(digest order by page_number) from batch_page p where p.batch_id = $2)"#,
+            batch.source.0,
+            batch.batch_id
         )
-        .execute(&self.pool)
+        .fetch_all(&mut *transaction)
         .await?;
-        ensure_affected(&done, 1)
+        for earlier in same {
+            let gave_way = format!("the same delivery came again and is held as batch {}", batch.batch_id);
+            sqlx::query!(
+                "with gone as (update batch set state = 'failed', why = $2 where batch_id = $1 returning run_id)
+                 update run set state = 'failed', error = $2 where run_id in (select run_id from gone) and state = 'held'",
+                earlier,
+                gave_way
+            )
+            .execute(&mut *transaction)
+            .await?;
+            delete_rows(&mut transaction, batch.record, batch.source, earlier).await?;
+        }
+        save_counts(&mut transaction, batch).await?;
+        end_batch(&mut transaction, batch.batch_id, "held", why).await?;
+        Ok(transaction.commit().await?)
     }
+
+    /// Gives a batch up with its rows: the next run of the job starts afresh.
+    pub async fn fail_batch(&self, batch: &Batch, why: &str) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        save_counts(&mut transaction, batch).await?;
+        end_batch(&mut transaction, batch.batch_id, "failed", why).await?;
+        delete_rows(&mut transaction, batch.record, batch.source, batch.batch_id).await?;
+        Ok(transaction.commit().await?)
+    }
+}
+
+/// Batches of a source that are held: their rows are there and count for nothing.
+async fn held_batches(connection: &mut PgConnection, source: SourceId) -> Result<Vec<i32>, StoreError> {
+    Ok(sqlx::query_scalar!(
+        "select batch_id from batch where source_id = $1 and state = 'held' order by batch_id",
+        source.0
+    )
+    .fetch_all(connection)
+    .await?)
+}
+
+/// What the pages of a batch say together.
+#[derive(Default)]
+struct PageLog {
+    reading: i16,
+    next_page: u32,
+    resume: Option<String>,
+    /// The last page has no place to go on from.
+    ended: bool,
+    counts: Counts,
+}
+
+async fn insert_batch(
+    connection: &mut PgConnection,
+    opening: &Opening<'_>,
+    at: DateTime<Utc>,
+) -> Result<OpenBatch, StoreError> {
+    let settings = opening.settings;
+    let schemes: Vec<i16> = settings.schemes.iter().map(|scheme| i16::from(scheme.number())).collect();
+    let batch_id = sqlx::query_scalar!(
+        "insert into batch (source_id, record, run_id, state, began_at, began_seq, asked, contract, since, until, complete_seq,
+                            concerned_only, schemes, divisions)
+         values ($1, $2, $3, 'fetching', $4, (select seq from publish_head), $5, $6, $7, $8, $9, $10, $11, $12)
+         returning batch_id",
+        opening.source.0,
+        i16::from(settings.record.number()),
+        opening.run_id,
+        at,
+        opening.asked.as_str(),
+        opening.contract,
+        opening.since,
+        opening.until,
+        opening.complete_seq,
+        settings.concerned_only,
+        &schemes,
+        &settings.divisions
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(OpenBatch {
+        batch_id,
+        began_at: at,
+        state: "fetching".to_owned(),
+        contract: opening.contract.to_owned(),
+        asked: opening.asked.as_str().to_owned(),
+        since: opening.since,
+        until: opening.until,
+        again: false,
+        record: i16::from(settings.record.number()),
+        announced: None,
+        announced_at_most: None,
+        unchanged: false,
+    })
+}
+
+async fn save_counts(connection: &mut PgConnection, batch: &Batch) -> Result<(), StoreError> {
+    let counts = serde_json::to_value(batch.counts).unwrap_or_default();
+    sqlx::query!("update batch set counts = $2 where batch_id = $1", batch.batch_id, counts)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn end_batch(connection: &mut PgConnection, batch_id: i32, state: &str, why: &str) -> Result<(), StoreError> {
+    let done = sqlx::query!(
+        "update batch set state = $2, why = $3 where batch_id = $1 and state in ('fetching', 'landed', 'checked')",
+        batch_id,
+        state,
+        why
+    )
+    .execute(&mut *connection)
+    .await?;
+    ensure_affected(&done, 1)?;
+    if state == "failed" {
+        forget_keys(connection, batch_id).await?;
+    }
+    Ok(())
+}
+
+/// What had to be remembered until the delivery came to its end.
+pub(super) async fn forget_keys(connection: &mut PgConnection, batch_id: i32) -> Result<(), StoreError> {
+    sqlx::query!("update batch_page set keys = null where batch_id = $1 and keys is not null", batch_id)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Removes what a batch brought that nobody ever saw: records, refused ones, notes.
+pub(super) async fn delete_rows(
+    connection: &mut PgConnection,
+    record: RecordKind,
+    source: SourceId,
+    batch_id: i32,
+) -> Result<(), StoreError> {
+    let sql = format!("delete from {} where batch_id = $1", partition(record, source));
+    sqlx::query(AssertSqlSafe(sql)).bind(batch_id).execute(&mut *connection).await?;
+    sqlx::query!("delete from quarantine where batch_id = $1", batch_id).execute(&mut *connection).await?;
+    sqlx::query!("delete from record_note where batch_id = $1", batch_id).execute(connection).await?;
+    Ok(())
 }
 
 /// Where a page's cursor is encrypted for.

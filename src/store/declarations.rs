@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::jobs::word;
 use super::publish::Publish;
-use super::{Store, StoreError, ensure_affected};
+use super::{Store, StoreError, audit, ensure_affected};
 use crate::domain::declaration::State;
 use crate::domain::facts::{Certificate, CertificateKind, CertificateStatus, PersonId, UnitId, VersionId};
 use crate::domain::message::Message;
@@ -220,7 +219,7 @@ impl Publish {
         object: &str,
         detail: &serde_json::Value,
     ) -> Result<(), StoreError> {
-        audit(self.connection(), at, actor, action, object, detail).await
+        audit::write(self.connection(), at, actor, action, object, detail).await
     }
 
     /// Marks this news of a message as taken into its declaration; false if somebody else took it, or there is newer news.
@@ -282,7 +281,8 @@ impl Store {
         .await?;
         if done.rows_affected() > 0 {
             let detail = serde_json::json!({ "months": done.rows_affected() });
-            audit(&mut transaction, at, by, "confirm_months", &format!("employer {}", employer.0), &detail).await?;
+            audit::write(&mut transaction, at, by, "confirm_months", &format!("employer {}", employer.0), &detail)
+                .await?;
         }
         transaction.commit().await?;
         Ok(Some(done.rows_affected()))
@@ -344,40 +344,6 @@ impl Store {
         }
         Ok(certificates)
     }
-
-    /// Writes an audit row by itself: for reads, which change nothing else.
-    pub async fn audit(
-        &self,
-        at: DateTime<Utc>,
-        actor: &str,
-        action: &str,
-        object: &str,
-        detail: &serde_json::Value,
-    ) -> Result<(), StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        audit(&mut connection, at, actor, action, object, detail).await
-    }
-}
-
-async fn audit(
-    connection: &mut PgConnection,
-    at: DateTime<Utc>,
-    actor: &str,
-    action: &str,
-    object: &str,
-    detail: &serde_json::Value,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "insert into audit (at, actor, action, object, detail) values ($1, $2, $3, $4, $5)",
-        at,
-        actor,
-        action,
-        object,
-        detail
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 fn read_state(state: Option<serde_json::Value>, employer: UnitId) -> Result<State, StoreError> {

@@ -102,10 +102,10 @@ use Width::{Eight, Four};
 pub struct Freshness {
     pub source: SourceId,
     pub settings: JobSettings,
-    /// Shanghai date on which the fetch of the last whole pull (published, or found unchanged) began.
+    /// Shanghai date on which the fetch of the last whole pull (published, or found unchanged) that covered what the job covers began.
     pub last_whole_on: Option<NaiveDate>,
-    /// The publish head it saw: people concerned later are not complete yet.
-    pub last_whole_seq: Option<i64>,
+    /// People who were concerned at this publish have all their records; those concerned later not yet.
+    pub complete_seq: i64,
 }
 
 /// A refused record that is open: what may be missing.
@@ -308,14 +308,18 @@ impl Store {
     /// Every source known at a sequence, with its freshness.
     pub async fn freshness(&self, seq: i64) -> Result<Vec<Freshness>, StoreError> {
         let pulls: HashMap<i16, (DateTime<Utc>, i64)> = sqlx::query!(
-            r#"select source_id, max(began_at) as "began_at!", max(began_seq) as "began_seq!" from batch
-               where published_seq <= $1 and whole group by source_id"#,
+            r#"select b.source_id, max(b.began_at) as "began_at!",
+                      max(coalesce(b.complete_seq, case when j.concerned_only then b.began_seq else 9223372036854775807 end)) as "complete_seq!"
+               from batch b join job j on j.source_id = b.source_id and j.from_seq <= $1 and (j.to_seq is null or j.to_seq > $1)
+               where b.published_seq <= $1 and b.asked in ('everything', 'changes') and b.record = j.record
+                 and (b.schemes = '{}' or b.schemes = j.schemes) and (b.divisions = '{}' or b.divisions = j.divisions)
+               group by b.source_id"#,
             seq
         )
         .fetch_all(&self.pool)
         .await?
         .into_iter()
-        .map(|row| (row.source_id, (row.began_at, row.began_seq)))
+        .map(|row| (row.source_id, (row.began_at, row.complete_seq)))
         .collect();
         Ok(self
             .list_jobs(seq)
@@ -323,11 +327,12 @@ impl Store {
             .into_iter()
             .map(|(source, settings)| {
                 let pull = pulls.get(&source.0);
+                let unpulled = if settings.concerned_only { i64::MIN } else { i64::MAX };
                 Freshness {
                     source,
                     settings,
                     last_whole_on: pull.map(|(began_at, _)| clock::business_date(*began_at)),
-                    last_whole_seq: pull.map(|(_, began_seq)| *began_seq),
+                    complete_seq: pull.map_or(unpulled, |(_, complete_seq)| *complete_seq),
                 }
             })
             .collect())

@@ -135,6 +135,13 @@ impl Default for CopyRows {
 }
 
 impl CopyRows {
+    /// With room for so many bytes of rows.
+    pub fn with_room(bytes: usize) -> Self {
+        let mut rows = Self::default();
+        rows.bytes.reserve(bytes);
+        rows
+    }
+
     pub fn rows(&self) -> u64 {
         self.rows
     }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
 
+use super::partitions::ensure_partition;
 use super::publish::Cause;
 use super::{Store, StoreError};
 use crate::domain::facts::{RecordKind, Scheme};
@@ -75,6 +76,7 @@ impl Store {
             let source = sqlx::query_scalar!("select source_id from source where job = $1", job.job)
                 .fetch_one(publish.connection())
                 .await?;
+            ensure_partition(publish.connection(), job.record, SourceId(source)).await?;
             sqlx::query!("update job set to_seq = $1 where source_id = $2 and to_seq is null", seq, source)
                 .execute(publish.connection())
                 .await?;

@@ -1,377 +1,272 @@
-//! A page comes in: known versions left out, persons and units found or made, rows copied; all of it commits with the page's cursor.
+//! Pages come in: what is known already is left out, persons and units are found or made, rows are copied; all of it commits with the
+//! pages' cursors, so that a page is in whole or not at all.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt;
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
-use super::batches::{Batch, Counts, resume_place};
+use super::batches::Batch;
+use super::deliveries::KnownPage;
 use super::frames::CopyRows;
-use super::people::{self, Known, Named, PersonIndex, person_index};
-use super::records::{PersonFact, Record, Refusal, Says};
-use super::{Store, StoreError};
-use crate::crypto::{Keys, Place};
-use crate::domain::facts::{PersonId, RecordKind, UnitId};
+use super::known::{ByShortKey, KeySet, absent_from, from_bytes, short, to_bytes};
+use super::page_log::log_page;
+use super::partitions::{index, is_indexed, partition};
+use super::people::{self, Known};
+use super::records::{Record, Refusal, Says};
+use super::rows::{copy_records, units_of};
+use super::sorting::Difference;
+use super::{Store, StoreError, ensure_affected, refusals};
+use crate::domain::facts::UnitId;
 use crate::domain::ids::{ResidentId, Uscc};
-use crate::domain::month::Month;
 
-impl Store {
-    /// Stores one page: its rows, refusals, notes, counts and cursor commit together, so that a page is in whole or not at all.
-    pub async fn land_page(
-        &self,
-        batch: &mut Batch,
-        page_number: u32,
-        resume: Option<&str>,
+/// A page that was read and is to come in.
+pub struct Landing {
+    pub line: PageLine,
+    pub body: Body,
+}
+
+/// What is remembered of a page.
+#[derive(Clone, Debug)]
+pub struct PageLine {
+    pub number: u32,
+    /// Where the source goes on after it; `None` on the last.
+    pub resume: Option<String>,
+    /// Keyed digest of the page as it came; none of what is not to be known again.
+    pub digest: Option<Vec<u8>>,
+    /// How many records the source says the whole delivery has.
+    pub announced: Option<u64>,
+}
+
+/// What a page holds.
+pub enum Body {
+    Read {
         records: Vec<Record>,
-        mut refusals: Vec<Refusal>,
-        raw_of: &(dyn Fn(usize) -> Vec<u8> + Sync),
-    ) -> Result<Counts, StoreError> {
-        let mut counts = Counts { read: (records.len() + refusals.len()) as u64, ..Counts::default() };
-        let mut transaction = self.pool.begin().await?;
-        let stored = self.stored_versions(&mut transaction, batch, &records).await?;
-        let said_before = self.said_before(&mut transaction, batch, &stored).await?;
-        let mut kept = keep_new(self.keys(), records, &stored, &said_before, &mut refusals, &mut counts, raw_of);
-        let persons = self.persons_of(&mut transaction, batch, &stored, &mut kept, &mut counts).await?;
-        let units = people::ensure_units(&mut transaction, &units_of(&kept)).await?;
-        self.copy_records(&mut transaction, batch, &kept, &persons, &units).await?;
-        insert_notes(&mut transaction, batch.batch_id, &kept, &persons).await?;
-        counts.refused = refusals.len() as u64;
-        self.insert_refusals(&mut transaction, batch, refusals).await?;
-        let json = serde_json::to_value(counts).unwrap_or_default();
-        let place = resume_place(batch.batch_id, page_number as i32);
-        let sealed = resume.map(|resume| self.keys().encrypt(resume.as_bytes(), place)).transpose()?;
-        sqlx::query!(
-            "insert into batch_page (batch_id, page_number, resume, rows, counts) values ($1, $2, $3, $4, $5)",
+        refusals: Vec<Refusal>,
+        /// The raw form of a record, by its index.
+        raw_of: Box<dyn Fn(usize) -> Vec<u8> + Send + Sync>,
+    },
+    /// It came before as it is.
+    Known(KnownPage),
+}
+
+/// Persons and units remembered at most: then they are asked for again.
+const MOST_PERSONS: usize = 1 << 20;
+
+/// Lands the pages of one batch, and remembers what saves asking twice.
+pub struct Lander<'a> {
+    pub(super) store: &'a Store,
+    pub batch: Batch,
+    /// Records can be looked up one by one; before a source's first delivery is published, keys are only remembered.
+    pub(super) indexed: bool,
+    /// Keys of this delivery, while there is no index.
+    pub(super) seen: KeySet,
+    /// Keys of records that were dropped.
+    pub(super) dropped: KeySet,
+    /// Of records that bear the moment of their delivery: what each said first in this one.
+    pub(super) said: ByShortKey<i64>,
+    pub(super) persons: HashMap<ResidentId, Known>,
+    pub(super) units: HashMap<Uscc, UnitId>,
+    next_version: i64,
+    /// A page that is known held records that were dropped: which, is not remembered.
+    drops_unknown: bool,
+}
+
+impl<'a> Lander<'a> {
+    /// Goes on with a batch: what was remembered of the pages that are in is remembered again.
+    pub async fn open(store: &'a Store, batch: Batch) -> Result<Self, StoreError> {
+        let mut connection = store.pool.acquire().await?;
+        let indexed = is_indexed(&mut connection, batch.record, batch.source).await?;
+        let (mut seen, mut dropped) = (KeySet::default(), KeySet::default());
+        if batch.resumed && !indexed {
+            let sql = format!("select record_key from {}", partition(batch.record, batch.source));
+            let mut keys = sqlx::query_scalar::<_, Uuid>(AssertSqlSafe(sql)).fetch(&mut *connection);
+            while let Some(key) = keys.try_next().await? {
+                seen.insert(short(key));
+            }
+        }
+        if batch.resumed && (batch.concerned_only || batch.remember_all) {
+            let pages = sqlx::query_scalar!(
+                r#"select keys as "keys!" from batch_page where batch_id = $1 and keys is not null"#,
+                batch.batch_id
+            )
+            .fetch_all(&mut *connection)
+            .await?;
+            for keys in &pages {
+                for key in from_bytes(keys) {
+                    dropped.insert(key);
+                    seen.insert(key);
+                }
+            }
+        }
+        let drops_unknown = batch.resumed && batch.counts.dropped > 0;
+        let next_version = i64::from(batch.batch_id) << 32 | batch.counts.written() as i64;
+        Ok(Self {
+            store,
+            batch,
+            indexed,
+            seen,
+            dropped,
+            said: ByShortKey::default(),
+            persons: HashMap::new(),
+            units: HashMap::new(),
+            next_version,
+            drops_unknown,
+        })
+    }
+
+    /// Stores the next page. The batch must still be ours: a run that was thought dead and was given up writes nothing more.
+    pub async fn land(&mut self, page: Landing) -> Result<(), StoreError> {
+        if !self.indexed && self.repeats(&page) {
+            let mut connection = self.store.pool.acquire().await?;
+            index(&mut connection, self.batch.record, self.batch.source).await?;
+            self.indexed = true;
+        }
+        let Landing { line, body } = page;
+        let mut transaction = self.store.pool.begin().await?;
+        let mut batch = self.batch.clone();
+        batch.next_page = line.number + 1;
+        batch.resume.clone_from(&line.resume);
+        if let Some(announced) = line.announced {
+            batch.announced = Some(announced);
+            batch.announced_at_most = Some(announced).max(batch.announced_at_most);
+        }
+        let (mut kept, mut refused) = (Vec::new(), Vec::new());
+        let (counts, keys) = match body {
+            Body::Known(known) => {
+                self.drops_unknown |= known.counts.dropped > 0;
+                (known.counts, known.keys.unwrap_or_default())
+            }
+            Body::Read { records, refusals, raw_of } => {
+                batch.watermark = records.iter().map(|record| record.updated_at).max().max(batch.watermark);
+                let mut sorted = self.sort(&mut transaction, records, refusals, &*raw_of).await?;
+                batch.again |= self.drop_strangers(&mut transaction, &mut sorted).await?;
+                sorted.count_fresh();
+                kept.extend(sorted.fresh.into_iter().map(|(record, _)| record));
+                refused = sorted.refusals;
+                (sorted.counts, to_bytes(&sorted.keys))
+            }
+        };
+        if batch.reading == 1 {
+            batch.counts.add(counts);
+        } else {
+            batch.counts.add_second(counts);
+        }
+        if self.drops_unknown && batch.concerned_only && batch.reading == 1 && batch.counts.new > 0 {
+            // what was dropped from pages that are known is not remembered: among it may be a version of what is kept now
+            self.dropped.forget_which();
+            batch.again = true;
+        }
+        self.find_units(&mut transaction, &kept).await?;
+        let version = self.next_version;
+        copy_records(&mut transaction, self.store.keys(), &batch, &kept, &self.persons, &self.units, version).await?;
+        insert_notes(&mut transaction, batch.batch_id, &kept, &self.persons).await?;
+        refusals::insert(&mut transaction, self.store.keys(), &batch, refused).await?;
+        log_page(&mut transaction, self.store, &batch, &line, counts, keys).await?;
+        // a stamp of the future must not hide what comes before it is reached
+        let ours = sqlx::query!(
+            "update batch set watermark = case when $2::timestamptz is null then watermark else greatest(watermark, least($2, began_at)) end,
+                              again = $3, announced = $4, announced_at_most = $5
+             where batch_id = $1 and state = 'fetching'",
             batch.batch_id,
-            page_number as i32,
-            sealed,
-            counts.read as i32,
-            json
+            batch.watermark,
+            batch.again,
+            batch.announced.map(|records| records as i64),
+            batch.announced_at_most.map(|records| records as i64)
         )
         .execute(&mut *transaction)
         .await?;
+        ensure_affected(&ours, 1)?;
         transaction.commit().await?;
-        batch.next_page = page_number + 1;
-        batch.resume = resume.map(str::to_owned);
-        batch.counts.add(counts);
-        Ok(counts)
-    }
-
-    /// Every version of these records that is published or landed in this batch: stamp → content, by record.
-    async fn stored_versions(
-        &self,
-        connection: &mut PgConnection,
-        batch: &Batch,
-        records: &[Record],
-    ) -> Result<StoredVersions, StoreError> {
-        let keys: Vec<Uuid> = records.iter().map(|record| record.record_key).collect();
-        let rows: Vec<(Uuid, DateTime<Utc>, i64)> = sqlx::query_as(AssertSqlSafe(format!(
-            "select v.record_key, v.updated_at, v.content from {} v join batch b using (batch_id)
-             where v.record_key = any($1) and v.source_id = $2 and (b.published_seq is not null or v.batch_id = $3)",
-            batch.record.as_str()
-        )))
-        .bind(&keys)
-        .bind(batch.source.0)
-        .bind(batch.batch_id)
-        .fetch_all(connection)
-        .await?;
-        let mut stored = StoredVersions::new();
-        for (key, updated_at, content) in rows {
-            stored.entry(key).or_default().insert(updated_at, content);
-        }
-        Ok(stored)
-    }
-
-    /// Where records bear the moment of their delivery: what each was last known to say. To say it again tells nothing new,
-    /// except of a record that was refused meanwhile.
-    async fn said_before(
-        &self,
-        connection: &mut PgConnection,
-        batch: &Batch,
-        stored: &StoredVersions,
-    ) -> Result<HashMap<Uuid, i64>, StoreError> {
-        if !batch.stamped_by_delivery {
-            return Ok(HashMap::new());
-        }
-        let keys: Vec<Uuid> = stored.keys().copied().collect();
-        let refused: HashSet<Uuid> = sqlx::query_scalar!(
-            r#"select record_key as "record_key!" from quarantine
-               where record_key = any($1) and source_id = $2 and closed_seq is null"#,
-            &keys,
-            batch.source.0
-        )
-        .fetch_all(connection)
-        .await?
-        .into_iter()
-        .collect();
-        let newest = |versions: &HashMap<DateTime<Utc>, i64>| versions.iter().max().map(|(_, content)| *content);
-        Ok(stored
-            .iter()
-            .filter(|(key, _)| !refused.contains(key))
-            .filter_map(|(key, versions)| Some((*key, newest(versions)?)))
-            .collect())
-    }
-
-    /// Gives every record its person, and drops those of strangers where the job keeps only people concerned.
-    async fn persons_of(
-        &self,
-        connection: &mut PgConnection,
-        batch: &Batch,
-        stored: &StoredVersions,
-        kept: &mut Vec<Record>,
-        counts: &mut Counts,
-    ) -> Result<HashMap<ResidentId, PersonId>, StoreError> {
-        let index_of: HashMap<ResidentId, PersonIndex> =
-            kept.iter().filter_map(of_person).map(|(id, _)| (id, person_index(self.keys(), &id))).collect();
-        let indexes: Vec<PersonIndex> = index_of.values().copied().collect();
-        let mut known: HashMap<PersonIndex, Known> = people::find_persons(&mut *connection, &indexes).await?;
-        if batch.concerned_only {
-            let before = kept.len();
-            // all versions of a record that is stored, or that one of them makes ours, whoever the others belong to: a deletion
-            // or a stranger's version takes the one before out of force
-            let of_concerned = |record: &Record| {
-                of_person(record)
-                    .is_some_and(|(id, _)| known.get(&index_of[&id]).is_some_and(|person| person.concerned))
-            };
-            let ours: HashSet<Uuid> = kept
-                .iter()
-                .filter(|record| stored.contains_key(&record.record_key) || of_concerned(record))
-                .map(|record| record.record_key)
-                .collect();
-            kept.retain(|record| ours.contains(&record.record_key));
-            counts.dropped += (before - kept.len()) as u64;
-        }
-        let missing: Vec<Named<'_>> = kept
-            .iter()
-            .filter_map(of_person)
-            .filter(|(id, _)| !known.contains_key(&index_of[id]))
-            .map(|(id, name)| Named { id, name })
-            .collect();
-        if !missing.is_empty() {
-            known.extend(people::ensure_persons(connection, self.keys(), &missing).await?);
-        }
-        Ok(index_of.into_iter().filter_map(|(id, index)| known.get(&index).map(|person| (id, person.person))).collect())
-    }
-
-    async fn copy_records(
-        &self,
-        connection: &mut PgConnection,
-        batch: &Batch,
-        kept: &[Record],
-        persons: &HashMap<ResidentId, PersonId>,
-        units: &HashMap<Uscc, UnitId>,
-    ) -> Result<(), StoreError> {
-        if kept.is_empty() {
-            return Ok(());
-        }
-        let versions = people::reserve(&mut *connection, "version_id_seq", kept.len()).await?;
-        let mut rows = CopyRows::default();
-        for (record, version) in kept.iter().zip(versions) {
-            let person = of_person(record).map_or(0, |(id, _)| persons.get(&id).map_or(0, |person| person.0));
-            let unit = |code: &Uscc| units.get(code).map_or(0, |unit| unit.0);
-            rows.begin(columns(batch.record).1);
-            if batch.record != RecordKind::DispatchFiling {
-                rows.int8(person);
-            }
-            rows.int8(version)
-                .int2(batch.source.0)
-                .int4(batch.batch_id)
-                .int4(record.place.page)
-                .int4(record.place.row)
-                .uuid(record.record_key)
-                .int8(record.content)
-                .instant(record.updated_at)
-                .boolean(record.says.is_none());
-            self.write_body(&mut rows, batch.record, record.says.as_ref(), version, &unit)?;
-        }
-        rows.send(connection, &format!("{} ({})", batch.record.as_str(), columns(batch.record).0)).await?;
+        self.next_version += kept.len() as i64;
+        self.batch = batch;
+        self.forget_if_many();
         Ok(())
     }
 
-    /// The columns after `deleted`, in the order of [`columns`].
-    fn write_body(
-        &self,
-        rows: &mut CopyRows,
-        record: RecordKind,
-        says: Option<&Says>,
-        version: i64,
-        unit: &dyn Fn(&Uscc) -> i32,
-    ) -> Result<(), StoreError> {
-        let word = |number: u8| i16::from(number);
-        match says {
-            None => {
-                for _ in 0..body_columns(record) {
-                    rows.null();
-                }
-            }
-            Some(Says::OfPerson { fact: PersonFact::Wage { payer, period, amount, paid_on }, .. }) => {
-                rows.int4(period.index()).int4(unit(payer)).int8(amount.0).optional(*paid_on, CopyRows::date);
-            }
-            Some(Says::OfPerson {
-                fact: PersonFact::Insurance { insured, scheme, coverage, period, status, arrived_on, payment },
-                ..
-            }) => {
-                rows.int4(period.index())
-                    .int2(word(scheme.number()))
-                    .int2(word(coverage.number()))
-                    .optional(insured.as_ref().map(unit), CopyRows::int4)
-                    .int2(word(status.number()))
-                    .int2(word(payment.number()))
-                    .optional(*arrived_on, CopyRows::date);
-            }
-            Some(Says::OfPerson {
-                fact:
-                    PersonFact::Certificate { kind, number, level, category, valid_from, valid_to, status, status_since },
-                ..
-            }) => {
-                let place = Place { table: "certificate", column: "certificate_number", row: version };
-                let number = self.keys().encrypt(number.as_bytes(), place)?;
-                rows.int2(word(kind.number()))
-                    .bytes(&number)
-                    .int2(word(*level))
-                    .optional(category.map(i16::from), CopyRows::int2)
-                    .date(*valid_from)
-                    .optional(*valid_to, CopyRows::date)
-                    .int2(word(status.number()))
-                    .optional(*status_since, CopyRows::date);
-            }
-            Some(Says::Filing(filing)) => {
-                rows.int4(unit(&filing.dispatcher))
-                    .text(&filing.name)
-                    .text(&filing.licence)
-                    .int2(word(filing.province))
-                    .date(filing.valid_from)
-                    .optional(filing.valid_to, CopyRows::date)
-                    .int2(word(filing.status.number()));
-            }
+    /// What landing a page would do, without doing it: counts, and the records that are not as they are stored.
+    pub async fn compare(&mut self, page: Landing) -> Result<Vec<Difference>, StoreError> {
+        let Body::Read { records, refusals, raw_of } = page.body else { return Ok(Vec::new()) };
+        let mut transaction = self.store.pool.begin().await?;
+        for record in &records {
+            self.seen.insert(short(record.record_key));
+        }
+        for refusal in &refusals {
+            refusal.record_key.map(|key| self.seen.insert(short(key)));
+        }
+        let mut sorted = self.sort(&mut transaction, records, refusals, &*raw_of).await?;
+        self.drop_strangers(&mut transaction, &mut sorted).await?;
+        let mut differences = Vec::new();
+        sorted.count_fresh();
+        for (record, what) in &sorted.fresh {
+            let person = of_person(record).and_then(|(id, _)| self.persons.get(&id)).map(|known| known.person);
+            let person = person.filter(|person| !sorted.made.contains(person));
+            differences.push(Difference { row: record.place.row, what: what.word(), person });
+        }
+        self.batch.counts.add(sorted.counts);
+        // people who would have been made are not there afterwards
+        transaction.rollback().await?;
+        self.persons.retain(|_, known| !sorted.made.contains(&known.person));
+        Ok(differences)
+    }
+
+    /// After all pages were compared: records in force that none of them held, how many and whose the first few are; nothing if there were too
+    /// many records to remember.
+    pub async fn absent(&self, most_named: usize) -> Result<Option<(u64, Vec<i64>)>, StoreError> {
+        if !self.indexed {
+            return Ok(Some((0, Vec::new())));
+        }
+        absent_from(&self.store.pool, &self.batch, &self.seen, most_named).await
+    }
+
+    /// Whether a record came before in this delivery, or may have; remembers those that came now.
+    fn repeats(&mut self, page: &Landing) -> bool {
+        let Body::Read { records, .. } = &page.body else { return false };
+        let mut repeats = false;
+        for record in records {
+            repeats |= !self.seen.insert(short(record.record_key));
+        }
+        repeats || self.seen.overflowed()
+    }
+
+    async fn find_units(&mut self, connection: &mut PgConnection, kept: &[Record]) -> Result<(), StoreError> {
+        let mut codes: Vec<Uscc> = units_of(kept).filter(|code| !self.units.contains_key(code)).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        if !codes.is_empty() {
+            self.units.extend(people::ensure_units(connection, &codes).await?);
         }
         Ok(())
     }
 
-    async fn insert_refusals(
-        &self,
-        connection: &mut PgConnection,
-        batch: &Batch,
-        refusals: Vec<Refusal>,
-    ) -> Result<(), StoreError> {
-        if refusals.is_empty() {
-            return Ok(());
+    /// What is remembered only to save asking twice stays bounded.
+    fn forget_if_many(&mut self) {
+        if self.persons.len() > MOST_PERSONS {
+            self.persons.clear();
         }
-        let contents: Vec<i64> = refusals.iter().map(|refusal| refusal.content).collect();
-        let told: HashSet<i64> = sqlx::query_scalar!(
-            "select content from quarantine q join batch b using (batch_id)
-             where q.source_id = $1 and q.content = any($2) and (q.closed_seq is null or not $4)
-               and (b.published_seq is not null or q.batch_id = $3)",
-            batch.source.0,
-            &contents,
-            batch.batch_id,
-            batch.stamped_by_delivery
-        )
-        .fetch_all(&mut *connection)
-        .await?
-        .into_iter()
-        .collect();
-        let mut seen = told;
-        // the same refused record again is no second case, settled or not, unless the first lies in a delivery that nobody sees,
-        // or the record bears no stamp of its own and may have become bad again
-        let fresh: Vec<Refusal> = refusals.into_iter().filter(|refusal| seen.insert(refusal.content)).collect();
-        let codes: Vec<Uscc> = fresh.iter().filter_map(|refusal| refusal.unit).collect();
-        let units = people::ensure_units(&mut *connection, &codes).await?;
-        let ids = people::reserve(&mut *connection, "quarantine_id_seq", fresh.len()).await?;
-        let mut rows = CopyRows::default();
-        for (refusal, id) in fresh.iter().zip(ids) {
-            let unit = refusal.unit.and_then(|code| units.get(&code)).map(|unit| unit.0);
-            let index = refusal.id.map(|id| person_index(self.keys(), &id));
-            let raw = self.keys().encrypt(&refusal.raw, Place { table: "quarantine", column: "raw", row: id })?;
-            rows.begin(15)
-                .int8(id)
-                .int2(batch.source.0)
-                .int4(batch.batch_id)
-                .int4(refusal.place.page)
-                .int4(refusal.place.row)
-                .text(refusal.code)
-                .optional(refusal.field.as_deref(), CopyRows::text)
-                .text(&refusal.detail)
-                .bytes(&raw)
-                .int8(refusal.content)
-                .optional(refusal.record_key, CopyRows::uuid)
-                .optional(index.as_ref().map(<[u8; 32]>::as_slice), CopyRows::bytes)
-                .optional(unit, CopyRows::int4)
-                .optional(refusal.period.map(Month::index), CopyRows::int4)
-                .optional(refusal.scheme.map(|scheme| i16::from(scheme.number())), CopyRows::int2);
+        if self.units.len() > MOST_PERSONS {
+            self.units.clear();
         }
-        rows.send(
-            connection,
-            "quarantine (quarantine_id, source_id, batch_id, page_number, row_number, code, field, detail, raw, content,
-             record_key, id_index, unit_id, period, scheme)",
-        )
-        .await?;
-        Ok(())
     }
 }
 
-type StoredVersions = HashMap<Uuid, HashMap<DateTime<Utc>, i64>>;
-
-fn of_person(record: &Record) -> Option<(ResidentId, &str)> {
+pub(super) fn of_person(record: &Record) -> Option<(ResidentId, &str)> {
     match &record.says {
         Some(Says::OfPerson { id, name, .. }) => Some((*id, name)),
         _ => None,
     }
 }
 
-fn units_of(kept: &[Record]) -> Vec<Uscc> {
-    kept.iter()
-        .filter_map(|record| match record.says.as_ref()? {
-            Says::OfPerson { fact: PersonFact::Wage { payer, .. }, .. } => Some(*payer),
-            Says::OfPerson { fact: PersonFact::Insurance { insured, .. }, .. } => *insured,
-            Says::OfPerson { fact: PersonFact::Certificate { .. }, .. } => None,
-            Says::Filing(filing) => Some(filing.dispatcher),
-        })
-        .collect()
-}
-
-/// Leaves out what is already stored, word for word; a stamp that comes again with other content is refused.
-fn keep_new(
-    keys: &Keys,
-    records: Vec<Record>,
-    stored: &StoredVersions,
-    said_before: &HashMap<Uuid, i64>,
-    refusals: &mut Vec<Refusal>,
-    counts: &mut Counts,
-    raw_of: &dyn Fn(usize) -> Vec<u8>,
-) -> Vec<Record> {
-    let mut in_page: StoredVersions = HashMap::new();
-    let mut kept = Vec::with_capacity(records.len());
-    for record in records {
-        let known = |versions: &StoredVersions| {
-            versions.get(&record.record_key).and_then(|stamps| stamps.get(&record.updated_at)).copied()
-        };
-        match known(stored).or_else(|| known(&in_page)) {
-            None => {
-                in_page.entry(record.record_key).or_default().insert(record.updated_at, record.content);
-                if said_before.get(&record.record_key) == Some(&record.content) {
-                    counts.same += 1;
-                } else {
-                    kept.push(record);
-                }
-            }
-            Some(content) if content == record.content => counts.same += 1,
-            Some(_) => refusals.push(Refusal::stamp_reused(keys, &record, raw_of(record.index))),
-        }
-    }
-    kept
-}
-
 async fn insert_notes(
     connection: &mut PgConnection,
     batch_id: i32,
     kept: &[Record],
-    persons: &HashMap<ResidentId, PersonId>,
+    persons: &HashMap<ResidentId, Known>,
 ) -> Result<(), StoreError> {
     let mut rows = CopyRows::default();
     for record in kept {
-        let person = of_person(record).and_then(|(id, _)| persons.get(&id)).map(|person| person.0);
+        let person = of_person(record).and_then(|(id, _)| persons.get(&id)).map(|known| known.person.0);
         for note in &record.notes {
             rows.begin(5)
                 .int4(batch_id)
@@ -385,35 +280,4 @@ async fn insert_notes(
         rows.send(connection, "record_note (batch_id, page_number, row_number, code, person_id)").await?;
     }
     Ok(())
-}
-
-/// The columns a record's row fills, and how many they are.
-fn columns(record: RecordKind) -> (&'static str, i16) {
-    match record {
-        RecordKind::Wage => (
-            "person_id, version_id, source_id, batch_id, page_number, row_number, record_key, content, updated_at, deleted,
-             period, payer, amount_fen, paid_on",
-            14,
-        ),
-        RecordKind::Insurance => (
-            "person_id, version_id, source_id, batch_id, page_number, row_number, record_key, content, updated_at, deleted,
-             period, scheme, coverage, insured, status, payment, arrived_on",
-            17,
-        ),
-        RecordKind::Certificate => (
-            "person_id, version_id, source_id, batch_id, page_number, row_number, record_key, content, updated_at, deleted,
-             kind, certificate_number, level, category, valid_from, valid_to, status, status_since",
-            18,
-        ),
-        RecordKind::DispatchFiling => (
-            "version_id, source_id, batch_id, page_number, row_number, record_key, content, updated_at, deleted,
-             dispatcher, dispatcher_name, licence_number, province, valid_from, valid_to, status",
-            16,
-        ),
-    }
-}
-
-/// How many of them come after `deleted`.
-fn body_columns(record: RecordKind) -> i16 {
-    columns(record).1 - if record == RecordKind::DispatchFiling { 9 } else { 10 }
 }

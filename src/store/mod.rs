@@ -9,24 +9,35 @@ use sqlx::{Connection, PgConnection, PgPool};
 use crate::clock;
 use crate::crypto::Keys;
 
+mod audit;
 pub mod batches;
 pub mod declarations;
+pub mod deliveries;
 pub mod entries;
 pub mod facts;
 pub mod frames;
+mod held;
 pub mod jobs;
-mod landing;
+mod known;
+pub mod landing;
 pub mod lineage;
 pub mod local;
 pub mod outbox;
+mod page_log;
+mod partitions;
 pub mod people;
 pub mod publish;
+pub mod publish_batch;
 pub mod quarantine;
 pub mod records;
+mod refusals;
 pub mod results;
+mod rows;
 pub mod runs;
+mod sorting;
 #[cfg(test)]
 pub mod testing;
+mod touched;
 
 /// The migrations, in the order of their numbers.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("schemas/migrations");
@@ -93,15 +104,26 @@ impl Store {
             .acquire_timeout(Duration::from_secs(30))
             .connect_with(options)
             .await?;
-        let version: String = sqlx::query_scalar("show server_version_num").fetch_one(&pool).await?;
+        let store = Self { pool, keys: std::sync::Arc::new(keys) };
+        match store.prepare().await {
+            Ok(()) => Ok(store),
+            Err(error) => {
+                // given back in order: the server may be stopped next
+                store.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes sure that the server, the schema and the keys are ours, and brings the schema up to date.
+    async fn prepare(&self) -> Result<(), StoreError> {
+        let version: String = sqlx::query_scalar("show server_version_num").fetch_one(&self.pool).await?;
         if version.parse::<u32>().is_ok_and(|number| number < 150_000) {
             return Err(StoreError::OldPostgres { found: version });
         }
-        refuse_newer_schema(&pool).await?;
-        MIGRATIONS.run(&pool).await.map_err(StoreError::Migration)?;
-        let store = Self { pool, keys: std::sync::Arc::new(keys) };
-        store.check_keys().await?;
-        Ok(store)
+        refuse_newer_schema(&self.pool).await?;
+        MIGRATIONS.run(&self.pool).await.map_err(StoreError::Migration)?;
+        self.check_keys().await
     }
 
     /// Whether the server at `url` (any database of it) has a database of this name.
@@ -132,6 +154,11 @@ impl Store {
 
     pub fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    /// The keys for work on other threads.
+    pub fn shared_keys(&self) -> std::sync::Arc<Keys> {
+        self.keys.clone()
     }
 
     /// Ends all connections.

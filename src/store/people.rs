@@ -210,6 +210,19 @@ impl Store {
         Ok(found.get(&index).map(|known| known.person))
     }
 
+    /// People who became concerned in a publish after `after`, up to `up_to`; `limit` of them at most.
+    pub async fn persons_concerned(&self, after: i64, up_to: i64, limit: i64) -> Result<Vec<PersonId>, StoreError> {
+        let rows = sqlx::query_scalar!(
+            "select person_id from person where concerned_seq > $1 and concerned_seq <= $2 order by person_id limit $3",
+            after,
+            up_to,
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(PersonId).collect())
+    }
+
     /// Who these persons are. Masking is the caller's duty, auditing too.
     pub async fn identities(&self, persons: &[PersonId]) -> Result<HashMap<PersonId, Identity>, StoreError> {
         let ids: Vec<i64> = persons.iter().map(|person| person.0).collect();

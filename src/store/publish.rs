@@ -13,6 +13,7 @@ pub enum Cause {
     Jobs,
     Completion,
     Answer,
+    Quarantine,
 }
 
 impl Cause {
@@ -23,6 +24,7 @@ impl Cause {
             Self::Jobs => "jobs",
             Self::Completion => "completion",
             Self::Answer => "answer",
+            Self::Quarantine => "quarantine",
         }
     }
 }

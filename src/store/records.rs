@@ -93,6 +93,8 @@ pub struct Refusal {
     /// Keyed digest of the raw form, to know the same refused record again.
     pub content: i64,
     pub record_key: Option<Uuid>,
+    /// Its stamp, where readable.
+    pub updated_at: Option<DateTime<Utc>>,
     pub id: Option<ResidentId>,
     pub unit: Option<Uscc>,
     pub period: Option<Month>,
@@ -122,6 +124,7 @@ impl Refusal {
             content: keys.content_digest([Some(raw.as_slice())]),
             raw,
             record_key: Some(record.record_key),
+            updated_at: Some(record.updated_at),
             id,
             unit,
             period,

@@ -13,8 +13,8 @@ use crate::store::facts::{Freshness, OpenRefusal};
 #[derive(Clone, Copy, Debug)]
 struct Reach {
     settled_through: Option<Month>,
-    /// Persons concerned after this publish are not complete yet; `None`: no source drops strangers.
-    complete_for_concerned_by: Option<i64>,
+    /// Persons concerned after this publish are not complete yet.
+    complete_seq: i64,
 }
 
 /// The sources' state at one sequence and business date.
@@ -63,11 +63,7 @@ impl Sources {
         let settled: Option<Vec<Month>> = covering.iter().map(|source| settled_through(source)).collect();
         Reach {
             settled_through: settled.and_then(|months| months.into_iter().min()),
-            complete_for_concerned_by: covering
-                .iter()
-                .filter(|source| source.settings.concerned_only)
-                .map(|source| source.last_whole_seq.unwrap_or(i64::MIN))
-                .min(),
+            complete_seq: covering.iter().map(|source| source.complete_seq).min().unwrap_or(i64::MAX),
         }
     }
 
@@ -164,11 +160,7 @@ pub fn knowledge(
 ) -> Knowledge {
     let periods = |reach: Reach, record, scheme| PeriodKnowledge {
         settled_through: reach.settled_through,
-        repull_due: match (reach.complete_for_concerned_by, concerned_seq) {
-            (Some(complete_by), Some(concerned)) => concerned > complete_by,
-            (Some(_), None) => true,
-            (None, _) => false,
-        },
+        repull_due: concerned_seq.unwrap_or(i64::MAX) > reach.complete_seq,
         refused: refusals.periods(person, record, scheme),
     };
     Knowledge {
@@ -204,7 +196,7 @@ mod tests {
                 concerned_only: false,
             },
             last_whole_on: last_whole_on.map(|day| day.parse().expect("day")),
-            last_whole_seq: last_whole_on.map(|_| 5),
+            complete_seq: i64::MAX,
         }
     }
 

@@ -115,6 +115,11 @@ impl Harness {
         connect(&self.server, &self.database).await
     }
 
+    /// The database's address.
+    pub fn url(&self) -> String {
+        self.server.url(&self.database)
+    }
+
     /// Sets business time, `time` as `HH:MM` in Shanghai.
     pub async fn clock(&self, date: NaiveDate, time: &str) {
         let time = NaiveTime::parse_from_str(time, "%H:%M").expect("a time of day");
@@ -143,7 +148,7 @@ impl Harness {
 
     /// One pull to its end.
     pub async fn pull(&self, job: &Job, environment: &Environment) -> Report {
-        let report = ingest::pull(&self.store, job, environment, ACTOR, &|_| ()).await.expect(&job.name);
+        let report = ingest::pull(&self.store, job, environment, None, ACTOR, &|_| ()).await.expect(&job.name);
         let settled = report.outcome != PullOutcome::Held;
         assert!(!settled || report.counts.balance(), "{}: {:?}", job.name, report.counts);
         report

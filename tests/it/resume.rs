@@ -1,8 +1,10 @@
 //! A pull whose process died between two commits: the next run goes on, whichever two they were.
 
 use renzheng::config::Environment;
-use renzheng::domain::facts::RecordKind;
 use renzheng::ingest::PullOutcome;
+use renzheng::ingest::contract::contract_version;
+use renzheng::store::batches::{Asked, Opening};
+use renzheng::store::landing::{Body, Lander, Landing, PageLine};
 
 use crate::harness::{Harness, Scratch, jobs_of};
 
@@ -36,10 +38,24 @@ async fn a_pull_that_died_after_its_last_page_is_published_by_the_next_run() {
     let job = certificates(&harness, &scratch).await;
     let store = &harness.store;
     let run = store.start_run("pull", &job.name, "test").await.expect("a run");
-    let source = store.list_jobs(i64::MAX).await.expect("jobs")[0].0;
-    let opened = store.open_batch(source, RecordKind::Certificate, false, false, run.run_id, true).await;
-    let mut batch = opened.expect("a batch");
-    store.land_page(&mut batch, 0, None, Vec::new(), Vec::new(), &|_| Vec::new()).await.expect("the last page");
+    let (source, settings) = store.list_jobs(i64::MAX).await.expect("jobs").remove(0);
+    let opening = Opening {
+        source,
+        settings: &settings,
+        contract: &contract_version(&job),
+        stamped_by_delivery: false,
+        closes_absent: false,
+        asked: Asked::Everything,
+        since: None,
+        until: None,
+        complete_seq: None,
+        run_id: run.run_id,
+    };
+    let batch = store.open_batch(&opening).await.expect("a batch");
+    let mut lander = Lander::open(store, batch).await.expect("to land");
+    let line = PageLine { number: 0, resume: None, digest: None, announced: None };
+    let body = Body::Read { records: Vec::new(), refusals: Vec::new(), raw_of: Box::new(|_| Vec::new()) };
+    lander.land(Landing { line, body }).await.expect("the last page");
     let report = harness.pull(&job, &Environment::default()).await;
     assert!(report.resumed);
     assert_eq!(report.outcome, PullOutcome::Unchanged, "the page that was in held nothing");

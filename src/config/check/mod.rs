@@ -6,58 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::ConfigError;
 use super::job::{Delivery, Job, JobKind, Keep, StampFrom};
+use super::record::fields_of;
 use super::source::SourceSettings;
 use crate::domain::facts::RecordKind;
-
-/// The names of our fields of a kind of record.
-pub fn record_fields(kind: RecordKind) -> &'static [&'static str] {
-    match kind {
-        RecordKind::Wage => {
-            &["record_id", "updated_at", "deleted", "id_number", "name", "payer_uscc", "period", "amount", "paid_on"]
-        }
-        RecordKind::Insurance => &[
-            "record_id",
-            "updated_at",
-            "deleted",
-            "id_number",
-            "name",
-            "insured_uscc",
-            "scheme",
-            "coverage",
-            "period",
-            "status",
-            "arrived_on",
-            "payment",
-        ],
-        RecordKind::Certificate => &[
-            "record_id",
-            "updated_at",
-            "deleted",
-            "id_number",
-            "name",
-            "kind",
-            "certificate_number",
-            "level",
-            "category",
-            "valid_from",
-            "valid_to",
-            "status",
-            "status_since",
-        ],
-        RecordKind::DispatchFiling => &[
-            "record_id",
-            "updated_at",
-            "deleted",
-            "dispatch_uscc",
-            "dispatch_name",
-            "licence_number",
-            "province",
-            "valid_from",
-            "valid_to",
-            "status",
-        ],
-    }
-}
 
 /// Everything wrong with the jobs, each for itself and together.
 pub fn check_jobs(jobs: &[Job]) -> Vec<ConfigError> {
@@ -198,7 +149,7 @@ impl Findings<'_> {
     /// Names on our side must exist, and no field may come from two places.
     fn check_names(&mut self, record: RecordKind) {
         let job = self.job;
-        let known = record_fields(record);
+        let known: Vec<&str> = fields_of(record).iter().map(|(field, _)| field.name).collect();
         let tables = [("fields", job.fields.keys().collect::<Vec<_>>()), ("constants", job.constants.keys().collect())];
         let tables = tables.into_iter().chain([("values", job.values.keys().collect())]);
         for (table, names) in tables {
@@ -320,6 +271,28 @@ mod tests {
     }
 
     #[test]
+    fn parquet_is_accepted_in_a_build_that_reads_it_and_in_no_other() {
+        let job = "kind = \"pull\"\nrecord = \"dispatch_filing\"\n[source]\ntype = \"file\"\npath = \"c.parquet\"\nformat = \"parquet\"\n";
+        let refused = check_one(job);
+        assert_eq!(refused.is_empty(), cfg!(feature = "parquet"), "{refused:?}");
+        assert!(refused.iter().all(|fault| fault.contains("`--features parquet`")), "{refused:?}");
+    }
+
+    #[test]
+    fn every_way_of_being_known_and_both_kinds_of_database_are_accepted() {
+        let pull = "kind = \"pull\"\nrecord = \"dispatch_filing\"\n[source]\n";
+        for source in [
+            "type = \"http\"\nurl = \"http://x\"\nauth = { type = \"hmac\", key_id = \"1\", key = \"k\" }\n",
+            "type = \"http\"\nurl = \"http://x\"\n[source.auth]\ntype = \"bearer\"\ntoken_url = \"${TOKENS}\"\n\
+             client_id = \"c\"\nclient_secret = \"${SECRET}\"\n",
+            "type = \"database\"\nurl = \"mysql://x\"\ntable = \"t\"\nkey = \"id\"\nperson = { where = \"id = ?\" }\n",
+            "type = \"database\"\nurl = \"mariadb://x\"\ntable = \"t\"\nkey = \"id\"\nperson = { where = \"id = $1\" }\n",
+        ] {
+            assert_eq!(check_one(&format!("{pull}{source}")), Vec::<String>::new(), "{source}");
+        }
+    }
+
+    #[test]
     fn wages_of_the_concerned_come_after_certificates() {
         let errors = check_one(&format!("kind = \"pull\"\nrecord = \"wage\"\n{FILE}rereadable = true\n"));
         assert_eq!(errors.len(), 1, "{errors:?}");
@@ -362,6 +335,7 @@ mod tests {
     #[test]
     fn contradictions_are_refused_where_they_stand() {
         let http = "kind = \"pull\"\nrecord = \"dispatch_filing\"\n[source]\ntype = \"http\"\n";
+        let database = http.replace("http", "database") + "table = \"t\"\nkey = \"id\"\n\n";
         for (text, expected) in [
             ("kind = \"verify\"\nrecord = \"wage\"\n".to_owned(), "job.toml:2: `record`: has no place"),
             (format!("kind = \"pull\"\n{FILE}"), "job.toml: `record`: is missing"),
@@ -386,8 +360,20 @@ mod tests {
                 "job.toml:6: `source.page_size`: is not 1 to 5000",
             ),
             (
-                format!("{http}url = \"http://x\"\nauth = {{ type = \"hmac\", key_id = \"1\", key = \"k\" }}\n"),
-                "job.toml:6: `source.auth.type`: `hmac` is not supported",
+                format!("{http}url = \"http://x\"\nauth = {{ type = \"bearer\", client_id = \"c\" }}\n"),
+                "job.toml:6: `source.auth`: is `bearer` with neither `token` nor `token_url`",
+            ),
+            (
+                format!("{http}url = \"http://x\"\n[source.auth]\ntype = \"bearer\"\ntoken_url = \"http://t\"\n"),
+                "job.toml:6: `source.auth`: has a `token_url` but not both `client_id` and `client_secret`",
+            ),
+            (
+                format!("{database}url = \"oracle://x\"\n"),
+                "job.toml:8: `source.url`: is not an address that begins with `postgres://`, `mysql://`",
+            ),
+            (
+                format!("{database}url = \"postgres://x\"\n[source.person]\nwhere = \"id = ?\"\n"),
+                "job.toml:10: `source.person.where`: holds no `$1`",
             ),
         ] {
             let errors = check_one(&text);

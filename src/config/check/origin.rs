@@ -49,30 +49,36 @@ impl Findings<'_> {
             "means nothing without `since`, the parameter that takes the watermark",
         );
         self.refuse_if(http.idle_timeout.duration().is_zero(), "source.idle_timeout", "is nothing");
-        match &http.auth {
-            Some(Auth::Bearer { token: None, token_url: None, .. }) => {
-                self.refuse("source.auth", "is `bearer` without `token`");
-            }
-            Some(Auth::Bearer { token_url: Some(_), .. }) => {
-                self.refuse("source.auth.token_url", "is not supported by this version: accepted is `token`");
-            }
-            Some(Auth::Bearer { client_id, client_secret, .. }) => self.refuse_if(
-                client_id.is_some() || client_secret.is_some(),
-                "source.auth",
-                "has a client's name or secret but no `token_url` to present it to",
-            ),
-            Some(Auth::Hmac { .. }) => {
-                self.refuse(
-                    "source.auth.type",
-                    "`hmac` is not supported by this version: accepted are `bearer` and `basic`",
-                );
-            }
-            Some(Auth::Basic { .. }) | None => {}
+        if let Some(auth) = &http.auth {
+            self.check_auth(auth);
         }
         if let Some(person) = &http.person {
             self.check_url("source.person.url", &person.url);
             let post = person.method == "POST";
             self.refuse_if(!post, "source.person.method", "is not `POST`: an ID number never stands in a URL");
+        }
+    }
+
+    fn check_auth(&mut self, auth: &Auth) {
+        let Auth::Bearer { token, token_url, client_id, client_secret } = auth else { return };
+        match (token, token_url) {
+            (None, None) => self.refuse("source.auth", "is `bearer` with neither `token` nor `token_url`"),
+            (Some(_), Some(_)) => {
+                self.refuse("source.auth", "has both `token` and `token_url`: accepted is one of them");
+            }
+            (Some(_), None) => self.refuse_if(
+                client_id.is_some() || client_secret.is_some(),
+                "source.auth",
+                "has a client's name or secret but no `token_url` to present it to",
+            ),
+            (None, Some(url)) => {
+                self.check_url("source.auth.token_url", url);
+                self.refuse_if(
+                    client_id.is_none() || client_secret.is_none(),
+                    "source.auth",
+                    "has a `token_url` but not both `client_id` and `client_secret`",
+                );
+            }
         }
     }
 
@@ -108,9 +114,9 @@ impl Findings<'_> {
             "means nothing unless `format` is `xlsx`",
         );
         self.refuse_if(
-            file.format == FileFormat::Parquet,
+            !file.format.is_in_this_build(),
             "source.format",
-            "`parquet` is not in this build: accepted are `csv`, `ndjson` and `xlsx`",
+            "`parquet` is not in this build: accepted are `csv`, `ndjson` and `xlsx`, or a build with `--features parquet`",
         );
         let marker = file.done_marker.as_deref();
         self.refuse_if(
@@ -122,21 +128,23 @@ impl Findings<'_> {
 
     pub(super) fn check_database(&mut self, database: &DatabaseSource) {
         let url = database.url.reveal();
-        self.refuse_if(
-            url.starts_with("mysql:") || url.starts_with("mariadb:"),
-            "source.url",
-            "names MySQL, which is not in this build: accepted is `postgres://…`",
-        );
-        let known = ["postgres://", "postgresql://", "${", "mysql:", "mariadb:"];
+        let known = ["postgres://", "postgresql://", "mysql://", "mariadb://", "${"];
         let fits = known.iter().any(|start| url.starts_with(start));
-        self.refuse_if(!fits, "source.url", "is not an address that begins with `postgres://` or a placeholder");
+        self.refuse_if(
+            !fits,
+            "source.url",
+            "is not an address that begins with `postgres://`, `mysql://` or a placeholder",
+        );
         self.refuse_if(
             database.table.is_some() == database.query.is_some(),
             "source",
             "has not one of `table` and `query`",
         );
+        // Which database a placeholder stands for is seen when it is filled in.
+        let may_be_mysql = !url.starts_with("postgres");
+        let takes_id = |condition: &str| condition.contains("$1") || (may_be_mysql && condition.contains('?'));
         self.refuse_if(
-            database.person.as_ref().is_some_and(|person| !person.condition.contains("$1")),
+            database.person.as_ref().is_some_and(|person| !takes_id(&person.condition)),
             "source.person.where",
             "holds no `$1`, which takes the ID number",
         );

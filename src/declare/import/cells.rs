@@ -216,7 +216,7 @@ impl<'a> Cells<'a> {
         let value = self.value(name)?;
         let text = normalise(value.text);
         if text.len() == 6 && text.bytes().all(|digit| digit.is_ascii_digit()) {
-            return Some(text);
+            return Some(text.into_owned());
         }
         self.refuse_value(name, "malformed", value, "a division code of 6 digits")
     }
@@ -281,7 +281,7 @@ pub(super) fn shown(text: &str, personal: bool) -> String {
 fn shown_code(text: &str, personal: bool) -> String {
     let normal = normalise(text);
     let century = normal.get(6..8).is_some_and(|digits| matches!(digits, "18" | "19" | "20"));
-    if normal.len() == 18 && normal.is_ascii() && !century { normal } else { shown(text.trim(), personal) }
+    if normal.len() == 18 && normal.is_ascii() && !century { normal.into_owned() } else { shown(text.trim(), personal) }
 }
 
 #[cfg(test)]

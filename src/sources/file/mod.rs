@@ -2,6 +2,8 @@
 //!
 //! Reading and decoding run on a thread of their own, one page ahead of who stores them.
 
+mod manifest;
+
 use std::fmt;
 use std::fs::{File, Metadata};
 use std::io;
@@ -14,18 +16,19 @@ use std::time::UNIX_EPOCH;
 use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
+use self::manifest::Said;
 use super::csv::{CsvReader, HeaderFault};
 use super::error::Fault;
 use super::json;
 use super::lines::{Line, Lines, Place, decode, without_end, without_mark};
-use super::page::{Limits, Page};
-use super::{Start, xlsx};
+use super::page::{Limits, Page, RawPage};
+use super::{Start, parquet, xlsx};
 use crate::config::{Encoding, FileFormat, FileSource};
 
 /// Where reading goes on: in which file, as it then was, and where in it. The name comes last: it may hold anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct FilePlace {
-    /// For workbooks the row alone counts.
+    /// For workbooks and Parquet files the row alone counts.
     offset: u64,
     line: u64,
     size: u64,
@@ -66,7 +69,7 @@ fn stamp(metadata: &Metadata) -> (u64, u128) {
 /// The pages of one or several files.
 pub struct FileReader {
     path: PathBuf,
-    pages: mpsc::Receiver<Result<Page, Fault>>,
+    pages: mpsc::Receiver<Result<RawPage, Fault>>,
     finished: bool,
     /// The reading thread came to its end.
     done: Arc<AtomicBool>,
@@ -75,7 +78,7 @@ pub struct FileReader {
 impl FileReader {
     /// Finds the files and begins to read. The path's placeholders are filled in already.
     pub(super) fn open(settings: &FileSource, start: Start) -> Result<Self, Fault> {
-        if settings.format == FileFormat::Parquet {
+        if !settings.format.is_in_this_build() {
             return Err(Fault::NotInThisBuild("parquet"));
         }
         let after = start.after.as_ref().map(|resume| resume.place.parse::<FilePlace>()).transpose()?;
@@ -87,7 +90,7 @@ impl FileReader {
                 return Err(Fault::Changed { path });
             }
         }
-        let (sender, pages) = mpsc::channel(1);
+        let (sender, pages) = mpsc::channel(2);
         let done = Arc::new(AtomicBool::new(false));
         let path = PathBuf::from(&settings.path);
         let mut work = Work {
@@ -109,7 +112,7 @@ impl FileReader {
         Ok(Self { path, pages, finished: false, done })
     }
 
-    pub(super) async fn next_page(&mut self) -> Result<Option<Page>, Fault> {
+    pub(super) async fn next_page(&mut self) -> Result<Option<RawPage>, Fault> {
         if self.finished {
             return Ok(None);
         }
@@ -174,7 +177,15 @@ fn find_files(path: &Path, done_marker: Option<&str>) -> Result<Vec<PathBuf>, Fa
         return Err(Fault::NoFile(path.to_owned()));
     }
     if let Some(marker) = done_marker {
-        files.retain(|file| is_marked(file, marker));
+        let mut whole = Vec::with_capacity(files.len());
+        for file in files {
+            let marker = find_marker(&file, marker);
+            let said = marker.map_or(Ok(Said::Nothing), |marker| manifest::said_of(&marker, &file))?;
+            if said != Said::Nothing {
+                whole.push(file);
+            }
+        }
+        files = whole;
         if files.is_empty() {
             return Err(Fault::NotReady { path: path.to_owned(), marker: marker.to_owned() });
         }
@@ -183,11 +194,26 @@ fn find_files(path: &Path, done_marker: Option<&str>) -> Result<Vec<PathBuf>, Fa
     Ok(files)
 }
 
-/// Whether the marker lies beside a file.
-fn is_marked(file: &Path, marker: &str) -> bool {
+/// The marker that lies beside a file.
+fn find_marker(file: &Path, marker: &str) -> Option<PathBuf> {
     let name = name_of(file);
     let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    [name, stem].iter().any(|name| file.with_file_name(marker.replace('*', name)).is_file())
+    [name, stem].iter().map(|name| file.with_file_name(marker.replace('*', name))).find(|marker| marker.is_file())
+}
+
+/// Refuses a file that is not the one its marker speaks of.
+fn verify(file: &mut File, path: &Path, done_marker: &str) -> Result<(), Fault> {
+    let not_ready = || Fault::NotReady { path: path.to_owned(), marker: done_marker.to_owned() };
+    let marker = find_marker(path, done_marker).ok_or_else(not_ready)?;
+    match manifest::said_of(&marker, path)? {
+        Said::Whole => Ok(()),
+        Said::Nothing => Err(not_ready()),
+        Said::Checksum(checksum) => {
+            let fits = checksum.fits(file).map_err(|source| Fault::File { path: path.to_owned(), source })?;
+            let differs = || Fault::NotAsInManifest { path: path.to_owned(), marker: name_of(&marker) };
+            if fits { Ok(()) } else { Err(differs()) }
+        }
+    }
 }
 
 /// Why reading ends early.
@@ -207,7 +233,7 @@ impl From<Fault> for Stop {
 struct Work {
     settings: FileSource,
     limits: Limits,
-    sender: mpsc::Sender<Result<Page, Fault>>,
+    sender: mpsc::Sender<Result<RawPage, Fault>>,
     /// Of the next page.
     number: u32,
     after: Option<FilePlace>,
@@ -219,29 +245,39 @@ pub(super) struct Delivery<'a> {
     name: String,
     stamp: (u64, u128),
     is_last: bool,
+    /// Bytes of the files before it, and of all.
+    before: u64,
+    all: u64,
     work: &'a mut Work,
 }
 
 impl Work {
     fn read_files(&mut self, files: &[PathBuf]) -> Result<(), Stop> {
+        let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        let all = files.iter().map(size).sum();
+        let mut before = 0;
         for (at, path) in files.iter().enumerate() {
             let is_last = at + 1 == files.len();
             let fault = |source| Fault::File { path: path.clone(), source };
-            let file = File::open(path).map_err(fault)?;
+            let mut file = File::open(path).map_err(fault)?;
             let stamp = stamp(&file.metadata().map_err(fault)?);
             let after = self.after.take();
             if after.as_ref().is_some_and(|after| (after.size, after.modified_ns) != stamp) {
                 return Err(Fault::Changed { path: path.clone() }.into());
             }
+            if let Some(marker) = &self.settings.done_marker {
+                verify(&mut file, path, marker)?;
+            }
             let place = after.map(|after| Place { offset: after.offset, line: after.line });
             let (format, encoding) = (self.settings.format, self.settings.encoding);
             let (delimiter, sheet) = (self.settings.delimiter, self.settings.sheet.clone());
-            let mut delivery = Delivery { path, name: name_of(path), stamp, is_last, work: self };
+            let mut delivery = Delivery { path, name: name_of(path), stamp, is_last, before, all, work: self };
+            before += stamp.0;
             match format {
                 FileFormat::Csv => delivery.read_csv(file, encoding, delimiter, place)?,
                 FileFormat::Ndjson => delivery.read_ndjson(file, encoding, place)?,
                 FileFormat::Xlsx => xlsx::read(&mut delivery, file, sheet.as_deref(), place.map(|place| place.line))?,
-                FileFormat::Parquet => return Err(Fault::NotInThisBuild("parquet").into()),
+                FileFormat::Parquet => parquet::read(&mut delivery, file, place.map(|place| place.line))?,
             }
         }
         Ok(())
@@ -255,9 +291,13 @@ impl Delivery<'_> {
 
     pub(super) fn new_page(&self) -> Page {
         let mut page = Page::new(self.work.number);
-        let modified_ns = i64::try_from(self.stamp.1).ok();
-        page.began = modified_ns.map(DateTime::<Utc>::from_timestamp_nanos);
+        page.began = self.began();
         page
+    }
+
+    /// When the file was last written.
+    fn began(&self) -> Option<DateTime<Utc>> {
+        i64::try_from(self.stamp.1).ok().map(DateTime::<Utc>::from_timestamp_nanos)
     }
 
     pub(super) fn is_full(&self, page: &Page) -> bool {
@@ -265,7 +305,8 @@ impl Delivery<'_> {
     }
 
     /// Hands a page on; `place` is where reading goes on in this file, `at_end` says that it has no more.
-    pub(super) fn send(&mut self, mut page: Page, place: Place, at_end: bool) -> Result<(), Stop> {
+    pub(super) fn send(&mut self, page: impl Into<RawPage>, place: Place, at_end: bool) -> Result<(), Stop> {
+        let mut page = page.into();
         let (size, modified_ns) = self.stamp;
         if at_end {
             // A file that is still being written must not pass for a whole one.
@@ -280,6 +321,7 @@ impl Delivery<'_> {
             let place = FilePlace { offset: place.offset, line: place.line, size, modified_ns, name };
             page.resume = Some(place.to_string());
         }
+        page.through = Some((self.before + place.offset.min(size), self.all));
         self.work.number += 1;
         self.work.sender.blocking_send(Ok(page)).map_err(|_| Stop::Abandoned)
     }
@@ -298,10 +340,10 @@ impl Delivery<'_> {
         }
         let mut resumed = place.is_some();
         loop {
-            let mut page = self.new_page();
-            let columns = reader.header().columns(&mut page);
-            while !self.is_full(&page) && reader.read_into(&mut page, &columns).map_err(|error| self.io(error))? {}
+            let block = reader.next_block(self.work.limits).map_err(|error| self.io(error))?;
             let at_end = reader.lines().at_end().map_err(|error| self.io(error))?;
+            let mut page = RawPage::csv(self.work.number, block);
+            page.began = self.began();
             // Nothing after what was stored already: no page for it.
             if !(resumed && at_end && page.holds_nothing()) {
                 self.send(page, reader.lines().place(), at_end)?;

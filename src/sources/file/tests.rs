@@ -347,3 +347,46 @@ async fn a_workbook_gives_text_as_text_and_numbers_by_their_shortest_decimal() {
     folder.put("b.xlsx", "no workbook");
     assert!(!fault(&folder.settings("b.xlsx", FileFormat::Xlsx)).await.transient());
 }
+
+/// SHA-256 and SM3 of `id\n1\n`, by `sha256sum` and `openssl dgst -sm3`.
+const CONTENT: &str = "id\n1\n";
+const SHA256: &str = "7cde7fb64fd82bd152710cf238e017b9ab46c0592483edc067ba4f6c75fac108";
+const SM3: &str = "1464df4a2278f1bc735e248cd752aa317c95a92b9b5e12af50153e4c1f1c16fb";
+
+#[tokio::test]
+async fn a_file_is_read_if_it_is_the_one_its_manifest_speaks_of() {
+    let folder = Folder::with("manifest", "a.csv", CONTENT);
+    let mut settings = folder.settings("*.csv", FileFormat::Csv);
+    for (marker, file, said) in [
+        ("*.sha256", "a.csv.sha256", format!("{SHA256}  a.csv\n")),
+        ("*.sha256", "a.csv.sha256", SHA256.to_uppercase()),
+        ("*.sm3", "a.sm3", format!("{SM3} *./out/a.csv\r\n")),
+        ("SHA256SUMS", "SHA256SUMS", format!("# today's\n{SM3}  b.csv\nSHA256 (a.csv) = {SHA256}\n")),
+        ("*.sha256", "a.csv.sha256", String::new()),
+    ] {
+        folder.put(file, &said);
+        settings.done_marker = Some(marker.to_owned());
+        assert_eq!(rows(&read(&settings).await), ["2: id=1"], "{said}");
+    }
+    // Not listed, as without a marker of its own: a file that nobody said was whole.
+    folder.put("b.csv", CONTENT);
+    settings.done_marker = Some("SHA256SUMS".to_owned());
+    folder.put("SHA256SUMS", format!("{SHA256}  a.csv\n"));
+    assert_eq!(rows(&read(&settings).await), ["2: id=1"]);
+    folder.put("SHA256SUMS", format!("{SHA256}  c.csv\n"));
+    assert!(matches!(fault(&settings).await.fault, Fault::NotReady { .. }));
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_as_in_its_manifest_gives_no_row() {
+    let folder = Folder::with("mismatch", "a.csv", format!("{CONTENT}2\n"));
+    let mut settings = folder.settings("a.csv", FileFormat::Csv);
+    settings.done_marker = Some("*.sha256".to_owned());
+    folder.put("a.csv.sha256", format!("{SHA256}  a.csv\n"));
+    let error = fault(&settings).await;
+    let said = "a.csv` is not the file that its manifest `a.csv.sha256` speaks of";
+    assert!(error.to_string().ends_with(said) && error.transient(), "{error}");
+    folder.put("a.csv.sha256", "done\n");
+    let error = fault(&settings).await;
+    assert!(matches!(error.fault, Fault::Manifest { .. }) && error.transient(), "{error}");
+}

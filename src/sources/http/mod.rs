@@ -1,80 +1,28 @@
 //! Agencies over HTTP: pages by cursor, number or link, asked for again with patience when they fail.
 
+mod identity;
+mod place;
+mod session;
+mod stream;
+
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, LINK, RETRY_AFTER};
-use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
-use tokio::time::Instant;
+use reqwest::Url;
+use reqwest::header::{ETAG, HeaderMap, LAST_MODIFIED, LINK};
 
-use super::answer::{Answer, AnswerForm};
+use self::identity::Identity;
+use self::place::Place;
+use self::session::{Question, Reply, Session, SessionSettings};
+use self::stream::RecordStream;
+use super::answer::{AnswerForm, Reach};
 use super::error::Fault;
 use super::page::{Limits, Page};
 use super::{Start, resolve};
-use crate::config::{Auth, Environment, HttpSource, Job, Paging, Retry, Secret};
-use crate::http::{HttpSettings, client, read_body};
-
-/// Longer than this nobody is asked to wait; an agency that says so means something else.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(6);
-
-/// Which request comes next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    First,
-    Cursor(String),
-    /// The page's number from 1, and how many records came before it.
-    Number(u64, u64),
-    Link(String),
-}
-
-impl Place {
-    /// As it is stored, with the records of the answer that were stored already.
-    fn to_resume(&self, skip: u64) -> String {
-        match self {
-            Self::First => format!("{skip} first"),
-            Self::Cursor(cursor) => format!("{skip} cursor {cursor}"),
-            Self::Number(number, before) => format!("{skip} page {number} {before}"),
-            Self::Link(link) => format!("{skip} link {link}"),
-        }
-    }
-
-    fn from_resume(text: &str) -> Result<(Self, u64), Fault> {
-        let parse = || {
-            let (skip, place) = text.split_once(' ')?;
-            let place = match place.split_once(' ') {
-                None if place == "first" => Self::First,
-                Some(("cursor", cursor)) => Self::Cursor(cursor.to_owned()),
-                Some(("page", numbers)) => {
-                    let (number, before) = numbers.split_once(' ')?;
-                    Self::Number(number.parse().ok()?, before.parse().ok()?)
-                }
-                Some(("link", link)) => Self::Link(link.to_owned()),
-                _ => return None,
-            };
-            Some((place, skip.parse().ok()?))
-        };
-        parse().ok_or(Fault::BadResume)
-    }
-
-    fn digest(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        match self {
-            Self::Cursor(text) | Self::Link(text) => text.hash(&mut hasher),
-            Self::First => "".hash(&mut hasher),
-            Self::Number(number, _) => number.hash(&mut hasher),
-        }
-        hasher.finish()
-    }
-}
-
-/// Credentials, filled in.
-enum Identity {
-    Bearer(Secret),
-    Basic(String, Secret),
-}
+use crate::config::{Environment, HttpSource, Job, Paging, Span};
+use crate::http::{HttpSettings, client, date};
 
 /// Asking for one person, filled in.
 struct PersonRequest {
@@ -82,24 +30,35 @@ struct PersonRequest {
     body: String,
 }
 
+/// An answer of a record a line that is still coming.
+struct Incoming {
+    place: Place,
+    records: Box<RecordStream>,
+    link: Option<String>,
+}
+
+/// What an answer says of those that follow.
+struct Ending<'a> {
+    reach: Reach,
+    next: Option<&'a str>,
+    total: Option<u64>,
+    link: Option<String>,
+}
+
 /// An agency that is read page by page.
 pub struct HttpReader {
-    client: Client,
+    session: Session,
     url: Url,
-    identity: Option<Identity>,
     paging: Option<Paging>,
     page_size: Option<u32>,
     since: Option<(String, String)>,
-    form: AnswerForm,
-    max_body: u64,
-    interval: Option<Duration>,
-    retry: Retry,
+    next_is_in_answer: bool,
     person: Option<PersonRequest>,
     limits: Limits,
     /// `None` after the last.
     place: Option<Place>,
-    /// Records of the next answer that were stored before.
-    skip: u64,
+    /// How much of the next answer was read before.
+    reach: Reach,
     /// The next request is the first after a resume.
     resumed: bool,
     /// Number of the next page.
@@ -107,9 +66,13 @@ pub struct HttpReader {
     began: Option<DateTime<Utc>>,
     /// Pages of the last answer not handed out yet, the last first.
     waiting: Vec<Page>,
+    incoming: Option<Incoming>,
     seen: HashSet<u64>,
-    last_body: Option<u64>,
-    next_request_at: Option<Instant>,
+    last_answer: Option<Reach>,
+    /// What the last delivery was known by.
+    known_by: Option<String>,
+    validator: Option<String>,
+    unchanged: bool,
 }
 
 impl HttpReader {
@@ -120,22 +83,10 @@ impl HttpReader {
         start: Start,
     ) -> Result<Self, Fault> {
         let fill = |key: &str, text: &str| resolve(job, environment, key, text);
+        let refuse = |key: &str, what: &str| Fault::Config(job.error_at(key, what));
         let url = |key: &str, text: &str| {
             let url = Url::parse(&fill(key, text)?).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-            url.ok_or_else(|| Fault::Config(job.error_at(key, "is not an address of the form `https://host/path`")))
-        };
-        let refuse = |what: &str| Fault::Config(job.error_at("source.auth", what));
-        let identity = match &settings.auth {
-            None => None,
-            Some(Auth::Bearer { token: Some(token), token_url: None, .. }) => {
-                Some(Identity::Bearer(Secret::new(fill("source.auth.token", token.reveal())?)))
-            }
-            Some(Auth::Basic { user, password }) => Some(Identity::Basic(
-                fill("source.auth.user", user)?,
-                Secret::new(fill("source.auth.password", password.reveal())?),
-            )),
-            Some(Auth::Bearer { .. }) => return Err(refuse("is not supported by this version without `token`")),
-            Some(Auth::Hmac { .. }) => return Err(refuse("`hmac` is not supported by this version")),
+            url.ok_or_else(|| refuse(key, "is not an address of the form `https://host/path`"))
         };
         let ca_file = settings.ca_file.as_deref().map(|path| fill("source.ca_file", path)).transpose()?;
         let client = client(&HttpSettings {
@@ -144,7 +95,7 @@ impl HttpReader {
             ..HttpSettings::default()
         });
         let since = settings.since.clone().zip(start.since).map(|(parameter, since)| {
-            let overlap = settings.overlap.map_or(Duration::ZERO, crate::config::Span::duration);
+            let overlap = settings.overlap.map_or(Duration::ZERO, Span::duration);
             let from = chrono::TimeDelta::from_std(overlap).ok().and_then(|overlap| since.checked_sub_signed(overlap));
             (parameter, from.unwrap_or(since).to_rfc3339_opts(SecondsFormat::AutoSi, true))
         });
@@ -153,135 +104,166 @@ impl HttpReader {
             .as_ref()
             .map(|person| Ok(PersonRequest { url: url("source.person.url", &person.url)?, body: person.body.clone() }));
         let first = if settings.paging == Some(Paging::Page) { Place::Number(1, 0) } else { Place::First };
-        let (place, skip) = match &start.after {
+        let (place, reach) = match &start.after {
             Some(resume) => Place::from_resume(&resume.place)?,
-            None => (first, 0),
+            None => (first, Reach::default()),
         };
+        // Only one answer that holds everything says by itself that nothing changed, and only to who has all of it.
+        let asks_anew = settings.paging.is_none() && start.after.is_none();
         Ok(Self {
-            client: client.map_err(Fault::Client)?,
+            session: Session::start(SessionSettings {
+                client: client.map_err(Fault::Client)?,
+                identity: Identity::of(settings.auth.as_ref(), fill, refuse)?,
+                form: AnswerForm {
+                    records: settings.records.clone(),
+                    next: settings.next.clone(),
+                    totals: settings.totals.clone(),
+                },
+                max_body: settings.max_body.0,
+                interval: settings.rate.map(crate::config::source::Rate::interval),
+                retry: job.retry,
+                timeout: job.timeout.duration(),
+                now: start.now,
+            }),
             url: url("source.url", &settings.url)?,
-            identity,
             paging: settings.paging,
             page_size: settings.page_size,
             since,
-            form: AnswerForm {
-                records: settings.records.clone(),
-                next: settings.next.clone(),
-                totals: settings.totals.clone(),
-            },
-            max_body: settings.max_body.0,
-            interval: settings.rate.map(crate::config::source::Rate::interval),
-            retry: job.retry,
+            next_is_in_answer: settings.next.is_some(),
             person: person.transpose()?,
             limits: start.limits,
             place: Some(place),
-            skip,
+            reach,
             resumed: start.after.is_some(),
             number: start.after.map_or(0, |resume| resume.page + 1),
             began: None,
             waiting: Vec::new(),
+            incoming: None,
             seen: HashSet::new(),
-            last_body: None,
-            next_request_at: None,
+            last_answer: None,
+            known_by: start.validator.filter(|_| asks_anew),
+            validator: None,
+            unchanged: false,
         })
     }
 
-    pub(super) async fn next_page(&mut self) -> Result<Option<Page>, Fault> {
-        if let Some(page) = self.waiting.pop() {
-            return Ok(Some(page));
-        }
-        // Taken: after an error there is nothing more.
-        let Some(place) = self.place.take() else { return Ok(None) };
-        if !self.seen.insert(place.digest()) {
-            return Err(Fault::Looping(if self.paging == Some(Paging::Cursor) { "cursor" } else { "page" }));
-        }
-        let request = self.request(&place)?;
-        let (answer, headers) = self.ask(&request).await?;
-        self.resumed = false;
-        self.began = self.began.or_else(|| date_of(&headers));
+    /// What this answer is known by, where one answer holds everything: its `ETag`, or else its `Last-Modified`.
+    pub(super) fn validator(&self) -> Option<&str> {
+        self.validator.as_deref()
+    }
 
-        let body = answer.digest();
-        let same_as_before = self.last_body.replace(body) == Some(body) && answer.count() > 0;
+    /// Whether the agency said that nothing changed since the delivery that `Start` named.
+    pub(super) fn unchanged(&self) -> bool {
+        self.unchanged
+    }
+
+    pub(super) async fn next_page(&mut self) -> Result<Option<Page>, Fault> {
+        loop {
+            if let Some(page) = self.waiting.pop() {
+                return Ok(Some(page));
+            }
+            if let Some(incoming) = self.incoming.take() {
+                let place = incoming.place.clone();
+                match self.page_of(incoming).await {
+                    Ok(page) => return Ok(Some(page)),
+                    Err(fault) => {
+                        self.session.wait_after(fault).await?;
+                        // The same again, from where it broke.
+                        self.seen.remove(&place.digest());
+                        self.place = Some(place);
+                    }
+                }
+            }
+            // Taken: after an error there is nothing more.
+            let Some(place) = self.place.take() else { return Ok(None) };
+            if !self.seen.insert(place.digest()) {
+                return Err(self.looping());
+            }
+            self.ask(place).await?;
+            if self.unchanged {
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn ask(&mut self, place: Place) -> Result<(), Fault> {
+        let question = Question {
+            url: self.address(&place)?,
+            body: None,
+            validator: self.known_by.clone(),
+            reach: self.reach.clone(),
+            resumed: self.resumed,
+        };
+        match self.session.ask(&question).await? {
+            Reply::Unchanged => {
+                self.unchanged = true;
+                self.validator.clone_from(&self.known_by);
+            }
+            Reply::Records(records, headers) => {
+                self.note(&headers);
+                self.incoming = Some(Incoming { place, records, link: next_link(&headers) });
+            }
+            Reply::Document(answer, headers) => {
+                self.note(&headers);
+                let mut pages = answer.pages(self.number, &std::mem::take(&mut self.reach), self.limits)?;
+                for (page, reach) in &mut pages {
+                    page.began = self.began;
+                    page.resume = Some(place.to_resume(reach));
+                }
+                if let Some((last, reach)) = pages.last_mut() {
+                    let link = next_link(&headers);
+                    let ending = Ending { reach: reach.clone(), next: answer.next(), total: answer.total(), link };
+                    last.resume = self.go_on(&place, ending)?;
+                }
+                self.number += pages.len() as u32;
+                self.waiting = pages.into_iter().rev().map(|(page, _)| page).collect();
+            }
+        }
+        Ok(())
+    }
+
+    /// What an answer's head says of the delivery.
+    fn note(&mut self, headers: &HeaderMap) {
+        self.resumed = false;
+        self.began = self.began.or_else(|| date(headers));
+        if self.paging.is_none() {
+            let validator = headers.get(ETAG).or_else(|| headers.get(LAST_MODIFIED));
+            self.validator = validator.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        }
+    }
+
+    /// The next page of an answer that is still coming.
+    async fn page_of(&mut self, mut incoming: Incoming) -> Result<Page, Fault> {
+        let mut page = Page::new(self.number);
+        page.began = self.began;
+        let more = incoming.records.read_into(&mut page, self.limits).await?;
+        self.session.note_progress();
+        self.number += 1;
+        let reach = incoming.records.reach();
+        if more {
+            page.resume = Some(incoming.place.to_resume(&reach));
+            self.reach = reach;
+            self.incoming = Some(incoming);
+        } else {
+            self.reach = Reach::default();
+            page.resume =
+                self.go_on(&incoming.place, Ending { reach, next: None, total: None, link: incoming.link })?;
+        }
+        Ok(page)
+    }
+
+    /// Sets the place after an answer that was read to its end, and gives it as it is stored.
+    fn go_on(&mut self, place: &Place, ending: Ending<'_>) -> Result<Option<String>, Fault> {
+        let holds_records = ending.reach.records > 0;
+        let same_as_before = self.last_answer.as_ref() == Some(&ending.reach) && holds_records;
         if self.paging == Some(Paging::Page) && same_as_before {
             return Err(Fault::Looping("page"));
         }
-        let next = self.next_place(&place, &answer, &headers)?;
-        let after_last = next.as_ref().map(|next| next.to_resume(0));
-        let skip = std::mem::take(&mut self.skip);
-        let mut pages = answer.into_pages(self.number, skip, self.limits);
-        for (page, rows) in &mut pages {
-            page.began = self.began;
-            page.resume = Some(place.to_resume(*rows));
-        }
-        if let Some((last, _)) = pages.last_mut() {
-            last.resume = after_last;
-        }
-        self.number += pages.len() as u32;
-        self.place = next;
-        self.waiting = pages.into_iter().rev().map(|(page, _)| page).collect();
-        Ok(self.waiting.pop())
-    }
-
-    /// Everything on one person, in one answer.
-    pub(super) async fn ask_person(&mut self, id_number: &str) -> Result<Vec<Page>, Fault> {
-        let person = self.person.as_ref().ok_or(Fault::NoPersonRequest)?;
-        let mut body = serde_json::Map::new();
-        body.insert(person.body.clone(), id_number.into());
-        let request = self.identify(self.client.request(Method::POST, person.url.clone())).json(&body);
-        let (answer, headers) = self.ask(&request).await?;
-        if answer.next().is_some() {
-            return Err(Fault::Answer {
-                found: "a further page of one person's records".to_owned(),
-                accepted: "all of them in one answer",
-            });
-        }
-        let mut pages = answer.into_pages(0, 0, self.limits);
-        for (page, _) in &mut pages {
-            page.began = date_of(&headers);
-        }
-        Ok(pages.into_iter().map(|(page, _)| page).collect())
-    }
-
-    fn identify(&self, request: RequestBuilder) -> RequestBuilder {
-        match &self.identity {
-            None => request,
-            Some(Identity::Bearer(token)) => request.bearer_auth(token.reveal()),
-            Some(Identity::Basic(user, password)) => request.basic_auth(user, Some(password.reveal())),
-        }
-    }
-
-    fn request(&self, place: &Place) -> Result<RequestBuilder, Fault> {
-        let url = if let Place::Link(link) = place {
-            let url = self.url.join(link).map_err(|_| Fault::ForeignLink)?;
-            if url.origin() != self.url.origin() {
-                return Err(Fault::ForeignLink);
-            }
-            url
-        } else {
-            let mut url = self.url.clone();
-            let parameters = [
-                self.since.clone(),
-                self.page_size.map(|size| ("page_size".to_owned(), size.to_string())),
-                match place {
-                    Place::Cursor(cursor) => Some(("cursor".to_owned(), cursor.clone())),
-                    Place::Number(number, _) => Some(("page".to_owned(), number.to_string())),
-                    Place::First | Place::Link(_) => None,
-                },
-            ];
-            for (name, value) in parameters.into_iter().flatten() {
-                url.query_pairs_mut().append_pair(&name, &value);
-            }
-            url
-        };
-        Ok(self.identify(self.client.get(url)))
-    }
-
-    fn next_place(&self, place: &Place, answer: &Answer, headers: &HeaderMap) -> Result<Option<Place>, Fault> {
         let next = match self.paging {
             None => None,
-            Some(Paging::Cursor) => answer.next().map(|cursor| Place::Cursor(cursor.to_owned())),
+            Some(Paging::Cursor) => ending.next.map(|cursor| Place::Cursor(cursor.to_owned())),
             Some(Paging::Link) => {
-                let link = if self.form.next.is_some() { answer.next().map(str::to_owned) } else { next_link(headers) };
+                let link = if self.next_is_in_answer { ending.next.map(str::to_owned) } else { ending.link };
                 link.map(Place::Link)
             }
             // An agency may give fewer a page than it was asked for, so that only an empty page or the announced
@@ -291,97 +273,97 @@ impl HttpReader {
                     Place::Number(number, before) => (*number, *before),
                     _ => (1, 0),
                 };
-                let so_far = before + answer.count();
-                let all = answer.total().is_some_and(|total| so_far >= total);
-                (answer.count() > 0 && !all).then_some(Place::Number(number + 1, so_far))
+                let so_far = before + ending.reach.records;
+                let all = ending.total.is_some_and(|total| so_far >= total);
+                (holds_records && !all).then_some(Place::Number(number + 1, so_far))
             }
         };
-        match next {
-            Some(next) if self.seen.contains(&next.digest()) => {
-                Err(Fault::Looping(if self.paging == Some(Paging::Cursor) { "cursor" } else { "page" }))
-            }
-            next => Ok(next),
+        if next.as_ref().is_some_and(|next| self.seen.contains(&next.digest())) {
+            return Err(self.looping());
         }
+        self.last_answer = Some(ending.reach);
+        self.place = next;
+        Ok(self.place.as_ref().map(|next| next.to_resume(&Reach::default())))
     }
 
-    /// Sends a request until it is answered well, as often as the job allows.
-    async fn ask(&mut self, request: &RequestBuilder) -> Result<(Answer, HeaderMap), Fault> {
-        let mut attempt = 1;
+    fn looping(&self) -> Fault {
+        Fault::Looping(if self.paging == Some(Paging::Cursor) { "cursor" } else { "page" })
+    }
+
+    /// Everything on one person, in one answer.
+    pub(super) async fn ask_person(&mut self, id_number: &str) -> Result<Vec<Page>, Fault> {
+        let person = self.person.as_ref().ok_or(Fault::NoPersonRequest)?;
+        let mut body = serde_json::Map::new();
+        body.insert(person.body.clone(), id_number.into());
+        let question = Question {
+            url: person.url.clone(),
+            body: Some(serde_json::Value::Object(body).to_string()),
+            validator: None,
+            reach: Reach::default(),
+            resumed: false,
+        };
+        self.session.restart_deadline();
         loop {
-            self.keep_rate().await;
-            let request = request.try_clone().ok_or(Fault::NotInThisBuild("a request that streams"))?;
-            let fault = match self.ask_once(request).await {
-                Ok(answer) => return Ok(answer),
-                Err(fault) => fault,
-            };
-            let asked = match fault {
-                Fault::Status { retry_after, .. } => retry_after,
-                _ => None,
-            };
-            let too_long = asked.is_some_and(|asked| asked > self.retry.max_backoff.duration());
-            if !fault.transient() || attempt >= self.retry.attempts || too_long {
-                return Err(fault);
+            match self.session.ask(&question).await? {
+                Reply::Unchanged => return Ok(Vec::new()),
+                Reply::Document(answer, headers) => {
+                    if answer.next().is_some() {
+                        return Err(Fault::Answer {
+                            found: "a further page of one person's records".to_owned(),
+                            accepted: "all of them in one answer",
+                        });
+                    }
+                    let pages = answer.pages(0, &Reach::default(), self.limits)?;
+                    return Ok(dated(pages.into_iter().map(|(page, _)| page).collect(), &headers));
+                }
+                Reply::Records(records, headers) => match self.all_of(*records).await {
+                    Ok(pages) => return Ok(dated(pages, &headers)),
+                    Err(fault) => self.session.wait_after(fault).await?,
+                },
             }
-            tracing::warn!(attempt, fault = %fault, "asking the agency again");
-            tokio::time::sleep(asked.unwrap_or_else(|| self.backoff(attempt))).await;
-            attempt += 1;
         }
     }
 
-    /// Doubled each time up to the cap, of which half to all is waited, so that many jobs do not come back at once.
-    fn backoff(&self, attempt: u32) -> Duration {
-        let doubled = self.retry.backoff.duration().saturating_mul(1 << (attempt - 1).min(20));
-        let longest = doubled.min(self.retry.max_backoff.duration());
-        let share = getrandom::u32().unwrap_or(u32::MAX);
-        longest / 2 + (longest / 2).mul_f64(f64::from(share) / f64::from(u32::MAX))
+    async fn all_of(&self, mut records: RecordStream) -> Result<Vec<Page>, Fault> {
+        let mut pages = Vec::new();
+        loop {
+            let mut page = Page::new(pages.len() as u32);
+            let more = records.read_into(&mut page, self.limits).await?;
+            pages.push(page);
+            if !more {
+                return Ok(pages);
+            }
+        }
     }
 
-    async fn keep_rate(&mut self) {
-        let Some(interval) = self.interval else { return };
-        if let Some(at) = self.next_request_at {
-            tokio::time::sleep_until(at).await;
+    fn address(&self, place: &Place) -> Result<Url, Fault> {
+        if let Place::Link(link) = place {
+            let url = self.url.join(link).map_err(|_| Fault::ForeignLink)?;
+            return if url.origin() == self.url.origin() { Ok(url) } else { Err(Fault::ForeignLink) };
         }
-        self.next_request_at = Some(Instant::now() + interval);
-    }
-
-    async fn ask_once(&self, request: RequestBuilder) -> Result<(Answer, HeaderMap), Fault> {
-        let response = request.send().await.map_err(|error| Fault::Unreachable(error.without_url()))?;
-        let status = response.status();
-        let headers = response.headers().clone();
-        if !status.is_success() {
-            let gone = matches!(status.as_u16(), 400 | 404 | 410 | 422);
-            return Err(if self.resumed && gone {
-                Fault::ResumeLost { status: status.as_u16() }
-            } else {
-                Fault::Status { status: status.as_u16(), retry_after: retry_after(&headers) }
-            });
+        let mut url = self.url.clone();
+        let parameters = [
+            self.since.clone(),
+            self.page_size.map(|size| ("page_size".to_owned(), size.to_string())),
+            match place {
+                Place::Cursor(cursor) => Some(("cursor".to_owned(), cursor.clone())),
+                Place::Number(number, _) => Some(("page".to_owned(), number.to_string())),
+                Place::First | Place::Link(_) => None,
+            },
+        ];
+        for (name, value) in parameters.into_iter().flatten() {
+            url.query_pairs_mut().append_pair(&name, &value);
         }
-        if status == StatusCode::NO_CONTENT {
-            return Ok((Answer::nothing(), headers));
-        }
-        let body = read_body(response, self.max_body).await.map_err(Fault::Body)?;
-        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        Ok((Answer::read(body, content_type, &self.form)?, headers))
+        Ok(url)
     }
 }
 
-/// The `Date` of an answer: the agency's own clock.
-fn date_of(headers: &HeaderMap) -> Option<DateTime<Utc>> {
-    parse_http_date(headers.get(DATE)?.to_str().ok()?)
-}
-
-fn parse_http_date(text: &str) -> Option<DateTime<Utc>> {
-    DateTime::parse_from_rfc2822(text).ok().map(|at| at.with_timezone(&Utc))
-}
-
-/// `Retry-After`: seconds, or an instant by the agency's own clock. What cannot be meant is left out or cut.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => (parse_http_date(text)? - date_of(headers)?).to_std().unwrap_or(Duration::ZERO),
-    };
-    Some(wait.min(LONGEST_RETRY_AFTER))
+/// Pages with the agency's own time.
+fn dated(mut pages: Vec<Page>, headers: &HeaderMap) -> Vec<Page> {
+    for page in &mut pages {
+        page.began = date(headers);
+    }
+    pages
 }
 
 /// The `Link` header's address with `rel="next"`.

@@ -1,0 +1,174 @@
+//! `renzheng runs`: what ran before, and what a person decides about deliveries that are held.
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::context::{Context, usage};
+use super::output::Output;
+use super::table::table;
+use super::{Common, Ended};
+use crate::clock::rfc3339;
+use crate::ingest::decide;
+use crate::store::runs::{BatchLine, RunLine};
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct RunsArgs {
+    #[command(subcommand)]
+    command: Option<RunsCommand>,
+    /// Only runs of this job
+    job: Option<String>,
+    /// How many
+    #[arg(long, default_value_t = 20)]
+    limit: i64,
+}
+
+#[derive(Subcommand)]
+enum RunsCommand {
+    /// Show one run with its deliveries
+    Show {
+        /// Its number or id
+        id: String,
+    },
+    /// Publish the delivery that a run left held
+    Release {
+        /// The run's number or id
+        id: String,
+        /// Why it may be published; written to the audit log
+        #[arg(long)]
+        why: String,
+    },
+    /// Give up the delivery that a run left held
+    Discard {
+        /// The run's number or id
+        id: String,
+        /// Why it is given up; written to the audit log
+        #[arg(long)]
+        why: String,
+    },
+}
+
+/// One run with its deliveries.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    run: RunLine,
+    batches: Vec<BatchLine>,
+}
+
+pub(super) async fn run(common: &Common, args: &RunsArgs, out: Output) -> anyhow::Result<Ended> {
+    let context = Context::open(common).await?;
+    let outcome = match &args.command {
+        None => list(&context, args, out).await,
+        Some(RunsCommand::Show { id }) => show(&context, id, out).await,
+        Some(RunsCommand::Release { id, why }) => release(&context, id, why, out).await,
+        Some(RunsCommand::Discard { id, why }) => discard(&context, id, why, out).await,
+    };
+    context.close().await?;
+    outcome
+}
+
+async fn find(context: &Context, id: &str) -> anyhow::Result<RunLine> {
+    context
+        .store
+        .find_run(id)
+        .await?
+        .ok_or_else(|| usage(format!("there is no run `{id}`; `renzheng runs` lists them")))
+}
+
+async fn list(context: &Context, args: &RunsArgs, out: Output) -> anyhow::Result<Ended> {
+    let runs = context.store.list_runs(args.job.as_deref(), args.limit).await?;
+    if out.is_json() {
+        for run in &runs {
+            out.json(run)?;
+        }
+        return Ok(Ended::Done);
+    }
+    let rows: Vec<Vec<String>> = runs.iter().map(line_of).collect();
+    out.line(table(&["id", "started", "job", "state", "seconds", "by", "why"], &rows, &[0, 4]))?;
+    Ok(Ended::Done)
+}
+
+fn line_of(run: &RunLine) -> Vec<String> {
+    let seconds = run.finished_at.map(|at| format!("{:.1}", (at - run.started_at).as_seconds_f64()));
+    vec![
+        run.run_number.to_string(),
+        rfc3339(run.started_at),
+        run.job.clone(),
+        run.state.clone(),
+        seconds.unwrap_or_default(),
+        run.actor.clone(),
+        run.error.clone().unwrap_or_default(),
+    ]
+}
+
+async fn show(context: &Context, id: &str, out: Output) -> anyhow::Result<Ended> {
+    let run = find(context, id).await?;
+    let batches = context.store.batches_of(run.run_id).await?;
+    out.value(&Shown { run, batches }, describe)?;
+    Ok(Ended::Done)
+}
+
+fn describe(shown: &Shown) -> String {
+    let Shown { run, batches } = shown;
+    let mut lines = vec![
+        format!("run        {} ({})", run.run_number, run.run_id),
+        format!("job        {} ({})", run.job, run.kind),
+        format!("state      {}", run.state),
+        format!("by         {}", run.actor),
+        format!("for        {}", run.business_date),
+        format!("started    {}", rfc3339(run.started_at)),
+        format!("finished   {}", run.finished_at.map(rfc3339).unwrap_or_default()),
+        format!("counts     {}", run.counts),
+    ];
+    lines.extend(run.error.iter().map(|why| format!("why        {why}")));
+    for batch in batches {
+        let range = match (batch.since, batch.until) {
+            (Some(since), Some(until)) => format!(" from {} to before {}", rfc3339(since), rfc3339(until)),
+            (Some(since), None) => format!(" since {}", rfc3339(since)),
+            _ => String::new(),
+        };
+        lines.push(format!(
+            "batch {}: {}, {}{range}, {} pages, begun {}, contract {}",
+            batch.batch_id,
+            batch.state,
+            batch.asked,
+            batch.pages,
+            rfc3339(batch.began_at),
+            batch.contract
+        ));
+        lines.extend(batch.notes.iter().map(|note| format!("    {note}")));
+        lines.extend(batch.why.iter().map(|why| format!("    {why}")));
+    }
+    lines.join("\n")
+}
+
+async fn release(context: &Context, id: &str, why: &str, out: Output) -> anyhow::Result<Ended> {
+    let run = find(context, id).await?;
+    let jobs = context.jobs().await?;
+    let job = jobs.iter().find(|job| job.name == run.job);
+    let (_, counts) = decide::release(&context.store, job, &run, &context.actor, why).await.map_err(decided)?;
+    let text = format!(
+        "released: {} rows stored, {} refused; verify again to see what they change",
+        counts.written(),
+        counts.refused
+    );
+    out.value(&counts, |_| text)?;
+    Ok(Ended::of(counts.refused > 0))
+}
+
+async fn discard(context: &Context, id: &str, why: &str, out: Output) -> anyhow::Result<Ended> {
+    let run = find(context, id).await?;
+    decide::discard(&context.store, &run, &context.actor, why).await.map_err(decided)?;
+    out.value(&serde_json::json!({ "discarded": run.run_number }), |_| {
+        "discarded; the next run begins afresh".to_owned()
+    })?;
+    Ok(Ended::Done)
+}
+
+fn decided(error: decide::DecideError) -> anyhow::Error {
+    match error {
+        decide::DecideError::Store(error) => error.into(),
+        refused => usage(refused.to_string()),
+    }
+}

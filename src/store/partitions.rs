@@ -1,0 +1,62 @@
+//! One partition a source in every table of records, without indexes until its first delivery is about to be published.
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use super::StoreError;
+use super::jobs::SourceId;
+use crate::domain::facts::RecordKind;
+
+/// The table that holds one source's records of one kind.
+pub(super) fn partition(record: RecordKind, source: SourceId) -> String {
+    format!("{record}_{}", source.0)
+}
+
+/// Makes it unless it is there.
+pub(super) async fn ensure_partition(
+    connection: &mut PgConnection,
+    record: RecordKind,
+    source: SourceId,
+) -> Result<(), StoreError> {
+    let sql = format!(
+        "create table if not exists {} partition of {record} for values in ({})",
+        partition(record, source),
+        source.0
+    );
+    sqlx::query(AssertSqlSafe(sql)).execute(connection).await?;
+    Ok(())
+}
+
+/// Whether its records can be looked up one by one.
+pub(super) async fn is_indexed(
+    connection: &mut PgConnection,
+    record: RecordKind,
+    source: SourceId,
+) -> Result<bool, StoreError> {
+    let index = format!("{}_by_record", partition(record, source));
+    Ok(sqlx::query_scalar("select to_regclass($1) is not null").bind(index).fetch_one(connection).await?)
+}
+
+/// Gives the partition its indexes, all or none.
+pub(super) async fn index(
+    connection: &mut PgConnection,
+    record: RecordKind,
+    source: SourceId,
+) -> Result<(), StoreError> {
+    let part = partition(record, source);
+    let by_person = match record {
+        RecordKind::DispatchFiling => String::new(),
+        _ => format!("create index {part}_by_person on {part} (person_id);"),
+    };
+    // a row's place in the table follows its batch: a block range index is enough to find one's rows
+    let sql = format!(
+        "set local maintenance_work_mem = '192MB';
+         create index {part}_by_record on {part} (record_key);
+         {by_person}
+         create index {part}_by_batch on {part} using brin (batch_id) with (pages_per_range = 64);
+         create index {part}_superseded on {part} (superseded_seq) where superseded_seq is not null;
+         analyze {part};"
+    );
+    let mut transaction = connection.begin().await?;
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *transaction).await?;
+    Ok(transaction.commit().await?)
+}

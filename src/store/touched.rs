@@ -1,0 +1,33 @@
+//! Whom publishes touched: the persons of every record that came or went, former ones too.
+
+use sqlx::AssertSqlSafe;
+
+use super::{Store, StoreError};
+use crate::domain::facts::{PersonId, RecordKind};
+
+impl Store {
+    /// Persons about whom something was published after `after`, up to `up_to`: of new versions and of those they supersede, and of
+    /// refused records that opened or closed. Dispatch filings have no person.
+    pub async fn touched_persons(&self, after: i64, up_to: i64) -> Result<Vec<PersonId>, StoreError> {
+        let of_records: Vec<String> = RecordKind::ALL
+            .iter()
+            .filter(|record| **record != RecordKind::DispatchFiling)
+            .map(|record| {
+                format!(
+                    "select person_id from {record} where batch_id in (select batch_id from batch where published_seq > $1 and published_seq <= $2)
+                     union select person_id from {record} where superseded_seq > $1 and superseded_seq <= $2"
+                )
+            })
+            .collect();
+        let sql = format!(
+            "select person_id from ({}
+             union select person_id from quarantine q join person using (id_index) join batch b using (batch_id)
+                   where b.published_seq > $1 and b.published_seq <= $2 or q.closed_seq > $1 and q.closed_seq <= $2) as touched
+             where person_id <> 0 order by person_id",
+            of_records.join(" union ")
+        );
+        let persons: Vec<i64> =
+            sqlx::query_scalar(AssertSqlSafe(sql)).bind(after).bind(up_to).fetch_all(&self.pool).await?;
+        Ok(persons.into_iter().map(PersonId).collect())
+    }
+}
