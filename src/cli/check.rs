@@ -3,12 +3,14 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::context::{Context, settings};
+use super::context::{Context, settings, usage};
 use super::output::Output;
 use super::{Common, Ended};
 use crate::config::{ConfigError, Environment, Job, SourceSettings, check_jobs, read_jobs};
+use crate::domain::policy::Policy;
 use crate::policy;
 use crate::sources::{Source, Start};
+use crate::verify::policy_diff::{PolicyDifference, policy_difference};
 
 #[derive(Args)]
 pub(super) struct CheckArgs {
@@ -23,6 +25,16 @@ pub(super) enum PolicyCommand {
     Show,
     /// Validate the policy file
     Check,
+    /// Tell what results would change if one policy were used instead of another; nothing is written
+    Diff {
+        /// A policy file, the version of one that was ever used, or `current`
+        one: String,
+        /// Another
+        other: String,
+        /// Business year
+        #[arg(long)]
+        year: i32,
+    },
 }
 
 #[derive(Serialize)]
@@ -90,7 +102,7 @@ fn refuse(errors: Vec<ConfigError>) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(super) fn policy(common: &Common, command: &PolicyCommand, out: Output) -> anyhow::Result<Ended> {
+pub(super) async fn policy(common: &Common, command: &PolicyCommand, out: Output) -> anyhow::Result<Ended> {
     let (settings, _) = settings(common)?;
     let reading = policy::load(settings.policy.as_deref())?;
     match command {
@@ -102,6 +114,67 @@ pub(super) fn policy(common: &Common, command: &PolicyCommand, out: Output) -> a
                 format!("policy of {} is in order, version {}", reading.policy.province_name, reading.policy.version)
             })?;
         }
+        PolicyCommand::Diff { one, other, year } => {
+            let context = Context::open(common).await?;
+            let outcome = diff(&context, &reading.policy, one, other, *year, out).await;
+            context.close().await?;
+            outcome?;
+        }
     }
     Ok(Ended::Done)
+}
+
+/// A policy by file, by version, or the one in use.
+async fn named_policy(context: &Context, current: &Policy, name: &str) -> anyhow::Result<Policy> {
+    if name == "current" {
+        return Ok(current.clone());
+    }
+    let path = std::path::Path::new(name);
+    if path.exists() {
+        return Ok(policy::load(Some(path))?.policy);
+    }
+    match context.store.find_policy(name).await? {
+        Some(text) => Ok(policy::parse(&text)?),
+        None => {
+            Err(usage(format!("`{name}` is no file, no version of a policy that was ever used, and not `current`")))
+        }
+    }
+}
+
+async fn diff(
+    context: &Context,
+    current: &Policy,
+    one: &str,
+    other: &str,
+    year: i32,
+    out: Output,
+) -> anyhow::Result<()> {
+    let one = named_policy(context, current, one).await?;
+    let other = named_policy(context, current, other).await?;
+    for policy in [&one, &other] {
+        if !policy.knows_year(year) {
+            return Err(usage(format!("policy {} has no rules for {year}", policy.version)));
+        }
+    }
+    let difference = policy_difference(&context.store, &one, &other, year).await?;
+    out.value(&difference, describe_difference)
+}
+
+fn describe_difference(difference: &PolicyDifference) -> String {
+    let mut lines = vec![format!(
+        "{} placements judged by both: results of {} employers would change",
+        difference.placements,
+        difference.employers.len()
+    )];
+    for (uscc, effect) in &difference.employers {
+        lines.push(format!(
+            "{uscc}: {} → {} months pass, {} → {} weighted",
+            effect.passed_before, effect.passed_after, effect.person_months_before, effect.person_months_after
+        ));
+        for change in difference.changes.iter().filter(|change| change.employer_uscc == *uscc) {
+            let check = change.check.map_or_else(|| "month".to_owned(), |check| check.to_string());
+            lines.push(format!("    {check}: {} → {} in {} months", change.from, change.to, change.months));
+        }
+    }
+    lines.join("\n")
 }

@@ -26,7 +26,7 @@ use crate::domain::ids::mask_name;
 use crate::domain::verdict::{Check, Sign};
 use crate::ingest::PullOutcome;
 use crate::sandbox::Sandbox;
-use crate::store::facts::{Persons, Scope};
+use crate::store::facts::{Scope, Shard};
 use crate::store::outbox::OutboxLine;
 use crate::store::results::YearRow;
 use crate::verify::Selection;
@@ -241,8 +241,10 @@ fn in_order(jobs: &[Job]) -> Vec<&Job> {
 async fn show_person(context: &Context, year: i32, out: Output) -> anyhow::Result<()> {
     let store = &context.store;
     let seq = store.head().await?;
-    let Some((after, up_to)) = store.person_ranges(year, seq, 2_000).await?.into_iter().next() else { return Ok(()) };
-    let rows = store.year_rows(&Scope { year, seq, persons: Persons::Range { after, up_to } }).await?;
+    let Some(persons) = store.person_ranges(year, seq, Shard::WHOLE, 2_000).await?.into_iter().next() else {
+        return Ok(());
+    };
+    let rows = store.year_rows(&Scope { year, seq, persons }).await?;
     let Some(row) = rows.iter().max_by_key(|row| variety(year, row)) else { return Ok(()) };
     let people = store.identities(&[row.person]).await?;
     let codes = store.unit_codes(&[row.employer]).await?;

@@ -1,16 +1,14 @@
-//! `renzheng explain`: the evidence behind every check of one month.
+//! `renzheng explain`: the evidence behind every check of one month, and what puts it right.
 
 use clap::Args;
 
 use super::context::{Context, usage};
 use super::output::Output;
-use super::table::chinese;
 use super::{Common, Ended};
-use crate::clock;
-use crate::domain::judge::Waiting;
 use crate::domain::month::Month;
-use crate::store::lineage::Origin;
-use crate::verify::explain::{CheckEvidence, Explanation, explain};
+use crate::domain::said::Language;
+use crate::verify::explain::text::text;
+use crate::verify::explain::{Asked, explain};
 
 #[derive(Args)]
 pub(super) struct ExplainArgs {
@@ -23,6 +21,13 @@ pub(super) struct ExplainArgs {
     /// The month, YYYY-MM
     #[arg(long, value_name = "YYYY-MM")]
     month: Month,
+    /// Language of the text: en, or zh for the employer's handler; JSON holds both
+    #[arg(long, default_value = "en", value_parser = parse_language)]
+    lang: Language,
+}
+
+fn parse_language(text: &str) -> Result<Language, String> {
+    Language::parse(text).ok_or_else(|| "accepted are en, zh".to_owned())
 }
 
 pub(super) async fn run(common: &Common, args: &ExplainArgs, out: Output) -> anyhow::Result<Ended> {
@@ -36,70 +41,16 @@ async fn show(context: &Context, args: &ExplainArgs, out: Output) -> anyhow::Res
     let employer = context.employer(&args.employer).await?;
     let person = context.person(&args.person).await?;
     let reading = context.policy()?;
-    let Some(explanation) = explain(&context.store, &reading, employer, person, args.month).await? else {
+    if out.reveal {
+        let at = context.store.now().await?;
+        let detail = serde_json::json!({ "persons": [person] });
+        let object = format!("explanation {}: employer {}", args.month, args.employer);
+        context.store.audit(at, &context.actor, "reveal", &object, &detail).await?;
+    }
+    let asked = Asked { employer, person, month: args.month, reveal: out.reveal };
+    let Some(explanation) = explain(&context.store, &reading, asked).await? else {
         return Err(usage(format!("this person has no placement at {} in {}", args.employer, args.month.year())));
     };
-    out.value(&explanation, text)?;
+    out.value(&explanation, |explanation| text(explanation, args.lang))?;
     Ok(Ended::Done)
-}
-
-pub(super) fn text(explanation: &Explanation) -> String {
-    let verdict = match (explanation.passed, explanation.conflict) {
-        (true, _) => "counts",
-        (false, true) => "does not count: another employer claims it or would count it too",
-        (false, false) => "does not count",
-    };
-    let mut lines = vec![format!(
-        "{}: {verdict}, weight {} (as of {}, publish {}, policy {})",
-        explanation.month, explanation.weight, explanation.business_date, explanation.seq, explanation.policy_version
-    )];
-    lines.extend(explanation.checks.iter().map(check));
-    lines.join("\n")
-}
-
-fn check(evidence: &CheckEvidence) -> String {
-    let sign = evidence.sign.map_or("", crate::domain::verdict::Sign::as_str);
-    let mut lines = vec![format!("{sign} {} {}: {}", chinese(evidence.check), evidence.check, evidence.code)];
-    let mut say = |text: String| lines.push(format!("    {text}"));
-    if let Some(required) = evidence.required {
-        let found = evidence.found.map_or_else(|| "nothing".to_owned(), |found| format!("{found} yuan"));
-        let period = evidence.period.map(|period| format!(" for {period}")).unwrap_or_default();
-        say(format!("found {found}{period}; required {required} yuan"));
-    }
-    if let Some(contract) = evidence.contract {
-        let end = contract.ends_on.map_or_else(|| "open-ended".to_owned(), |day| format!("to {day}"));
-        let ended = contract.terminated_on.map(|day| format!(", terminated {day}")).unwrap_or_default();
-        say(format!("{} contract from {} {end}{ended}", contract.kind, contract.starts_on));
-    }
-    if let (Some(from), Some(to)) = (evidence.old_enough_on, evidence.retires_on) {
-        say(format!("of working age from {from} until {to}"));
-    }
-    if let Some(waiting) = evidence.waiting {
-        let due = evidence.due_on.map(|day| format!(", due from {day} on")).unwrap_or_default();
-        say(format!("{}{due}", told(waiting)));
-    }
-    evidence.rests_on.iter().for_each(|origin| say(format!("rests on {}", told_origin(origin))));
-    evidence.passed_over.iter().for_each(|origin| say(format!("passed over {}", told_origin(origin))));
-    lines.join("\n")
-}
-
-fn told(waiting: Waiting) -> &'static str {
-    match waiting {
-        Waiting::NotSettled => "not known yet: a source has not delivered the period whole",
-        Waiting::Stale => "not known yet: the source was not pulled lately",
-        Waiting::RefusedRecord => "not known yet: a record that may be the missing one was refused, see quarantine",
-        Waiting::RepullDue => "not known yet: the person is new here and the source has not been pulled since",
-    }
-}
-
-fn told_origin(origin: &Origin) -> String {
-    format!(
-        "{} batch {}, page {}, row {}, delivered {}, stamped {}",
-        origin.source,
-        origin.batch_id,
-        origin.page_number,
-        origin.row_number,
-        clock::rfc3339(origin.delivered_at),
-        clock::rfc3339(origin.updated_at)
-    )
 }

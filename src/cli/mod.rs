@@ -15,6 +15,7 @@ mod context;
 mod declare;
 mod demo;
 mod explain;
+mod foresight;
 mod import;
 mod jobs;
 mod keys;
@@ -28,6 +29,7 @@ mod runs;
 mod sandbox;
 mod table;
 mod verify;
+mod worth;
 
 use context::UsageError;
 use output::Output;
@@ -83,12 +85,16 @@ enum Command {
     Runs(runs::RunsArgs),
     /// Take in employers' own data
     Import(import::ImportArgs),
-    /// Recompute the results of a business year; only what differs is written
+    /// Judge a business year: what changed since the last time, or everything; only what differs is written
     Verify(verify::VerifyArgs),
     /// Read results
     Results(results::ResultsArgs),
-    /// Show the evidence behind every check of one month
+    /// Show the evidence behind every check of one month, and what puts it right
     Explain(explain::ExplainArgs),
+    /// Show what every month that does not count costs the employer
+    Worth(worth::WorthArgs),
+    /// Show what will fail soon: certificates and contracts that end, insurance gaps, a rising minimum wage
+    Foresight(foresight::ForesightArgs),
     /// Refused records: look at them, read them once more, discard them
     Quarantine {
         #[command(subcommand)]
@@ -203,8 +209,10 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Verify(args) => verify::run(&common, &args, out).await,
         Command::Results(args) => results::run(&common, &args, out).await,
         Command::Explain(args) => explain::run(&common, &args, out).await,
+        Command::Worth(args) => worth::run(&common, &args, out).await,
+        Command::Foresight(args) => foresight::run(&common, &args, out).await,
         Command::Quarantine { command } => quarantine::run(&common, &command, out).await,
-        Command::Policy { command } => check::policy(&common, &command, out),
+        Command::Policy { command } => check::policy(&common, &command, out).await,
         Command::Declare { command } => declare::run(&common, &command, out).await,
         Command::Push { command } => push::run(&common, &command, out).await,
         Command::Levy(args) => levy::run(&common, &args, out),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 use serde::Serialize;
 
@@ -15,7 +16,7 @@ use crate::domain::facts::{PersonId, UnitId};
 use crate::domain::ids::mask_name;
 use crate::domain::month::Month;
 use crate::domain::verdict::Codes;
-use crate::store::facts::{Persons, Scope};
+use crate::store::facts::{Persons, Scope, Shard};
 use crate::store::people::Identity;
 use crate::store::results::{RunOrigin, YearRow};
 
@@ -30,6 +31,9 @@ pub(super) struct ResultsArgs {
     /// Only this person: a `person_id`, or `-` for an ID number on standard input
     #[arg(long)]
     person: Option<String>,
+    /// As they stood at this instant (RFC 3339)
+    #[arg(long, value_name = "INSTANT")]
+    as_of: Option<DateTime<Utc>>,
 }
 
 /// One placement and month.
@@ -70,25 +74,31 @@ async fn results(context: &Context, args: &ResultsArgs, out: Output) -> anyhow::
     let chunks = match (person, employer) {
         (Some(person), _) => vec![Persons::These(vec![person])],
         (None, Some(employer)) => vec![Persons::These(store.placed_persons(args.year, employer, seq).await?)],
-        (None, None) => store
-            .person_ranges(args.year, seq, 10_000)
-            .await?
-            .into_iter()
-            .map(|(after, up_to)| Persons::Range { after, up_to })
-            .collect(),
+        (None, None) => store.person_ranges(args.year, seq, Shard::WHOLE, 10_000).await?,
     };
+    let past = match args.as_of {
+        None => None,
+        Some(at) => match store.last_verification(at).await? {
+            Some(past) => Some(past.number),
+            None => {
+                eprintln!("nothing had been verified by then");
+                return Ok(Ended::Done);
+            }
+        },
+    };
+    let mut any = false;
     for persons in chunks {
-        let mut rows = store.year_rows(&Scope { year: args.year, seq, persons }).await?;
+        let scope = Scope { year: args.year, seq, persons };
+        let mut rows = match past {
+            None => store.year_rows(&scope).await?,
+            Some(run) => store.year_rows_at(&scope, run).await?,
+        };
         rows.retain(|row| employer.is_none_or(|employer| row.employer == employer));
-        let shown = Shown::load(context, &rows).await?;
-        if out.reveal {
-            let at = store.now().await?;
-            let detail = serde_json::json!({ "persons": rows.iter().map(|row| row.person).collect::<Vec<_>>() });
-            store.audit(at, &context.actor, "reveal", &whose(args), &detail).await?;
-        }
-        for row in &rows {
-            shown.print(args.year, row, out)?;
-        }
+        any |= !rows.is_empty();
+        Shown::print_all(context, args.year, &rows, out, &whose(args)).await?;
+    }
+    if !any {
+        eprintln!("there are no results of {} for this; `renzheng verify --year {}` makes them", args.year, args.year);
     }
     Ok(Ended::Done)
 }
@@ -102,13 +112,33 @@ fn whose(args: &ResultsArgs) -> String {
 }
 
 /// What rows refer to, for showing them.
-struct Shown {
+pub(super) struct Shown {
     codes: HashMap<UnitId, String>,
     people: HashMap<PersonId, Identity>,
     runs: BTreeMap<i32, RunOrigin>,
 }
 
 impl Shown {
+    /// Prints rows; that they are revealed, if they are, is written to the audit log under the name of `whose` they are.
+    pub(super) async fn print_all(
+        context: &Context,
+        year: i32,
+        rows: &[YearRow],
+        out: Output,
+        whose: &str,
+    ) -> anyhow::Result<()> {
+        let shown = Self::load(context, rows).await?;
+        if out.reveal {
+            let at = context.store.now().await?;
+            let detail = serde_json::json!({ "persons": rows.iter().map(|row| row.person).collect::<Vec<_>>() });
+            context.store.audit(at, &context.actor, "reveal", whose, &detail).await?;
+        }
+        for row in rows {
+            shown.print(year, row, out)?;
+        }
+        Ok(())
+    }
+
     async fn load(context: &Context, rows: &[YearRow]) -> anyhow::Result<Self> {
         let mut units: Vec<UnitId> = rows.iter().map(|row| row.employer).collect();
         units.sort_unstable();

@@ -163,8 +163,13 @@ pub(super) fn describe(report: &JobReport) -> String {
     match report {
         JobReport::Pull(report) => describe_pull(report),
         JobReport::Verify { job, year, summary } => format!(
-            "{job}: {year}: {} placements, {} of {} months pass; {} months of {} placements changed",
-            summary.placements, summary.passed, summary.months, summary.changed_months, summary.changed_placements
+            "{job}: {year}: {} placements{}, {} of {} months pass; {} months of {} placements changed",
+            summary.placements,
+            if summary.full { "" } else { " touched" },
+            summary.passed,
+            summary.months,
+            summary.changed_months,
+            summary.changed_placements
         ),
         JobReport::Push { job, attempts, answers } => format!("{job}: {}", describe_push(*attempts, *answers)),
     }

@@ -1,13 +1,23 @@
-//! `renzheng verify`.
+//! `renzheng verify`: judge anew what changed, or everything, or look at a point of the past.
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 use serde::Serialize;
 
 use super::context::{Context, usage};
-use super::output::Output;
+use super::output::{Output, progress};
+use super::results::Shown;
 use super::run::verify_year;
 use super::{Common, Ended};
-use crate::verify::{Selection, Summary};
+use crate::clock;
+use crate::config::JobKind;
+use crate::domain::facts::PersonId;
+use crate::ingest;
+use crate::policy;
+use crate::store::facts::Shard;
+use crate::store::results::YearRow;
+use crate::verify::changes::Point;
+use crate::verify::{Difference, JudgedYear, Selection, Summary, judge_at};
 
 #[derive(Args)]
 pub(super) struct VerifyArgs {
@@ -20,9 +30,27 @@ pub(super) struct VerifyArgs {
     /// Only this person's placements: a `person_id`, or `-` for an ID number on standard input
     #[arg(long)]
     person: Option<String>,
-    /// Recompute everything; this version always does
-    #[arg(long)]
+    /// Recompute everything, not only what changed since the last verification
+    #[arg(long, conflicts_with_all = ["employer", "person"])]
     full: bool,
+    /// Only one part of all persons, such as 0/4; the parts may run at once
+    #[arg(long, value_name = "I/N", value_parser = parse_shard, conflicts_with_all = ["employer", "person"])]
+    shard: Option<Shard>,
+    /// Ask the sources that can be asked for one person for this person first
+    #[arg(long, requires = "person")]
+    fresh: bool,
+    /// Judge by what was known, entered and ruled at this instant (RFC 3339); print it, write nothing
+    #[arg(long, value_name = "INSTANT", conflicts_with_all = ["full", "fresh"])]
+    as_of: Option<DateTime<Utc>>,
+}
+
+fn parse_shard(text: &str) -> Result<Shard, String> {
+    let parse = || {
+        let (number, of) = text.split_once('/')?;
+        let (number, of) = (number.parse().ok()?, of.parse().ok()?);
+        (of <= 1000 && number < of).then_some(Shard { number, of })
+    };
+    parse().ok_or_else(|| "accepted is a part of so many, from 0/N to N-1/N, N at most 1000".to_owned())
 }
 
 #[derive(Serialize)]
@@ -43,20 +71,106 @@ async fn verify(context: &Context, args: &VerifyArgs, out: Output) -> anyhow::Re
     if !context.policy()?.policy.knows_year(args.year) {
         return Err(usage(format!("the policy has no rules for {}", args.year)));
     }
-    context.jobs().await?;
-    let mut selection = Selection::default();
+    let mut selection = Selection { full: args.full, ..Selection::default() };
+    selection.shard = args.shard.unwrap_or(Shard::WHOLE);
     if let Some(employer) = &args.employer {
         selection.employer = Some(context.employer(employer).await?);
     }
     if let Some(person) = &args.person {
         selection.person = Some(context.person(person).await?);
     }
+    if let Some(at) = args.as_of {
+        return as_of(context, args.year, &selection, at, out).await;
+    }
+    let jobs = context.jobs().await?;
+    if let Some(person) = selection.person.filter(|_| args.fresh) {
+        let pulls = jobs.iter().filter(|job| job.kind == JobKind::Pull);
+        for job in pulls {
+            pull_afresh(context, job, person).await?;
+        }
+    }
     let summary = verify_year(context, args.year, &selection).await?;
-    out.value(&Report { year: args.year, summary }, |Report { year, summary }| {
-        format!(
-            "{year}: {} placements verified, {} of {} months pass; {} months of {} placements changed",
-            summary.placements, summary.passed, summary.months, summary.changed_months, summary.changed_placements
-        )
-    })?;
+    let ended = Ended::of(!summary.without_wage_class.is_empty());
+    out.value(&Report { year: args.year, summary }, describe)?;
+    Ok(ended)
+}
+
+async fn pull_afresh(context: &Context, job: &crate::config::Job, person: PersonId) -> anyhow::Result<()> {
+    let pulled = ingest::pull_persons(&context.store, job, &context.environment, &[person], &context.actor).await?;
+    match pulled {
+        Some(counts) => {
+            eprintln!("{}: {} records, {} of them new or changed", job.name, counts.read, counts.new + counts.changed);
+        }
+        None => eprintln!("{}: cannot be asked for one person; what was pulled last stands", job.name),
+    }
+    Ok(())
+}
+
+fn describe(report: &Report) -> String {
+    let Report { year, summary } = report;
+    let which = if summary.full { "all" } else { "only what changed" };
+    let mut lines = vec![format!(
+        "{year}: {} placements verified ({which}), {} of {} months pass; {} months of {} placements changed",
+        summary.placements, summary.passed, summary.months, summary.changed_months, summary.changed_placements
+    )];
+    if !summary.full && !summary.causes.is_empty() {
+        let causes: Vec<String> = summary.causes.iter().map(|(cause, persons)| format!("{cause} {persons}")).collect();
+        lines.push(format!("    persons by cause: {}", causes.join(", ")));
+    }
+    lines.extend(summary.differences.iter().map(told));
+    lines.extend(summary.without_wage_class.iter().map(|uscc| {
+        format!("    {uscc} was not judged: the policy has no wage class for its division, and it says none itself")
+    }));
+    lines.join("\n")
+}
+
+fn told(difference: &Difference) -> String {
+    let Difference { person, employer_uscc, month, check, before, now } = difference;
+    let before = before.unwrap_or("not verified");
+    format!("    {employer_uscc} person {} {month} {check}: {before} → {now}", person.0)
+}
+
+/// Judges at a point of the past by the policy that was in use then.
+async fn as_of(
+    context: &Context,
+    year: i32,
+    selection: &Selection,
+    at: DateTime<Utc>,
+    out: Output,
+) -> anyhow::Result<Ended> {
+    let store = &context.store;
+    let point = Point { seq: store.head_at(at).await?, business_date: clock::business_date(at) };
+    let policy = match store.last_verification(at).await? {
+        Some(past) => match store.find_policy(&past.policy_version).await? {
+            Some(text) => policy::parse(&text)?,
+            None => context.policy()?.policy,
+        },
+        None => context.policy()?.policy,
+    };
+    let mut judged: Vec<JudgedYear> = Vec::new();
+    let bar = progress("as of");
+    let summary = judge_at(store, &policy, year, point, selection, &mut |chunk| judged.extend(chunk)).await;
+    bar.finish_and_clear();
+    let summary = summary?;
+    let rows: Vec<YearRow> = judged
+        .iter()
+        .map(|one| YearRow {
+            person: one.person,
+            employer: one.employer,
+            cells: std::array::from_fn(|month| one.verdicts[month].pack()),
+            runs: [0; 12],
+        })
+        .collect();
+    Shown::print_all(context, year, &rows, out, "verify --as-of").await?;
+    eprintln!(
+        "as of {} (publish {}, business date {}, policy {}): {} placements, {} of {} months pass; nothing was written",
+        clock::rfc3339(at),
+        point.seq,
+        point.business_date,
+        policy.version,
+        summary.placements,
+        summary.passed,
+        summary.months
+    );
     Ok(Ended::Done)
 }

@@ -142,7 +142,7 @@ async fn publish_freshly_judged(
     at: DateTime<Utc>,
 ) -> Result<Publish, DeclareError> {
     let Declaring { employer, year } = completing.declaring;
-    let selection = Selection { employer: Some(employer), ..Selection::default() };
+    let selection = Selection::of_employer(employer);
     for _ in 0..TRIES {
         let judged = verify(store, reading, year, &selection, &completing.actor, &|_| ()).await?;
         let publish = store.publish(Cause::Completion, at).await?;

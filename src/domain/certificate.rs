@@ -48,6 +48,15 @@ impl Period {
     }
 }
 
+impl CertificateMonth {
+    fn asks(self, month: Month) -> Period {
+        match self {
+            Self::Overlap | Self::WholeMonth => Period::of_month(month),
+            Self::Year => Period::of_year(month),
+        }
+    }
+}
+
 /// Which levels of a certificate count, and which count twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -140,10 +149,7 @@ pub fn settled_code(
     rule: CertificateMonth,
     weights: WeightRules,
 ) -> (CertificateCode, Option<usize>) {
-    let period = match rule {
-        CertificateMonth::Overlap | CertificateMonth::WholeMonth => Period::of_month(month),
-        CertificateMonth::Year => Period::of_year(month),
-    };
+    let period = rule.asks(month);
     let found = latest_within(certificates, period, weights);
     let Some(missing) = missing(certificates, period, rule, found, weights) else {
         return (CertificateCode::Pass, found);
@@ -163,6 +169,38 @@ pub fn settled_code(
         (CertificateCode::NotYetValid, Some(index))
     } else {
         (CertificateCode::None, None)
+    }
+}
+
+/// How one certificate stands to the days that a month's check asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Its level counts for nothing.
+    NotCounted,
+    /// In force on some day asked for.
+    InForce,
+    /// By its dates it would be, by its status it is not.
+    BarredByStatus,
+    OtherDates,
+}
+
+/// How `certificate`, one of `all` of that person, stands to the days that `month` asks for under `rule`.
+pub fn standing(
+    certificate: &Certificate,
+    all: &[Certificate],
+    month: Month,
+    rule: CertificateMonth,
+    weights: WeightRules,
+) -> Standing {
+    let period = rule.asks(month);
+    if !weights.counts(certificate) {
+        Standing::NotCounted
+    } else if within(certificate, all, period, weights) {
+        Standing::InForce
+    } else if by_dates(certificate).overlaps(period) {
+        Standing::BarredByStatus
+    } else {
+        Standing::OtherDates
     }
 }
 
@@ -493,6 +531,20 @@ mod tests {
             with_status(certificate(3, "2014-01-01", ""), CertificateStatus::Cancelled, ""),
         ];
         assert_eq!(settled_code(&frozen_too, month, OVERLAP), (CertificateCode::Cancelled, Some(1)));
+    }
+
+    #[test]
+    fn a_certificate_that_does_not_decide_stands_out_by_its_level_dates_or_status() {
+        let april: Month = "2025-04".parse().expect("month");
+        let stands =
+            |certificate: Certificate, rule| standing(&certificate, &[certificate], april, rule, WeightRules::NATIONAL);
+        assert_eq!(stands(soldier(9, "2015-01-01", ""), OVERLAP), Standing::NotCounted);
+        assert_eq!(stands(certificate(3, "2025-04-30", ""), OVERLAP), Standing::InForce);
+        assert_eq!(stands(certificate(3, "2025-05-01", ""), OVERLAP), Standing::OtherDates);
+        assert_eq!(stands(certificate(3, "2025-05-01", ""), CertificateMonth::Year), Standing::InForce);
+        let frozen = with_status(certificate(3, "2015-01-01", ""), CertificateStatus::Frozen, "2025-04-01");
+        assert_eq!(stands(frozen, OVERLAP), Standing::BarredByStatus);
+        assert_eq!(stands(frozen, CertificateMonth::Year), Standing::InForce, "from January to March");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::clock;
 use crate::config::{Delivery, Environment, Job, Keep, Missing, SourceSettings, StampFrom};
-use crate::domain::facts::RecordKind;
+use crate::domain::facts::{PersonId, RecordKind};
 use crate::errors;
 use crate::sources::SourceError;
 use crate::store::batches::{Asked, Batch, Counts, Opening};
@@ -227,6 +227,43 @@ pub async fn pull(
     }
 }
 
+/// Asks a source for everything on these people, as a delivery of its own; nothing if it cannot be asked so.
+pub async fn pull_persons(
+    store: &Store,
+    job: &Job,
+    environment: &Environment,
+    persons: &[PersonId],
+    actor: &str,
+) -> Result<Option<Counts>, PullError> {
+    let settings = settings_of_job(job).ok_or_else(|| PullError::NoRecord(job.name.clone()))?;
+    if !persons::can_ask(job) {
+        return Ok(None);
+    }
+    let source = find_source(store, job).await?.ok_or_else(|| PullError::UnknownSource(job.name.clone()))?;
+    let _alone = store.lock_source(source).await?;
+    let run = store.start_run("pull", &job.name, actor).await?;
+    let contract = contract_version(job);
+    let job = Arc::new(job.clone());
+    let pull = Pull { store, job, settings, source, contract, environment, run: &run, progress: &|_| () };
+    let counts = if store.has_open_batch(source, &pull.contract).await? {
+        Err(PullError::Busy(pull.job.name.clone()))
+    } else {
+        pull.pull_persons(persons).await
+    };
+    match counts {
+        Ok(counts) => {
+            let ending = if counts.refused > 0 { Ending::DoneWithRefusals } else { Ending::Done };
+            store.finish_run(&run, ending, &serde_json::to_value(counts).unwrap_or_default(), None).await?;
+            Ok(Some(counts))
+        }
+        Err(error) => {
+            let chain = errors::chain(&error);
+            store.finish_run(&run, Ending::Failed, &serde_json::json!({}), Some(&chain)).await?;
+            Err(error)
+        }
+    }
+}
+
 /// The pull as a source, if it was ever registered.
 async fn find_source(store: &Store, job: &Job) -> Result<Option<SourceId>, StoreError> {
     let head = store.head().await?;
@@ -292,7 +329,7 @@ impl Pull<'_> {
         if new.is_empty() {
             return Ok(changes);
         }
-        if new.len() as i64 > persons::MOST_ASKED_ONE_BY_ONE || !self.can_ask_for_persons() {
+        if new.len() as i64 > persons::MOST_ASKED_ONE_BY_ONE || !persons::can_ask(&self.job) {
             return Ok(everything);
         }
         match self.pull_persons(&new).await {

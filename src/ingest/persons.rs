@@ -3,7 +3,7 @@
 use super::contract::Contract;
 use super::fetch::Preparing;
 use super::{Pull, PullError, Wanted};
-use crate::config::SourceSettings;
+use crate::config::{Job, SourceSettings};
 use crate::domain::facts::PersonId;
 use crate::sources::{RawPage, Source, Start};
 use crate::store::batches::{Asked, Counts};
@@ -14,15 +14,16 @@ use crate::store::publish_batch::Publication;
 /// Of more people than this everything is read: that is less work for the source.
 pub(super) const MOST_ASKED_ONE_BY_ONE: i64 = 500;
 
-impl Pull<'_> {
-    pub(super) fn can_ask_for_persons(&self) -> bool {
-        match self.job.source_settings() {
-            Some(SourceSettings::Http(http)) => http.person.is_some(),
-            Some(SourceSettings::Database(database)) => database.person.is_some(),
-            _ => false,
-        }
+/// Whether the source can be asked for one person.
+pub(super) fn can_ask(job: &Job) -> bool {
+    match job.source_settings() {
+        Some(SourceSettings::Http(http)) => http.person.is_some(),
+        Some(SourceSettings::Database(database)) => database.person.is_some(),
+        _ => false,
     }
+}
 
+impl Pull<'_> {
     /// Asks the source for everything on these people and publishes it as a delivery of its own, which settles nothing.
     pub(super) async fn pull_persons(&self, persons: &[PersonId]) -> Result<Counts, PullError> {
         let wanted = Wanted { asked: Asked::Persons, since: None, until: None, complete_seq: None };

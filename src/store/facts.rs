@@ -21,12 +21,31 @@ pub struct Scope {
     pub persons: Persons,
 }
 
+/// One of so many parts into which persons fall by their number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// From 0.
+    pub number: u16,
+    pub of: u16,
+}
+
+impl Shard {
+    /// Everybody.
+    pub const WHOLE: Self = Self { number: 0, of: 1 };
+
+    /// SQL over integers only.
+    fn sql(self, column: &str) -> String {
+        if self.of == 1 { "true".to_owned() } else { format!("{column} % {} = {}", self.of, self.number) }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub enum Persons {
     /// `after < person ≤ up_to`: a chunk of everybody.
     Range {
         after: i64,
         up_to: i64,
+        shard: Shard,
     },
     These(Vec<PersonId>),
 }
@@ -35,7 +54,9 @@ impl Scope {
     /// SQL over integers only: COPY takes no parameters.
     pub(super) fn person_filter(&self, column: &str) -> String {
         match &self.persons {
-            Persons::Range { after, up_to } => format!("{column} > {after} and {column} <= {up_to}"),
+            Persons::Range { after, up_to, shard } => {
+                format!("{column} > {after} and {column} <= {up_to} and {}", shard.sql(column))
+            }
             Persons::These(persons) => {
                 let list: Vec<String> = persons.iter().map(|person| person.0.to_string()).collect();
                 format!("{column} = any('{{{}}}'::bigint[])", list.join(","))
@@ -122,20 +143,28 @@ pub struct OpenRefusal {
 type RefusalRow = (i16, Option<i64>, Option<i32>, Option<i32>, Option<i16>);
 
 impl Store {
-    /// Ends of person ranges that hold at most `size` placed persons each.
-    pub async fn person_ranges(&self, year: i32, seq: i64, size: i64) -> Result<Vec<(i64, i64)>, StoreError> {
-        let ends: Vec<i64> = sqlx::query_scalar!(
-            r#"select max(person_id) as "end!" from (
-                   select person_id, (dense_rank() over (order by person_id) - 1) / $3 as chunk from placement
-                   where year = $1 and from_seq <= $2 and (to_seq is null or to_seq > $2)) as placed
-               group by chunk order by 1"#,
-            year as i16,
-            seq,
-            size
-        )
+    /// Ranges of persons of a shard that hold at most `size` placed persons each.
+    pub async fn person_ranges(
+        &self,
+        year: i32,
+        seq: i64,
+        shard: Shard,
+        size: i64,
+    ) -> Result<Vec<Persons>, StoreError> {
+        let ends: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(format!(
+            "select max(person_id) from (
+                 select person_id, (dense_rank() over (order by person_id) - 1) / $3 as chunk from placement
+                 where year = $1 and from_seq <= $2 and (to_seq is null or to_seq > $2) and {}) as placed
+             group by chunk order by 1",
+            shard.sql("person_id")
+        )))
+        .bind(year as i16)
+        .bind(seq)
+        .bind(size)
         .fetch_all(&self.pool)
         .await?;
-        Ok(std::iter::once(0).chain(ends.iter().copied()).zip(ends.iter().copied()).collect())
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        Ok(starts.zip(ends.iter().copied()).map(|(after, up_to)| Persons::Range { after, up_to, shard }).collect())
     }
 
     /// Everybody who is placed at the employer in that year.

@@ -11,9 +11,11 @@ use crate::crypto::Keys;
 
 mod audit;
 pub mod batches;
+pub mod changes;
 pub mod declarations;
 pub mod deliveries;
 pub mod entries;
+pub mod evidence;
 pub mod facts;
 pub mod frames;
 mod held;

@@ -1,6 +1,6 @@
 //! Results: a row a placement and year, twelve packed months; only rows that differ are written.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -20,6 +20,25 @@ pub struct YearRow {
     pub runs: [i32; 12],
 }
 
+/// A row that differs from what is stored, and why it was judged again.
+#[derive(Clone, Debug)]
+pub struct ChangedRow {
+    pub row: YearRow,
+    /// Bits in the order of `verify::changes::Cause`.
+    pub cause: i16,
+    /// Checks, as bits in their order, of which some month is pending.
+    pub pending: i16,
+}
+
+/// A verification that ended.
+#[derive(Clone, Debug)]
+pub struct PastVerification {
+    pub number: i32,
+    pub seq: i64,
+    pub business_date: NaiveDate,
+    pub policy_version: String,
+}
+
 /// Which run a month's verdict is from.
 #[derive(Clone, Debug)]
 pub struct RunOrigin {
@@ -30,12 +49,31 @@ pub struct RunOrigin {
 }
 
 impl Store {
-    /// Stored rows of a scope (its year and persons, as stored now).
+    /// Stored rows of a scope (its year and persons), as they stand now.
     pub async fn year_rows(&self, scope: &Scope) -> Result<Vec<YearRow>, StoreError> {
+        self.read_rows("verification", "true", scope).await
+    }
+
+    /// Rows of a scope as they stood when the run of this number had ended.
+    pub async fn year_rows_at(&self, scope: &Scope, run: i32) -> Result<Vec<YearRow>, StoreError> {
+        let filter = format!("year = {} and {}", scope.year, scope.person_filter("person_id"));
+        let source = format!(
+            "(select distinct on (person_id, employer_id) person_id, employer_id, year, cells, runs from (
+                  select person_id, employer_id, year, cells, runs, 2147483647 as replaced_by from verification where {filter}
+                  union all
+                  select person_id, employer_id, year, cells, runs, replaced_by from verification_history where {filter}) as ever
+              where replaced_by > {run} order by person_id, employer_id, replaced_by) as stood"
+        );
+        // a row that was first written later says so in all its months
+        let known = format!("not exists (select from unnest(runs) as wrote where wrote > {run})");
+        self.read_rows(&source, &known, scope).await
+    }
+
+    async fn read_rows(&self, source: &str, known: &str, scope: &Scope) -> Result<Vec<YearRow>, StoreError> {
         let mut connection = self.pool.acquire().await?;
         let months: Vec<String> = (1..=12).map(|month| format!("cells[{month}], runs[{month}]")).collect();
         let query = format!(
-            "select person_id, employer_id, {} from verification where year = {} and {}
+            "select person_id, employer_id, {} from {source} where year = {} and {} and {known}
              order by person_id, employer_id",
             months.join(", "),
             scope.year,
@@ -68,19 +106,42 @@ impl Store {
         Ok(rows)
     }
 
-    /// Writes rows that differ, as judged at a publish sequence, all or none; what was judged at a later one stands.
-    pub async fn save_year_rows(&self, year: i32, seq: i64, rows: &[YearRow]) -> Result<(), StoreError> {
+    /// Writes rows that differ, as judged at a publish sequence, all or none, and keeps what they replace; what was judged at a later
+    /// sequence stands.
+    pub async fn save_year_rows(&self, year: i32, seq: i64, run: i32, rows: &[ChangedRow]) -> Result<(), StoreError> {
         if rows.is_empty() {
             return Ok(());
         }
         let mut transaction = self.pool.begin().await?;
         copy_changed(&mut transaction, rows).await?;
+        // in one order, so that two who verify the same persons wait and do not deadlock
         sqlx::query(
-            "insert into verification (person_id, employer_id, year, cells, runs, seq)
-             select person_id, employer_id, $1, cells, runs, $2 from changed_verification
+            "select from verification v join changed_verification c using (person_id, employer_id)
+             where v.year = $1 order by v.person_id, v.employer_id for update of v",
+        )
+        .bind(year as i16)
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query(
+            "insert into verification_history (person_id, employer_id, year, cells, runs, seq, cause, replaced_by)
+             select v.person_id, v.employer_id, v.year, v.cells, v.runs, v.seq, v.cause, $3
+             from verification v join changed_verification c using (person_id, employer_id)
+             where v.year = $1 and v.seq <= $2
+             on conflict on constraint verification_history_is_one do nothing",
+        )
+        .bind(year as i16)
+        .bind(seq)
+        .bind(run)
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query(
+            "insert into verification (person_id, employer_id, year, cells, runs, seq, cause, pending)
+             select person_id, employer_id, $1, cells, runs, $2, cause, pending from changed_verification
              order by person_id, employer_id
              on conflict (person_id, employer_id, year) do update
-             set cells = excluded.cells, runs = excluded.runs, seq = excluded.seq where verification.seq <= excluded.seq",
+             set cells = excluded.cells, runs = excluded.runs, seq = excluded.seq, cause = excluded.cause,
+                 pending = excluded.pending
+             where verification.seq <= excluded.seq",
         )
         .bind(year as i16)
         .bind(seq)
@@ -88,6 +149,33 @@ impl Store {
         .await?;
         transaction.commit().await?;
         Ok(())
+    }
+
+    /// The policy text of a version that was ever used.
+    pub async fn find_policy(&self, version: &str) -> Result<Option<String>, StoreError> {
+        Ok(sqlx::query_scalar!("select content from policy where version = $1", version)
+            .fetch_optional(&self.pool)
+            .await?)
+    }
+
+    /// The last verification that had ended at an instant.
+    pub async fn last_verification(&self, at: DateTime<Utc>) -> Result<Option<PastVerification>, StoreError> {
+        Ok(sqlx::query_as!(
+            PastVerification,
+            r#"select run_number as number, seq as "seq!", business_date, policy_version as "policy_version!" from run
+               where kind = 'verify' and state = 'done' and finished_at <= $1 and seq is not null and policy_version is not null
+               order by run_number desc limit 1"#,
+            at
+        )
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
+    /// The last publish before an instant.
+    pub async fn head_at(&self, at: DateTime<Utc>) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar!(r#"select coalesce(max(seq), 0) as "seq!" from publish where published_at <= $1"#, at)
+            .fetch_one(&self.pool)
+            .await?)
     }
 
     /// What the verification run read and judged by; the policy's text is kept.
@@ -126,16 +214,23 @@ impl Store {
     }
 }
 
-async fn copy_changed(connection: &mut PgConnection, rows: &[YearRow]) -> Result<(), StoreError> {
+async fn copy_changed(connection: &mut PgConnection, rows: &[ChangedRow]) -> Result<(), StoreError> {
     sqlx::query(
-        "create temporary table changed_verification (person_id bigint, employer_id integer, cells integer[], runs integer[])
+        "create temporary table changed_verification
+             (person_id bigint, employer_id integer, cells integer[], runs integer[], cause smallint, pending smallint)
          on commit drop",
     )
     .execute(&mut *connection)
     .await?;
     let mut copy = CopyRows::default();
-    for row in rows {
-        copy.begin(4).int8(row.person.0).int4(row.employer.0).int4_array(&row.cells).int4_array(&row.runs);
+    for ChangedRow { row, cause, pending } in rows {
+        copy.begin(6)
+            .int8(row.person.0)
+            .int4(row.employer.0)
+            .int4_array(&row.cells)
+            .int4_array(&row.runs)
+            .int2(*cause)
+            .int2(*pending);
     }
     copy.send(connection, "changed_verification").await?;
     Ok(())

@@ -48,6 +48,14 @@ impl Sources {
         Self { freshness, certificates_current, filings_current }
     }
 
+    /// Whether a register was delivered lately enough that its silence means something.
+    pub fn is_current(&self, record: RecordKind) -> bool {
+        match record {
+            RecordKind::DispatchFiling => self.filings_current,
+            _ => self.certificates_current,
+        }
+    }
+
     pub fn for_division(&self, division: &str) -> DivisionKnowledge {
         DivisionKnowledge {
             wages: self.reach(RecordKind::Wage, None, division),
@@ -60,11 +68,24 @@ impl Sources {
     fn reach(&self, record: RecordKind, scheme: Option<Scheme>, division: &str) -> Reach {
         let covering: Vec<&Freshness> =
             self.freshness.iter().filter(|source| covers(source, record, scheme, division)).collect();
-        let settled: Option<Vec<Month>> = covering.iter().map(|source| settled_through(source)).collect();
+        let settled: Option<Vec<Month>> = covering.iter().map(|source| source.settled_through()).collect();
         Reach {
             settled_through: settled.and_then(|months| months.into_iter().min()),
             complete_seq: covering.iter().map(|source| source.complete_seq).min().unwrap_or(i64::MAX),
         }
+    }
+
+    /// The sources that answer for a check: by period those that cover the place, of a register all.
+    pub fn answering<'a>(
+        &'a self,
+        record: RecordKind,
+        scheme: Option<Scheme>,
+        division: &'a str,
+    ) -> impl Iterator<Item = &'a Freshness> {
+        let by_period = matches!(record, RecordKind::Wage | RecordKind::Insurance);
+        self.freshness.iter().filter(move |source| {
+            if by_period { covers(source, record, scheme, division) } else { source.settings.record == record }
+        })
     }
 
     /// The day from which a period counts as settled if it is delivered then: the latest over the sources that cover it.
@@ -90,11 +111,13 @@ fn covers(source: &Freshness, record: RecordKind, scheme: Option<Scheme>, divisi
         && (settings.divisions.is_empty() || settings.divisions.iter().any(|prefix| division.starts_with(prefix)))
 }
 
-/// The last period whose last day lies `settles_after` days or more before the fetch of the last whole pull began.
-fn settled_through(source: &Freshness) -> Option<Month> {
-    let reached = source.last_whole_on? - Days::new(source.settings.settles_after_days.max(0) as u64);
-    let month = Month::of(reached);
-    Some(if month.last_day() == reached { month } else { month.plus(-1) })
+impl Freshness {
+    /// The last period whose last day lies `settles_after` days or more before the fetch of the last whole pull began.
+    pub(super) fn settled_through(&self) -> Option<Month> {
+        let reached = self.last_whole_on? - Days::new(self.settings.settles_after_days.max(0) as u64);
+        let month = Month::of(reached);
+        Some(if month.last_day() == reached { month } else { month.plus(-1) })
+    }
 }
 
 /// Refused records that are open, by whom they would be about.

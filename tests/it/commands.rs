@@ -187,7 +187,7 @@ fn a_database_of_a_newer_schema_is_left_alone() {
     server.stop().expect("stopped");
     insta::assert_snapshot!(counter.say(&["runs"]), @r###"
 exit 1
-renzheng: cannot open the database: this database has schema version 9999, newer than version 2 of this program; run the newer program
+renzheng: cannot open the database: this database has schema version 9999, newer than version 3 of this program; run the newer program
 "###);
 }
 

@@ -34,14 +34,14 @@ fn fixtures() -> PathBuf {
 }
 
 /// The province entered, nothing pulled yet, and the deliveries as they lie at the agencies.
-struct Day {
-    harness: Harness,
+pub struct Day {
+    pub harness: Harness,
     deliveries: Scratch,
     jobs: BTreeMap<String, Job>,
 }
 
 impl Day {
-    async fn begin(name: &str) -> Self {
+    pub async fn begin(name: &str) -> Self {
         let deliveries = Scratch::new(name);
         std::fs::create_dir(deliveries.path().join("deliveries")).expect("a directory");
         for entry in std::fs::read_dir(fixtures().join("deliveries")).expect("deliveries") {
@@ -58,17 +58,17 @@ impl Day {
     }
 
     /// What the tax agency delivers from now on.
-    fn deliver_wages(&self, file: &str) {
+    pub fn deliver_wages(&self, file: &str) {
         let folder = self.deliveries.path().join("deliveries");
         std::fs::copy(folder.join(file), folder.join("wage.ndjson")).expect("copied");
     }
 
-    async fn pull(&self, job: &str) -> PullOutcome {
+    pub async fn pull(&self, job: &str) -> PullOutcome {
         let environment = Environment::only([("FIXTURES", self.deliveries.path().display().to_string())]);
         self.harness.pull(&self.jobs[job], &environment).await.outcome
     }
 
-    async fn pull_all(&self) -> Vec<PullOutcome> {
+    pub async fn pull_all(&self) -> Vec<PullOutcome> {
         let mut outcomes = Vec::new();
         for job in PULLS {
             outcomes.push(self.pull(job).await);

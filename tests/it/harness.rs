@@ -15,7 +15,7 @@ use renzheng::domain::month::Month;
 use renzheng::domain::verdict::{Check, Verdict};
 use renzheng::ingest::{self, PullOutcome, Report, settings_of};
 use renzheng::policy::{self, Reading};
-use renzheng::store::facts::{Persons, Scope};
+use renzheng::store::facts::{Persons, Scope, Shard};
 use renzheng::store::local::{LocalServer, Places};
 use renzheng::store::{MIGRATIONS, Store};
 use renzheng::verify::{Selection, Summary, verify};
@@ -161,7 +161,7 @@ impl Harness {
     /// All stored results of a year, by employer, ID number and month.
     pub async fn results(&self, year: i32) -> Vec<Line> {
         let seq = self.store.head().await.expect("a sequence");
-        let scope = Scope { year, seq, persons: Persons::Range { after: 0, up_to: i64::MAX } };
+        let scope = Scope { year, seq, persons: Persons::Range { after: 0, up_to: i64::MAX, shard: Shard::WHOLE } };
         let rows = self.store.year_rows(&scope).await.expect("rows");
         let persons: Vec<PersonId> = rows.iter().map(|row| row.person).collect();
         let identities = self.store.identities(&persons).await.expect("identities");

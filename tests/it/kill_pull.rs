@@ -25,9 +25,8 @@ const PAGES: u32 = ROWS / PAGE;
 const KILLS_OF_THE_PROGRAM: usize = 10;
 const KILLS_OF_POSTGRES: usize = 5;
 
-/// Pages that were answered and are not committed when everything ends: two that land together (the one that was taken and the one that
-/// was waiting), one that waits, one on its way there, and one that is read or made ready; a further one is read only when one of
-/// these has moved on.
+/// Pages that were answered and are not committed when everything ends: one that lands, one that waits, one on its way there, and two
+/// that are read or made ready; a further one is read only when one of these has moved on.
 const MOST_ON_THE_WAY: u32 = 5;
 
 /// ID numbers that are valid and differ.

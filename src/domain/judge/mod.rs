@@ -2,10 +2,14 @@
 //!
 //! Batch, single person and explanation call the same function; an explanation is what the judge itself notes on the way.
 
+mod passed_over;
+
 use chrono::NaiveDate;
 
+pub use passed_over::PassedOver;
+
 use super::age::{age_code, birthday, retirement_date};
-use super::certificate::{may_be_pending, settled_code, weight};
+use super::certificate::{may_be_pending, settled_code, standing, weight};
 use super::contract::contract_code;
 use super::facts::{
     Certificate, Contract, ContributionStatus, Coverage, DispatchFiling, FilingStatus, Insurance, Payment,
@@ -15,7 +19,7 @@ use super::ids::Sex;
 use super::money::Fen;
 use super::month::Month;
 use super::policy::{BackPayment, MonthRules, WageClass};
-use super::verdict::{CertificateCode, Check, Codes, DispatchCode, InsuranceCode, Verdict, WageCode};
+use super::verdict::{CertificateCode, Check, Codes, ContractCode, DispatchCode, InsuranceCode, Verdict, WageCode};
 
 /// A placement and its person, as far as the checks ask.
 #[derive(Clone, Copy, Debug)]
@@ -121,10 +125,12 @@ pub enum Note {
     Period(Month),
     /// A record the code rests on.
     RestsOn(VersionId),
-    /// A record that was looked at and does not count here.
-    PassedOver(VersionId),
+    /// A record that was looked at and does not count here, and why.
+    PassedOver(VersionId, PassedOver),
     /// The contract the code rests on: its place among the placement's.
     Contract(usize),
+    /// A contract that does not carry the code, and why.
+    ContractPassedOver(usize, PassedOver),
     /// The day from which on the person is old enough.
     OldEnoughOn(NaiveDate),
     /// The day on which the age of retirement is reached.
@@ -153,10 +159,7 @@ pub fn judge(case: &Case<'_>, month: Month, rules: &MonthRules, note: &mut impl 
     let track = subject.track.unwrap_or_else(|| RetirementTrack::default_for(subject.sex));
     note(Check::Age, Note::OldEnoughOn(birthday(subject.born_on, rules.minimum_age_years)));
     note(Check::Age, Note::RetiresOn(retirement_date(subject.born_on, track, &rules.retirement)));
-    let (contract, rests_on) = contract_code(facts.contracts, month);
-    if let Some(place) = rests_on {
-        note(Check::Contract, Note::Contract(place));
-    }
+    let contract = noted_contract_code(facts.contracts, month, note);
     let codes = Codes {
         wage: wage_code(subject.wage_payer, *terms, facts.wages, &known.wages, month, rules, note),
         pension: pension.code(facts.insurances, &known.pension, month, rules, note),
@@ -167,6 +170,23 @@ pub fn judge(case: &Case<'_>, month: Month, rules: &MonthRules, note: &mut impl 
         dispatch: dispatch_code(subject.dispatch, terms.province, facts.filings, known, *business_date, note),
     };
     Verdict { codes, conflict: false, weight: weight(facts.certificates, month, rules.weights) }
+}
+
+fn noted_contract_code(contracts: &[Contract], month: Month, note: &mut impl FnMut(Check, Note)) -> ContractCode {
+    let (code, rests_on) = contract_code(contracts, month);
+    for (place, contract) in contracts.iter().enumerate() {
+        let what = if rests_on == Some(place) {
+            Note::Contract(place)
+        } else if !contract.covers(month) {
+            Note::ContractPassedOver(place, PassedOver::OtherDates)
+        } else if !contract.is_long_enough() && code == ContractCode::Pass {
+            Note::ContractPassedOver(place, PassedOver::TooShort)
+        } else {
+            Note::ContractPassedOver(place, PassedOver::AnotherDecides)
+        };
+        note(Check::Contract, what);
+    }
+    code
 }
 
 fn wage_code(
@@ -189,7 +209,7 @@ fn wage_code(
             note(Note::RestsOn(wage.version));
         } else {
             from_others = true;
-            note(Note::PassedOver(wage.version));
+            note(Note::PassedOver(wage.version, PassedOver::AnotherUnit));
         }
     }
     note(Note::Period(period));
@@ -240,6 +260,16 @@ struct Contribution {
 }
 
 impl Contribution {
+    /// Why a record of the month and scheme does not count for the unit asked for; `None` if it does.
+    fn passed_over(self, record: &Insurance) -> Option<PassedOver> {
+        match (record.coverage, record.insured) {
+            (Coverage::Resident, _) => Some(PassedOver::ResidentScheme),
+            (Coverage::Employee, None) => Some(PassedOver::OwnAccount),
+            (Coverage::Employee, Some(unit)) if unit != self.payer => Some(PassedOver::AnotherUnit),
+            (Coverage::Employee, Some(_)) => None,
+        }
+    }
+
     fn code(
         self,
         insurances: &[Insurance],
@@ -258,8 +288,10 @@ impl Contribution {
                 (Coverage::Employee, false, _, _) => elsewhere = true,
                 (Coverage::Resident, _, _, _) => resident = true,
             }
-            let counts = record.coverage == Coverage::Employee && record.insured == Some(self.payer);
-            note(if counts { Note::RestsOn(record.version) } else { Note::PassedOver(record.version) });
+            note(match self.passed_over(record) {
+                None => Note::RestsOn(record.version),
+                Some(why) => Note::PassedOver(record.version, why),
+            });
         }
         note(Note::Period(month));
         if paid || paid_back && rules.back_payment == BackPayment::Accept {
@@ -301,8 +333,12 @@ fn certificate_code(
     let mut note = |what| note(Check::Certificate, what);
     let (code, rests_on) = settled_code(certificates, month, rules.certificate_month, rules.weights);
     for (place, certificate) in certificates.iter().enumerate() {
-        let rests = rests_on == Some(place);
-        note(if rests { Note::RestsOn(certificate.version) } else { Note::PassedOver(certificate.version) });
+        note(if rests_on == Some(place) {
+            Note::RestsOn(certificate.version)
+        } else {
+            let stands = standing(certificate, certificates, month, rules.certificate_month, rules.weights);
+            Note::PassedOver(certificate.version, stands.into())
+        });
     }
     if may_be_pending(code) && !known.certificates.current {
         note(Note::Waiting(Waiting::Stale));
@@ -315,6 +351,59 @@ fn certificate_code(
     code
 }
 
+/// What one filing says of a dispatched placement; what decides comes last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Filed {
+    AnotherUnit,
+    AnotherProvince,
+    /// Pending or rejected.
+    Undecided,
+    /// Approved or revoked, for other days.
+    Ended,
+    /// Revoked, though its days are not over.
+    Revoked,
+    InForce,
+}
+
+impl Filed {
+    fn of(filing: &DispatchFiling, dispatcher: UnitId, province: u8, on: NaiveDate) -> Self {
+        if filing.dispatcher != dispatcher {
+            return Self::AnotherUnit;
+        }
+        if filing.province != province {
+            return Self::AnotherProvince;
+        }
+        let in_force = filing.valid_from <= on && filing.valid_to.is_none_or(|valid_to| on <= valid_to);
+        match filing.status {
+            FilingStatus::Approved if in_force => Self::InForce,
+            FilingStatus::Revoked if in_force => Self::Revoked,
+            FilingStatus::Approved | FilingStatus::Revoked => Self::Ended,
+            FilingStatus::Pending | FilingStatus::Rejected => Self::Undecided,
+        }
+    }
+
+    /// It gives the same code as the best one.
+    fn decides_with(self, best: Self) -> bool {
+        match best {
+            Self::AnotherUnit | Self::AnotherProvince => false,
+            Self::Ended | Self::Revoked => matches!(self, Self::Ended | Self::Revoked),
+            Self::Undecided | Self::InForce => self == best,
+        }
+    }
+
+    /// Why it does not count where another one decides.
+    fn passed_over(self) -> Option<PassedOver> {
+        match self {
+            Self::AnotherUnit => Some(PassedOver::AnotherUnit),
+            Self::AnotherProvince => Some(PassedOver::AnotherProvince),
+            Self::Undecided => Some(PassedOver::NotApproved),
+            Self::Ended => Some(PassedOver::OtherDates),
+            Self::Revoked => Some(PassedOver::NotInForce),
+            Self::InForce => None,
+        }
+    }
+}
+
 fn dispatch_code(
     dispatch: Option<UnitId>,
     province: u8,
@@ -325,29 +414,20 @@ fn dispatch_code(
 ) -> DispatchCode {
     let mut note = |what| note(Check::Dispatch, what);
     let Some(dispatcher) = dispatch else { return DispatchCode::NotApplicable };
-    let (mut in_force, mut lapsed, mut undecided) = (false, false, false);
+    let says = |filing: &DispatchFiling| Filed::of(filing, dispatcher, province, business_date);
+    let best = filings.iter().map(says).max();
     for filing in filings {
-        if filing.dispatcher != dispatcher || filing.province != province {
-            note(Note::PassedOver(filing.version));
-            continue;
-        }
-        let on_the_day =
-            filing.valid_from <= business_date && filing.valid_to.is_none_or(|valid_to| business_date <= valid_to);
-        match filing.status {
-            FilingStatus::Approved if on_the_day => in_force = true,
-            FilingStatus::Approved | FilingStatus::Revoked => lapsed = true,
-            FilingStatus::Pending | FilingStatus::Rejected => undecided = true,
-        }
-        note(Note::RestsOn(filing.version));
+        let filed = says(filing);
+        note(match filed.passed_over() {
+            Some(why) if !best.is_some_and(|best| filed.decides_with(best)) => Note::PassedOver(filing.version, why),
+            _ => Note::RestsOn(filing.version),
+        });
     }
-    if in_force {
-        return DispatchCode::Pass;
-    }
-    if lapsed {
-        return DispatchCode::NotInForce;
-    }
-    if undecided {
-        return DispatchCode::NotApproved;
+    match best {
+        Some(Filed::InForce) => return DispatchCode::Pass,
+        Some(Filed::Ended | Filed::Revoked) => return DispatchCode::NotInForce,
+        Some(Filed::Undecided) => return DispatchCode::NotApproved,
+        Some(Filed::AnotherUnit | Filed::AnotherProvince) | None => {}
     }
     let waiting = if known.filings.current {
         known.filings.refused.then_some(Waiting::RefusedRecord)

@@ -13,7 +13,7 @@ fn a_wage_is_explained_by_its_records_period_standard_and_sum() {
     let notes = world.notes(Check::Wage, 4);
     for note in [
         Note::RestsOn(versions[0]),
-        Note::PassedOver(versions[1]),
+        Note::PassedOver(versions[1], PassedOver::AnotherUnit),
         Note::RestsOn(versions[2]),
         Note::Period(month(4)),
         Note::Standard(yuan("2000")),
@@ -94,17 +94,19 @@ fn an_insurance_is_explained_by_the_units_records_and_those_passed_over() {
     world.insures(Scheme::Pension, 4..=4, EMPLOYER);
     world.insures(Scheme::Pension, 4..=4, STRANGER);
     world.insures_as(Scheme::Pension, 4, |record| record.coverage = Coverage::Resident);
+    world.insures_as(Scheme::Pension, 4, |record| record.insured = None);
     world.insures(Scheme::Medical, 4..=4, EMPLOYER);
     world.insures(Scheme::Pension, 5..=5, EMPLOYER);
     let versions: Vec<_> = world.insurances.iter().map(|record| record.version).collect();
     let expected = [
         Note::RestsOn(versions[0]),
-        Note::PassedOver(versions[1]),
-        Note::PassedOver(versions[2]),
+        Note::PassedOver(versions[1], PassedOver::AnotherUnit),
+        Note::PassedOver(versions[2], PassedOver::ResidentScheme),
+        Note::PassedOver(versions[3], PassedOver::OwnAccount),
         Note::Period(month(4)),
     ];
     assert_eq!(world.notes(Check::Pension, 4), expected);
-    assert_eq!(world.notes(Check::Medical, 4), [Note::RestsOn(versions[3]), Note::Period(month(4))]);
+    assert_eq!(world.notes(Check::Medical, 4), [Note::RestsOn(versions[4]), Note::Period(month(4))]);
 }
 
 #[test]
@@ -114,20 +116,44 @@ fn a_certificate_check_names_the_certificate_that_decided_and_those_that_did_not
     world.certificates =
         vec![version(51, certificate(3, "2010-01-01", "2025-03-31")), version(52, certificate(3, "2025-06-01", ""))];
     assert_eq!(world.word(Check::Certificate, 4), "expired");
-    let ended = [Note::RestsOn(VersionId(51)), Note::PassedOver(VersionId(52))];
+    let ended = [Note::RestsOn(VersionId(51)), Note::PassedOver(VersionId(52), PassedOver::OtherDates)];
     assert_eq!(world.notes(Check::Certificate, 4), ended);
     assert_eq!(world.word(Check::Certificate, 6), "pass");
-    let renewed = [Note::PassedOver(VersionId(51)), Note::RestsOn(VersionId(52))];
+    let renewed = [Note::PassedOver(VersionId(51), PassedOver::OtherDates), Note::RestsOn(VersionId(52))];
     assert_eq!(world.notes(Check::Certificate, 6), renewed);
+    let soldier = Certificate { kind: CertificateKind::DisabledSoldier, ..certificate(9, "2010-01-01", "") };
+    let frozen = Certificate { status: CertificateStatus::Frozen, ..certificate(2, "2010-01-01", "") };
+    world.certificates = vec![
+        version(53, soldier),
+        version(54, frozen),
+        version(55, certificate(3, "2010-01-01", "")),
+        version(56, certificate(3, "2020-01-01", "")),
+    ];
+    let several = [
+        Note::PassedOver(VersionId(53), PassedOver::LevelNotCounted),
+        Note::PassedOver(VersionId(54), PassedOver::NotInForce),
+        Note::PassedOver(VersionId(55), PassedOver::AnotherDecides),
+        Note::RestsOn(VersionId(56)),
+    ];
+    assert_eq!(world.notes(Check::Certificate, 6), several);
 }
 
 #[test]
-fn a_contract_check_names_the_contract_that_decided_if_one_did() {
+fn a_contract_check_names_the_contract_that_decided_and_why_the_others_did_not() {
+    let other = |place| Note::ContractPassedOver(place, PassedOver::OtherDates);
     let mut world = World::employed();
-    world.contracts = vec![contract("2025-05-01", "2025-07-31"), contract("2025-06-01", "")];
-    assert_eq!(world.notes(Check::Contract, 4), []);
-    assert_eq!(world.notes(Check::Contract, 5), [Note::Contract(0)]);
-    assert_eq!(world.notes(Check::Contract, 6), [Note::Contract(1)]);
+    world.contracts =
+        vec![contract("2025-05-01", "2025-07-31"), contract("2025-06-01", ""), contract("2025-07-01", "")];
+    assert_eq!(world.notes(Check::Contract, 4), [other(0), other(1), other(2)]);
+    assert_eq!(world.notes(Check::Contract, 5), [Note::Contract(0), other(1), other(2)]);
+    let short = Note::ContractPassedOver(0, PassedOver::TooShort);
+    assert_eq!(world.notes(Check::Contract, 6), [short, Note::Contract(1), other(2)]);
+    let older = Note::ContractPassedOver(1, PassedOver::AnotherDecides);
+    assert_eq!(world.notes(Check::Contract, 7), [short, older, Note::Contract(2)]);
+    world.contracts.truncate(1);
+    world.contracts.push(contract("2025-05-15", "2025-06-30"));
+    let earlier = Note::ContractPassedOver(0, PassedOver::AnotherDecides);
+    assert_eq!(world.notes(Check::Contract, 6), [earlier, Note::Contract(1)], "both are too short");
 }
 
 #[test]
@@ -139,9 +165,30 @@ fn a_dispatch_check_names_the_filings_for_the_province_and_passes_over_the_other
         version(62, approved),
         version(63, DispatchFiling { dispatcher: STRANGER, ..approved }),
     ]);
-    let expected = [Note::PassedOver(VersionId(61)), Note::RestsOn(VersionId(62)), Note::PassedOver(VersionId(63))];
+    let expected = [
+        Note::PassedOver(VersionId(61), PassedOver::AnotherProvince),
+        Note::RestsOn(VersionId(62)),
+        Note::PassedOver(VersionId(63), PassedOver::AnotherUnit),
+    ];
     assert_eq!(world.notes(Check::Dispatch, 4), expected);
     assert_eq!(World::employed().notes(Check::Dispatch, 4), [], "not dispatched");
+}
+
+#[test]
+fn of_a_dispatch_companys_filings_those_speak_that_decide_the_code() {
+    let version = |number, filing| DispatchFiling { version: VersionId(number), ..filing };
+    let ended = version(71, filing(FilingStatus::Approved, "2024-01-01", "2024-12-31"));
+    let rejected = version(72, filing(FilingStatus::Rejected, "2024-01-01", ""));
+    let approved = version(73, filing(FilingStatus::Approved, "2025-01-01", ""));
+    let revoked = version(74, filing(FilingStatus::Revoked, "2025-01-01", ""));
+    let all = World::dispatched(&[ended, rejected, approved, revoked]).notes(Check::Dispatch, 4);
+    let lapsed = Note::PassedOver(VersionId(71), PassedOver::OtherDates);
+    let withdrawn = Note::PassedOver(VersionId(74), PassedOver::NotInForce);
+    let refused = Note::PassedOver(VersionId(72), PassedOver::NotApproved);
+    assert_eq!(all, [lapsed, refused, Note::RestsOn(VersionId(73)), withdrawn]);
+    let without = World::dispatched(&[ended, rejected, revoked]).notes(Check::Dispatch, 4);
+    assert_eq!(without, [Note::RestsOn(VersionId(71)), refused, Note::RestsOn(VersionId(74))]);
+    assert_eq!(World::dispatched(&[rejected]).notes(Check::Dispatch, 4), [Note::RestsOn(VersionId(72))]);
 }
 
 #[test]

@@ -405,7 +405,7 @@ proptest! {
             (Check::Dispatch, filings),
         ] {
             let count = |wanted: fn(&Note) -> bool| notes.iter().filter(|(of, note)| *of == check && wanted(note)).count();
-            let records = count(|note| matches!(note, Note::RestsOn(_) | Note::PassedOver(_)));
+            let records = count(|note| matches!(note, Note::RestsOn(_) | Note::PassedOver(..)));
             prop_assert_eq!(records, looked_at, "{}", check);
             let causes = count(|note| matches!(note, Note::Waiting(_)));
             prop_assert_eq!(causes, usize::from(verdict.codes.get(check) == "pending"), "{}", check);

@@ -1,0 +1,96 @@
+//! The names of checks and codes as people read them.
+
+use super::said::Said;
+use super::verdict::{AgeCode, CertificateCode, Check, Codes, ContractCode, DispatchCode, InsuranceCode, WageCode};
+
+/// The check's column on the page of the national system.
+pub fn column(check: Check) -> &'static str {
+    match check {
+        Check::Wage => "工资信息",
+        Check::Pension => "社保参保状态",
+        Check::Medical => "医保参保状态",
+        Check::Certificate => "残疾证状态",
+        Check::Age => "是否就业年龄段",
+        Check::Contract => "合同状态",
+        Check::Dispatch => "劳务派遣备案",
+    }
+}
+
+const PASS: (&str, &str) = ("passes", "通过");
+const PENDING: (&str, &str) = ("not known yet", "待到数");
+
+/// What the check's code says.
+pub fn code(check: Check, codes: &Codes) -> Said {
+    let (en, zh) = match check {
+        Check::Wage => wage(codes.wage),
+        Check::Pension => insurance(codes.pension),
+        Check::Medical => insurance(codes.medical),
+        Check::Certificate => certificate(codes.certificate),
+        Check::Age => age(codes.age),
+        Check::Contract => contract(codes.contract),
+        Check::Dispatch => dispatch(codes.dispatch),
+    };
+    Said::new(en, zh)
+}
+
+fn wage(code: WageCode) -> (&'static str, &'static str) {
+    match code {
+        WageCode::Pass => PASS,
+        WageCode::Pending => PENDING,
+        WageCode::BelowMinimum => ("below the minimum wage", "低于最低工资标准"),
+        WageCode::WrongUnit => ("paid by another unit only", "由其他单位发放"),
+        WageCode::NoRecord => ("no wage reported", "无工资记录"),
+    }
+}
+
+fn insurance(code: InsuranceCode) -> (&'static str, &'static str) {
+    match code {
+        InsuranceCode::Pass => PASS,
+        InsuranceCode::BackPayment => ("paid afterwards only, to be reviewed", "仅有补缴，须审核"),
+        InsuranceCode::Pending => PENDING,
+        InsuranceCode::Unpaid => ("registered, not paid", "欠费"),
+        InsuranceCode::WrongUnit => ("insured through another unit or an own account", "由其他单位或个人缴纳"),
+        InsuranceCode::ResidentScheme => ("insured as a resident only", "仅有居民保险"),
+        InsuranceCode::NoRecord => ("not insured", "无参保记录"),
+    }
+}
+
+fn certificate(code: CertificateCode) -> (&'static str, &'static str) {
+    match code {
+        CertificateCode::Pass => PASS,
+        CertificateCode::Pending => PENDING,
+        CertificateCode::Cancelled => ("cancelled", "已注销"),
+        CertificateCode::Frozen => ("frozen", "已冻结"),
+        CertificateCode::Expired => ("ended before the month", "已过期"),
+        CertificateCode::NotYetValid => ("begins after the month", "尚未生效"),
+        CertificateCode::None => ("no certificate", "无证件"),
+    }
+}
+
+fn age(code: AgeCode) -> (&'static str, &'static str) {
+    match code {
+        AgeCode::Pass => PASS,
+        AgeCode::UnderAge => ("too young", "未到就业年龄"),
+        AgeCode::OverAge => ("retirement age reached", "已达退休年龄"),
+    }
+}
+
+fn contract(code: ContractCode) -> (&'static str, &'static str) {
+    match code {
+        ContractCode::Pass => PASS,
+        ContractCode::TooShort => ("agreed for less than a year", "合同期限不满一年"),
+        ContractCode::NotCovered => ("no contract covers the month", "合同未覆盖当月"),
+        ContractCode::None => ("no contract", "无合同"),
+    }
+}
+
+fn dispatch(code: DispatchCode) -> (&'static str, &'static str) {
+    match code {
+        DispatchCode::NotApplicable => ("not dispatched", "非劳务派遣"),
+        DispatchCode::Pass => PASS,
+        DispatchCode::Pending => PENDING,
+        DispatchCode::NotInForce => ("filing not in force", "备案未生效或已失效"),
+        DispatchCode::NotApproved => ("filing not approved", "备案未通过审核"),
+        DispatchCode::NotFiled => ("not filed", "未备案"),
+    }
+}

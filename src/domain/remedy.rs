@@ -1,0 +1,559 @@
+//! The way out of every failing code: what to do, who does it, and which document is taken as evidence in the meantime.
+
+use super::facts::{CertificateKind, Scheme, words};
+use super::judge::Waiting;
+use super::money::Fen;
+use super::month::Month;
+use super::said::Said;
+use super::verdict::{AgeCode, CertificateCode, Check, Codes, ContractCode, DispatchCode, InsuranceCode, WageCode};
+
+words! {
+    /// Who can put something right.
+    Party {
+        Handler = "handler",
+        PayingUnit = "paying_unit",
+        TaxOffice = "tax_office",
+        InsuranceBureau = "insurance_bureau",
+        MedicalBureau = "medical_bureau",
+        CertificateRegistry = "certificate_registry",
+        VeteransOffice = "veterans_office",
+        DispatchCompany = "dispatch_company",
+        FederationStaff = "federation_staff",
+        Agency = "agency",
+    }
+}
+
+impl Party {
+    pub fn said(self) -> Said {
+        let (en, zh) = match self {
+            Self::Handler => ("the employer's handler", "单位经办人"),
+            Self::PayingUnit => ("the paying unit", "发放或缴费单位"),
+            Self::TaxOffice => ("the tax office", "税务机关"),
+            Self::InsuranceBureau => ("the social insurance bureau", "社会保险经办机构"),
+            Self::MedicalBureau => ("the medical insurance bureau", "医疗保障经办机构"),
+            Self::CertificateRegistry => ("the federation that issues the certificate", "残联残疾人证核发部门"),
+            Self::VeteransOffice => ("the veterans' affairs office", "退役军人事务部门"),
+            Self::DispatchCompany => ("the dispatch company", "劳务派遣单位"),
+            Self::FederationStaff => ("federation staff", "残联工作人员"),
+            Self::Agency => ("the agency that delivers the data", "数据提供部门"),
+        };
+        Said::new(en, zh)
+    }
+}
+
+/// One party, as it is told.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct ByWhom {
+    pub party: Party,
+    #[serde(flatten)]
+    pub said: Said,
+}
+
+/// What puts a failing check right.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Remedy {
+    pub what: Said,
+    /// Who acts, the first one first.
+    pub by_whom: Vec<ByWhom>,
+    /// What a reviewer takes as evidence where the record itself does not come.
+    pub document: Said,
+}
+
+impl Remedy {
+    fn new(what: Said, parties: &[Party], document: Said) -> Self {
+        let by_whom = parties.iter().map(|party| ByWhom { party: *party, said: party.said() }).collect();
+        Self { what, by_whom, document }
+    }
+}
+
+/// What a remedy has to name.
+#[derive(Clone, Copy, Debug)]
+pub struct Failure<'a> {
+    pub month: Month,
+    /// The period in which the wage is looked up.
+    pub period: Month,
+    /// The unit whose record is asked for, as it may be shown.
+    pub payer: &'a str,
+    pub found: Option<Fen>,
+    pub required: Option<Fen>,
+    /// Of the certificate that decided.
+    pub certificate: Option<CertificateKind>,
+    /// The dispatch company of a dispatched person.
+    pub dispatch: Option<&'a str>,
+}
+
+/// The remedy of one check's code; `None` where nothing has failed.
+pub fn remedy(check: Check, codes: &Codes, failure: &Failure<'_>) -> Option<Remedy> {
+    match check {
+        Check::Wage => wage(codes.wage, failure),
+        Check::Pension => insurance(Scheme::Pension, codes.pension, failure),
+        Check::Medical => insurance(Scheme::Medical, codes.medical, failure),
+        Check::Certificate => certificate(codes.certificate, failure),
+        Check::Age => age(codes.age),
+        Check::Contract => contract(codes.contract, failure),
+        Check::Dispatch => dispatch(codes.dispatch, failure),
+    }
+}
+
+fn wage(code: WageCode, failure: &Failure<'_>) -> Option<Remedy> {
+    let Failure { period, payer, .. } = failure;
+    let document = Said::new(
+        format!(
+            "tax-issued income statement for {period} from unit {payer}, with the bank slip or the pay record of the same wage"
+        ),
+        format!("税务机关出具的{period}个人收入纳税明细（扣缴单位{payer}），并附同月银行代发流水或工资发放凭证"),
+    );
+    let (what, parties): (Said, &[Party]) = match code {
+        WageCode::Pass | WageCode::Pending => return None,
+        WageCode::BelowMinimum => {
+            let missing = match (failure.required, failure.found) {
+                (Some(required), Some(found)) => (required + -found).to_string(),
+                _ => "?".to_owned(),
+            };
+            let what = Said::new(
+                format!(
+                    "{missing} yuan are missing for {period}: pay them and correct the withholding return of {payer}; if they were paid, show it"
+                ),
+                format!("{period}还差{missing}元：补发并更正{payer}的个人所得税扣缴申报；如已发放，提交证明"),
+            );
+            (what, &[Party::PayingUnit, Party::Handler])
+        }
+        WageCode::WrongUnit => {
+            let what = Said::new(
+                format!(
+                    "the placement names {payer} as the unit that pays: correct it to the unit that does (an affiliate is listed with its proof first), or have {payer} report the wage"
+                ),
+                format!(
+                    "安置信息登记的工资发放单位是{payer}：改为实际发放单位（关联单位须先登记并上传关系证明），或由{payer}申报工资"
+                ),
+            );
+            let proof = Said::new(
+                format!(
+                    "tax-issued income statement for {period} from the unit that paid, and the agreement or proof of its relation to the employer"
+                ),
+                format!("税务机关出具的{period}个人收入纳税明细（实际发放单位），以及该单位与用人单位的关系证明"),
+            );
+            return Some(Remedy::new(what, &[Party::Handler, Party::PayingUnit], proof));
+        }
+        WageCode::NoRecord => {
+            let what = Said::new(
+                format!(
+                    "have {payer} file the withholding return for {period}; the month turns with the next delivery"
+                ),
+                format!("由{payer}补报{period}个人所得税扣缴申报，下次数据到达后自动更新"),
+            );
+            (what, &[Party::PayingUnit, Party::TaxOffice])
+        }
+    };
+    Some(Remedy::new(what, parties, document))
+}
+
+fn insurance(scheme: Scheme, code: InsuranceCode, failure: &Failure<'_>) -> Option<Remedy> {
+    let Failure { month, payer, .. } = failure;
+    let (bureau, en, zh, statement_en, statement_zh) = match scheme {
+        Scheme::Pension => (
+            Party::InsuranceBureau,
+            "pension insurance",
+            "职工基本养老保险",
+            "personal pension insurance statement",
+            "个人养老保险参保缴费证明",
+        ),
+        Scheme::Medical => (
+            Party::MedicalBureau,
+            "medical insurance",
+            "职工基本医疗保险",
+            "medical insurance payment statement",
+            "医疗保险缴费证明",
+        ),
+    };
+    let document = Said::new(
+        format!("{statement_en} that shows {month} with unit {payer}, from the insurance system or the service hall"),
+        format!("{statement_zh}（体现{month}、缴费单位{payer}），由参保系统下载或经办大厅打印"),
+    );
+    let (what, parties): (Said, &[Party]) = match code {
+        InsuranceCode::Pass | InsuranceCode::Pending => return None,
+        InsuranceCode::BackPayment => (
+            Said::new(
+                format!("{month} was paid afterwards: hand in the statement, a reviewer decides"),
+                format!("{month}为补缴：提交缴费证明，由残联审核"),
+            ),
+            &[Party::Handler, Party::FederationStaff],
+        ),
+        InsuranceCode::Unpaid => (
+            Said::new(
+                format!(
+                    "{payer} registered {month} for {en} and owes it: pay the arrears; the month turns with the next delivery"
+                ),
+                format!("{payer} {month} {zh}欠费：补缴到账，下次数据到达后自动更新"),
+            ),
+            &[Party::PayingUnit, bureau],
+        ),
+        InsuranceCode::WrongUnit => {
+            let what = Said::new(
+                format!(
+                    "the placement names {payer} for {en}: correct it to the unit that insures (an affiliate is listed with its proof first), or have {payer} insure the person"
+                ),
+                format!(
+                    "安置信息登记的{zh}缴费单位是{payer}：改为实际缴费单位（关联单位须先登记并上传关系证明），或由{payer}办理参保"
+                ),
+            );
+            let proof = Said::new(
+                format!(
+                    "{statement_en} that shows {month} and the unit that paid, and the agreement or proof of its relation to the employer"
+                ),
+                format!("{statement_zh}（体现{month}及实际缴费单位），以及该单位与用人单位的关系证明"),
+            );
+            return Some(Remedy::new(what, &[Party::Handler, Party::PayingUnit], proof));
+        }
+        InsuranceCode::ResidentScheme => (
+            Said::new(
+                format!(
+                    "only insured as a resident: have {payer} register the person for employee {en} and pay {month} if the bureau takes it afterwards"
+                ),
+                format!("仅有居民保险：由{payer}办理{zh}参保，经办机构允许的补缴{month}"),
+            ),
+            &[Party::PayingUnit, bureau],
+        ),
+        InsuranceCode::NoRecord => (
+            Said::new(
+                format!(
+                    "have {payer} register the person for {en} and pay {month}; if it was paid in another province, show it"
+                ),
+                format!("由{payer}办理{zh}参保并缴纳{month}；如在外省缴纳，提交证明"),
+            ),
+            &[Party::PayingUnit, bureau],
+        ),
+    };
+    Some(Remedy::new(what, parties, document))
+}
+
+fn certificate(code: CertificateCode, failure: &Failure<'_>) -> Option<Remedy> {
+    let month = failure.month;
+    let soldier = failure.certificate == Some(CertificateKind::DisabledSoldier);
+    let registry = if soldier { Party::VeteransOffice } else { Party::CertificateRegistry };
+    let (original, original_zh) = if soldier {
+        ("残疾军人证 (levels 1 to 8)", "残疾军人证（一至八级）")
+    } else {
+        ("残疾人证", "残疾人证")
+    };
+    let document = Said::new(
+        format!("the original {original} that covers {month}, shown at the counter"),
+        format!("有效期覆盖{month}的{original_zh}原件，到窗口查验"),
+    );
+    let (what, parties): (Said, &[Party]) = match code {
+        CertificateCode::Pass | CertificateCode::Pending => return None,
+        CertificateCode::Cancelled => (
+            Said::new(
+                "the certificate was cancelled (注销) and no later month counts; whoever disputes it asks the issuing federation to look again",
+                "证件已注销，此后月份不计入；有异议的向核发残联申请复核",
+            ),
+            &[registry, Party::FederationStaff],
+        ),
+        CertificateCode::Frozen => (
+            Said::new(
+                "the certificate is frozen (冻结), mostly because it was not transferred after moving house: have it transferred and opened again",
+                "证件已冻结（多因户籍迁移后未办理转移）：办理迁移并解除冻结",
+            ),
+            &[registry, Party::Handler],
+        ),
+        CertificateCode::Expired => (
+            Said::new(
+                format!("renew the certificate; {month} counts only if the register shows one in force then"),
+                format!("办理换证；登记的有效期覆盖{month}才计入"),
+            ),
+            &[registry, Party::Handler],
+        ),
+        CertificateCode::NotYetValid => (
+            Said::new(
+                format!(
+                    "{month} lies before the certificate begins and does not count; if an earlier one existed, have the register completed"
+                ),
+                format!("{month}早于证件起始日期，不计入；如有更早的证件，请补全登记"),
+            ),
+            &[registry, Party::Handler],
+        ),
+        CertificateCode::None => (
+            Said::new(
+                "no certificate that counts is known under this ID number: check the ID number; if there is one, have the register completed",
+                "该身份证号下没有可计入的证件：核对身份证号；确有证件的，请补全登记",
+            ),
+            &[Party::Handler, registry],
+        ),
+    };
+    Some(Remedy::new(what, parties, document))
+}
+
+fn age(code: AgeCode) -> Option<Remedy> {
+    match code {
+        AgeCode::Pass => None,
+        AgeCode::UnderAge => Some(Remedy::new(
+            Said::new(
+                "a month before the 16th birthday never counts; if the ID number is wrong, enter the right one",
+                "未满16周岁的月份不计入；如身份证号有误，请更正",
+            ),
+            &[Party::Handler],
+            Said::new("ID card or household register with the date of birth", "居民身份证或户口簿（体现出生日期）"),
+        )),
+        AgeCode::OverAge => Some(Remedy::new(
+            Said::new(
+                "the retirement age is reached: if the post has another one (women 50 or 55), correct the placement; agreed late retirement goes to a reviewer",
+                "已达到法定退休年龄：如岗位适用其他退休年龄（女50或55周岁），更正安置信息；弹性延迟退休的由残联审核",
+            ),
+            &[Party::Handler, Party::FederationStaff],
+            Said::new(
+                "proof of the post's retirement age, or the written agreement on late retirement with the insurance statement of these months",
+                "岗位适用退休年龄的证明，或弹性延迟退休书面协议及相应月份参保证明",
+            ),
+        )),
+    }
+}
+
+fn contract(code: ContractCode, failure: &Failure<'_>) -> Option<Remedy> {
+    let month = failure.month;
+    let with = match failure.dispatch {
+        Some(_) => ("the dispatch company", "劳务派遣单位"),
+        None => ("the employer", "用人单位"),
+    };
+    let document = Said::new(
+        format!(
+            "labour contract with {} of a year or more that covers {month}; for an establishment post the staffing document (编制)",
+            with.0
+        ),
+        format!("与{}签订、期限一年以上且覆盖{month}的劳动合同；在编人员提供编制证明", with.1),
+    );
+    let what = match code {
+        ContractCode::Pass => return None,
+        ContractCode::TooShort => Said::new(
+            "the contract was agreed for less than a year: if it was extended or replaced by one agreement of a year or more, enter that",
+            "合同约定期限不满一年：如已续签或变更为一年以上，请登记该合同",
+        ),
+        ContractCode::NotCovered => Said::new(
+            format!("no contract entered covers {month}: if there was one, enter it; else the month does not count"),
+            format!("登记的合同均不覆盖{month}：如确有合同请补充登记，否则该月不计入"),
+        ),
+        ContractCode::None => Said::new(
+            "no contract is entered: enter the labour contract, or the place on the establishment",
+            "未登记合同：请登记劳动合同或在编信息",
+        ),
+    };
+    Some(Remedy::new(what, &[Party::Handler], document))
+}
+
+fn dispatch(code: DispatchCode, failure: &Failure<'_>) -> Option<Remedy> {
+    let company = failure.dispatch.unwrap_or("?");
+    let what = match code {
+        DispatchCode::NotApplicable | DispatchCode::Pass | DispatchCode::Pending => return None,
+        DispatchCode::NotInForce => Said::new(
+            format!(
+                "the filing of {company} has ended, not begun or was revoked: file anew for this province, before the declaration"
+            ),
+            format!("{company}的备案已到期、未生效或被撤销：申报前在本省重新备案"),
+        ),
+        DispatchCode::NotApproved => Said::new(
+            format!(
+                "the filing of {company} is pending or was rejected: complete it until it is approved, before the declaration"
+            ),
+            format!("{company}的备案待审核或未通过：申报前补正并通过审核"),
+        ),
+        DispatchCode::NotFiled => Said::new(
+            format!(
+                "{company} has no filing for this province: file on the national employment platform before the declaration"
+            ),
+            format!("{company}未在本省备案：申报前在全国残疾人就业服务平台办理备案"),
+        ),
+    };
+    let document = Said::new(
+        format!(
+            "dispatch licence (劳务派遣经营许可证) and human resources licence of {company}; from another province also the proof of filing with this one"
+        ),
+        format!("{company}的劳务派遣经营许可证、人力资源服务许可证；外省单位另附本省备案证明"),
+    );
+    Some(Remedy::new(what, &[Party::DispatchCompany, Party::Handler], document))
+}
+
+/// What ends a conflict between employers (残联厅函〔2022〕63号 item 1(3)).
+pub fn conflict_remedy(month: Month, dispatched: bool) -> Remedy {
+    let (what, document) = if dispatched {
+        (
+            Said::new(
+                format!(
+                    "{month} counts for one employer only: the side that the dispatch agreement names; staff decide"
+                ),
+                format!("{month}只能由一家单位计入：以派遣协议约定的一方为准，由残联认定"),
+            ),
+            Said::new(
+                "dispatch agreement that names the person and the side that counts",
+                "载明该人员及计入方的劳务派遣协议",
+            ),
+        )
+    } else {
+        (
+            Said::new(
+                format!("{month} counts for one employer only: the one that signed the labour contract; staff decide"),
+                format!("{month}只能由一家单位计入：以签订劳动合同的单位为准，由残联认定"),
+            ),
+            Said::new(format!("labour contract in force in {month}"), format!("{month}有效的劳动合同")),
+        )
+    };
+    Remedy::new(what, &[Party::Handler, Party::FederationStaff], document)
+}
+
+/// What to do while a check waits. `late`: a source is past its day; then it is the agency's and the staff's affair.
+pub fn while_pending(waiting: Waiting, until: Option<chrono::NaiveDate>, late: bool) -> Remedy {
+    let nothing = Said::new("no document is asked for", "无需提交材料");
+    let (what, parties): (Said, &[Party]) = match (waiting, until) {
+        (Waiting::NotSettled, Some(day)) if !late => (
+            Said::new(
+                format!("nothing until {day}: the month turns by itself when the source has delivered"),
+                format!("{day}前无需处理：数据到齐后自动更新"),
+            ),
+            &[],
+        ),
+        (Waiting::NotSettled, _) => (
+            Said::new(
+                "nothing for the employer: a source is late, staff ask the agency for it and pull again",
+                "单位无需处理：数据提供部门逾期，由残联催报并重新拉取",
+            ),
+            &[Party::FederationStaff, Party::Agency],
+        ),
+        (Waiting::Stale, _) => (
+            Said::new(
+                "nothing for the employer: the source was not pulled lately, staff pull it again",
+                "单位无需处理：数据较久未更新，由残联重新拉取",
+            ),
+            &[Party::FederationStaff, Party::Agency],
+        ),
+        (Waiting::RefusedRecord, _) => (
+            Said::new(
+                "nothing for the employer: staff look at the refused record, have it put right at the agency, replay or discard it",
+                "单位无需处理：由残联核查被拒数据，联系提供部门更正后重放，或作废",
+            ),
+            &[Party::FederationStaff, Party::Agency],
+        ),
+        (Waiting::RepullDue, _) => (
+            Said::new(
+                "nothing: the next pull of the source asks for this person",
+                "无需处理：下次拉取时补取该人员数据",
+            ),
+            &[Party::FederationStaff],
+        ),
+    };
+    Remedy::new(what, parties, nothing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASS: Codes = Codes {
+        wage: WageCode::Pass,
+        pension: InsuranceCode::Pass,
+        medical: InsuranceCode::Pass,
+        certificate: CertificateCode::Pass,
+        age: AgeCode::Pass,
+        contract: ContractCode::Pass,
+        dispatch: DispatchCode::Pass,
+    };
+
+    fn failure() -> Failure<'static> {
+        Failure {
+            month: "2025-02".parse().expect("month"),
+            period: "2025-03".parse().expect("month"),
+            payer: "91369900MA00000152",
+            found: Some(Fen(190_000)),
+            required: Some(Fen(200_000)),
+            certificate: None,
+            dispatch: Some("91369900MA4000D15L"),
+        }
+    }
+
+    /// Every code of every check, all other checks passing.
+    fn every() -> Vec<(Check, Codes)> {
+        let wages = WageCode::ALL.iter().map(|&wage| (Check::Wage, Codes { wage, ..PASS }));
+        let pensions = InsuranceCode::ALL.iter().map(|&pension| (Check::Pension, Codes { pension, ..PASS }));
+        let medicals = InsuranceCode::ALL.iter().map(|&medical| (Check::Medical, Codes { medical, ..PASS }));
+        let certificates =
+            CertificateCode::ALL.iter().map(|&certificate| (Check::Certificate, Codes { certificate, ..PASS }));
+        let ages = AgeCode::ALL.iter().map(|&age| (Check::Age, Codes { age, ..PASS }));
+        let contracts = ContractCode::ALL.iter().map(|&contract| (Check::Contract, Codes { contract, ..PASS }));
+        let dispatches = DispatchCode::ALL.iter().map(|&dispatch| (Check::Dispatch, Codes { dispatch, ..PASS }));
+        wages
+            .chain(pensions)
+            .chain(medicals)
+            .chain(certificates)
+            .chain(ages)
+            .chain(contracts)
+            .chain(dispatches)
+            .collect()
+    }
+
+    fn assert_told(remedy: &Remedy, what: &str) {
+        assert!(!remedy.what.lacks_a_language() && !remedy.document.lacks_a_language(), "{what}: {remedy:?}");
+        assert!(!remedy.by_whom.iter().any(|by| by.said.lacks_a_language()), "{what}: {remedy:?}");
+        let chinese = |text: &str| text.chars().any(|sign| ('\u{4E00}'..='\u{9FFF}').contains(&sign));
+        assert!(chinese(&remedy.what.zh) && chinese(&remedy.document.zh), "{what}: {remedy:?}");
+    }
+
+    #[test]
+    fn every_failing_code_and_no_other_has_a_remedy_in_both_languages() {
+        use crate::domain::verdict::Sign;
+        for certificate in [None, Some(CertificateKind::DisabledPerson), Some(CertificateKind::DisabledSoldier)] {
+            for (check, codes) in every() {
+                let code = codes.get(check);
+                let remedy = remedy(check, &codes, &Failure { certificate, ..failure() });
+                assert_eq!(remedy.is_some(), codes.sign(check) == Sign::Fail, "{check} {code}");
+                let Some(remedy) = remedy else { continue };
+                assert_told(&remedy, &format!("{check} {code}"));
+                assert!(!remedy.by_whom.is_empty(), "{check} {code}: somebody acts");
+            }
+        }
+        for dispatched in [false, true] {
+            assert_told(&conflict_remedy(failure().month, dispatched), "conflict");
+        }
+    }
+
+    #[test]
+    fn codes_of_one_check_are_repaired_in_different_ways() {
+        let told: Vec<(Check, Said)> = every()
+            .into_iter()
+            .filter_map(|(check, codes)| Some((check, remedy(check, &codes, &failure())?.what)))
+            .collect();
+        for (at, (check, what)) in told.iter().enumerate() {
+            assert!(!told[..at].iter().any(|(other, said)| other == check && said == what), "{check}: {what:?} twice");
+        }
+    }
+
+    #[test]
+    fn a_wage_too_low_names_the_sum_the_period_and_the_unit() {
+        let codes = Codes { wage: WageCode::BelowMinimum, ..PASS };
+        let remedy = remedy(Check::Wage, &codes, &failure()).expect("a remedy");
+        assert!(remedy.what.en.starts_with("100.00 yuan are missing for 2025-03"), "{}", remedy.what.en);
+        assert!(remedy.what.zh.starts_with("2025-03还差100.00元"), "{}", remedy.what.zh);
+        assert!(remedy.document.en.contains("for 2025-03 from unit 91369900MA00000152"), "{}", remedy.document.en);
+        assert_eq!(remedy.by_whom[0].party, Party::PayingUnit);
+    }
+
+    #[test]
+    fn a_soldiers_certificate_is_the_veterans_offices_affair() {
+        let codes = Codes { certificate: CertificateCode::Expired, ..PASS };
+        let of = |certificate| remedy(Check::Certificate, &codes, &Failure { certificate, ..failure() }).expect("one");
+        assert_eq!(of(Some(CertificateKind::DisabledSoldier)).by_whom[0].party, Party::VeteransOffice);
+        assert_eq!(of(Some(CertificateKind::DisabledPerson)).by_whom[0].party, Party::CertificateRegistry);
+    }
+
+    #[test]
+    fn while_a_month_waits_the_employer_has_nothing_to_do() {
+        let day: chrono::NaiveDate = "2026-02-14".parse().expect("day");
+        let early = while_pending(Waiting::NotSettled, Some(day), false);
+        assert!(early.what.en.contains("nothing until 2026-02-14") && early.by_whom.is_empty(), "{early:?}");
+        let late = while_pending(Waiting::NotSettled, Some(day), true);
+        assert_eq!(late.by_whom[0].party, Party::FederationStaff);
+        for waiting in [Waiting::NotSettled, Waiting::Stale, Waiting::RefusedRecord, Waiting::RepullDue] {
+            for until in [None, Some(day)] {
+                let remedy = while_pending(waiting, until, false);
+                assert_told(&remedy, "pending");
+                assert!(!remedy.by_whom.iter().any(|by| by.party == Party::Handler), "{waiting:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,473 @@
+//! Only what changed is judged again, and it makes no difference: after any steps the stored results are those of judging everything,
+//! and every earlier verification can be recomputed.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use renzheng::config::{Environment, Job};
+use renzheng::declare::Declaring;
+use renzheng::declare::complete::{Completing, commitment, complete};
+use renzheng::declare::confirm::confirm_passed;
+use renzheng::declare::import::{ImportKind, import};
+use renzheng::domain::facts::PersonId;
+use renzheng::domain::ids::Uscc;
+use renzheng::ingest;
+use renzheng::policy::{self, Reading};
+use renzheng::store::facts::{Persons, Scope, Shard};
+use renzheng::store::results::YearRow;
+use renzheng::verify::changes::Point;
+use renzheng::verify::{Selection, Summary, judge_at, verify};
+
+use crate::agency::id_number;
+use crate::harness::{Harness, Scratch, jobs_of};
+
+const YEAR: i32 = 2025;
+const PEOPLE: u32 = 6;
+
+/// A valid code of the synthetic units.
+fn uscc(number: u32) -> String {
+    let body = format!("91369900MA{number:06}");
+    "0123456789ABCDEFGHJKLMNPQRTUWXY"
+        .chars()
+        .flat_map(|subject| "0123456789ABCDEFGHJKLMNPQRTUWXY".chars().map(move |check| (subject, check)))
+        .map(|(subject, check)| format!("{body}{subject}{check}"))
+        .find(|code| Uscc::parse(code).is_ok())
+        .expect("a valid code")
+}
+
+/// What may happen in a province.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A wage record: of whom, paid by which unit, for which month, how much; none: deleted; not a number: refused.
+    Wage {
+        record: u8,
+        person: u32,
+        payer: u32,
+        month: u8,
+        amount: Option<u32>,
+        readable: bool,
+    },
+    Insurance {
+        scheme: u8,
+        record: u8,
+        person: u32,
+        unit: u32,
+        month: u8,
+        paid: bool,
+    },
+    Certificate {
+        person: u32,
+        level: u8,
+        valid_to_month: Option<u8>,
+    },
+    Filing {
+        approved: bool,
+        days: u16,
+    },
+    Placement {
+        person: u32,
+        employer: u32,
+        dispatched: bool,
+    },
+    Contract {
+        person: u32,
+        employer: u32,
+        from_month: u8,
+        months: u8,
+    },
+    Division {
+        employer: u32,
+        class: u8,
+    },
+    Complete {
+        employer: u32,
+    },
+    Days(u16),
+    Policy(u8),
+    SettlesAfter(u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let person = 0..PEOPLE;
+    prop_oneof![
+        4 => (0..12_u8, person.clone(), 0..3_u32, 1..13_u8, prop::option::weighted(0.9, 1500..2600_u32), prop::bool::weighted(0.9))
+            .prop_map(|(record, person, payer, month, amount, readable)| Step::Wage { record, person, payer, month, amount, readable }),
+        4 => (0..2_u8, 0..12_u8, person.clone(), 0..3_u32, 1..13_u8, prop::bool::weighted(0.8))
+            .prop_map(|(scheme, record, person, unit, month, paid)| Step::Insurance { scheme, record, person, unit, month, paid }),
+        2 => (person.clone(), 1..5_u8, prop::option::of(1..13_u8))
+            .prop_map(|(person, level, valid_to_month)| Step::Certificate { person, level, valid_to_month }),
+        1 => (any::<bool>(), 1..400_u16).prop_map(|(approved, days)| Step::Filing { approved, days }),
+        3 => (person.clone(), 0..3_u32, prop::bool::weighted(0.2))
+            .prop_map(|(person, employer, dispatched)| Step::Placement { person, employer, dispatched }),
+        2 => (person, 0..3_u32, 1..13_u8, 1..24_u8)
+            .prop_map(|(person, employer, from_month, months)| Step::Contract { person, employer, from_month, months }),
+        1 => (0..3_u32, 1..4_u8).prop_map(|(employer, class)| Step::Division { employer, class }),
+        1 => (0..3_u32).prop_map(|employer| Step::Complete { employer }),
+        2 => (1..60_u16).prop_map(Step::Days),
+        1 => (0..3_u8).prop_map(Step::Policy),
+        1 => (0..60_u8).prop_map(Step::SettlesAfter),
+    ]
+}
+
+/// A verification as it was when it ended.
+struct Past {
+    ended_at: DateTime<Utc>,
+    point: Point,
+    policy: Reading,
+    rows: Vec<YearRow>,
+}
+
+struct Province {
+    harness: Harness,
+    scratch: Scratch,
+    policy: Reading,
+    today: NaiveDate,
+    /// Lines of each delivery, by record.
+    deliveries: BTreeMap<&'static str, BTreeMap<String, String>>,
+    settles_after: u8,
+    stamp: u32,
+    past: Vec<Past>,
+}
+
+const HEADERS: [(&str, &str, &str); 5] = [
+    ("wage", "wage", "record_id,updated_at,deleted,id_number,name,payer_uscc,period,amount"),
+    ("pension", "insurance", "record_id,updated_at,id_number,name,insured_uscc,scheme,coverage,period,status"),
+    ("medical", "insurance", "record_id,updated_at,id_number,name,insured_uscc,scheme,coverage,period,status"),
+    (
+        "certificate",
+        "certificate",
+        "record_id,updated_at,id_number,name,kind,certificate_number,level,valid_from,valid_to,status",
+    ),
+    (
+        "filing",
+        "dispatch_filing",
+        "record_id,updated_at,dispatch_uscc,dispatch_name,licence_number,province,valid_from,valid_to,status",
+    ),
+];
+
+impl Province {
+    async fn begin() -> Self {
+        let mut province = Self {
+            harness: Harness::new("incremental").await,
+            scratch: Scratch::new("incremental"),
+            policy: policy::load(None).expect("the built-in policy"),
+            today: "2026-03-02".parse().expect("a date"),
+            deliveries: HEADERS.iter().map(|(kind, ..)| (*kind, BTreeMap::new())).collect(),
+            settles_after: 45,
+            stamp: 0,
+            past: Vec::new(),
+        };
+        province.set_day().await;
+        for employer in 0..3 {
+            province.employer(employer, 1).await;
+        }
+        let dispatch = uscc(9);
+        let mut affiliates = String::new();
+        for employer in 0..3 {
+            writeln!(affiliates, "{},{YEAR},{dispatch},派遣公司,dispatch", uscc(employer)).expect("text grows");
+        }
+        province
+            .import(ImportKind::Affiliates, &format!("employer_uscc,year,unit_uscc,unit_name,relation\n{affiliates}"))
+            .await;
+        for person in 0..PEOPLE {
+            province.take(&Step::Placement { person, employer: person % 3, dispatched: person == 5 }).await;
+            province.take(&Step::Contract { person, employer: person % 3, from_month: 1, months: 24 }).await;
+            province.take(&Step::Certificate { person, level: 1 + (person % 4) as u8, valid_to_month: None }).await;
+        }
+        province.pull_all().await;
+        province
+    }
+
+    async fn set_day(&self) {
+        self.harness.clock(self.today, "03:00").await;
+    }
+
+    fn jobs(&self) -> Vec<Job> {
+        let folder = self.scratch.path().join("jobs");
+        std::fs::create_dir_all(&folder).expect("made");
+        for (kind, record, _) in HEADERS {
+            let covers = match kind {
+                "pension" | "medical" => format!("covers = {{ schemes = [\"{kind}\"] }}\n"),
+                _ => String::new(),
+            };
+            let keep = if matches!(kind, "wage" | "pension" | "medical") { "keep = \"all\"\n" } else { "" };
+            let path = self.scratch.path().join(format!("{kind}.csv"));
+            let text = format!(
+                "kind = \"pull\"\nrecord = \"{record}\"\nsettles_after = \"{}d\"\n{keep}{covers}[source]\ntype = \"file\"\npath = \"{}\"\nformat = \"csv\"\n[gates]\nmax_invalid_ratio = 1.0\n",
+                self.settles_after,
+                path.display()
+            );
+            std::fs::write(folder.join(format!("pull-{kind}.toml")), text).expect("written");
+        }
+        jobs_of(&folder)
+    }
+
+    async fn import(&self, kind: ImportKind, text: &str) {
+        let path = self.scratch.path().join("import.csv");
+        std::fs::write(&path, text).expect("written");
+        // a row of a completed declaration is refused, which is as it should be
+        import(&self.harness.store, &self.policy.policy, kind, &path, "test").await.expect("imported");
+    }
+
+    async fn employer(&self, number: u32, class: u8) {
+        let text = format!(
+            "uscc,name,kind,division,wage_class,federation_division,tax_division,headcount\n{},公司,enterprise,360102,{class},360102,360102,50\n",
+            uscc(number)
+        );
+        self.import(ImportKind::Employers, &text).await;
+    }
+
+    fn stamped(&mut self) -> String {
+        self.stamp += 1;
+        format!("2026-01-01T{:02}:{:02}:{:02}+08:00", self.stamp / 3600, self.stamp / 60 % 60, self.stamp % 60)
+    }
+
+    fn put(&mut self, kind: &'static str, record: String, line: String) {
+        self.deliveries.get_mut(kind).expect("a kind").insert(record, line);
+    }
+
+    async fn pull_all(&self) {
+        let jobs = self.jobs();
+        self.harness.register(&jobs).await;
+        for (kind, _, header) in HEADERS {
+            let mut text = format!("{header}\n");
+            for line in self.deliveries[kind].values() {
+                writeln!(text, "{line}").expect("text grows");
+            }
+            std::fs::write(self.scratch.path().join(format!("{kind}.csv")), text).expect("written");
+            let job = jobs.iter().find(|job| job.name == format!("pull-{kind}")).expect("a job");
+            ingest::pull(&self.harness.store, job, &Environment::default(), None, "test", &|_| ()).await.expect(kind);
+        }
+    }
+
+    async fn take(&mut self, step: &Step) {
+        let stamp = self.stamped();
+        match step {
+            Step::Wage { record, person, payer, month, amount, readable } => {
+                let line = match amount {
+                    None => format!("W{record},{stamp},true,,,,,"),
+                    Some(amount) => {
+                        let amount = if *readable { amount.to_string() } else { "much".to_owned() };
+                        format!(
+                            "W{record},{stamp},false,{},某人,{},{YEAR}-{month:02},{amount}",
+                            id_number(*person),
+                            uscc(*payer)
+                        )
+                    }
+                };
+                self.put("wage", record.to_string(), line);
+            }
+            Step::Insurance { scheme, record, person, unit, month, paid } => {
+                let kind = ["pension", "medical"][usize::from(*scheme)];
+                let status = if *paid { "paid" } else { "owed" };
+                let (id, unit) = (id_number(*person), uscc(*unit));
+                let line = format!("I{record},{stamp},{id},某人,{unit},{kind},employee,{YEAR}-{month:02},{status}");
+                self.put(kind, record.to_string(), line);
+            }
+            Step::Certificate { person, level, valid_to_month } => {
+                let id = id_number(*person);
+                let to = valid_to_month.map_or_else(String::new, |month| format!("{YEAR}-{month:02}-15"));
+                let line =
+                    format!("C{person},{stamp},{id},某人,disabled_person,{id}4{level},{level},2020-01-01,{to},valid");
+                self.put("certificate", person.to_string(), line);
+            }
+            Step::Filing { approved, days } => {
+                let status = if *approved { "approved" } else { "revoked" };
+                let to = self.today.checked_add_days(Days::new((*days).into())).expect("a date");
+                let line = format!("F1,{stamp},{},派遣公司,L1,360000,2024-01-01,{to},{status}", uscc(9));
+                self.put("filing", "1".to_owned(), line);
+            }
+            Step::Placement { person, employer, dispatched } => {
+                let (own, dispatch) = (uscc(*employer), uscc(9));
+                let payer = if *dispatched { &dispatch } else { &own };
+                let named = if *dispatched { dispatch.as_str() } else { "" };
+                self.import(
+                    ImportKind::Placements,
+                    &format!(
+                        "employer_uscc,year,id_number,name,dispatched,dispatch_uscc,wage_payer_uscc,pension_payer_uscc,medical_payer_uscc\n\
+                         {own},{YEAR},{},某人,{dispatched},{named},{payer},{payer},{payer}\n",
+                        id_number(*person)
+                    ),
+                )
+                .await;
+            }
+            Step::Contract { person, employer, from_month, months } => {
+                let start: NaiveDate = format!("{YEAR}-{from_month:02}-01").parse().expect("a date");
+                let end = start.checked_add_months(chrono::Months::new(u32::from(*months))).expect("a date");
+                let text = format!(
+                    "employer_uscc,year,id_number,kind,starts_on,ends_on\n{},{YEAR},{},labour,{start},{}\n",
+                    uscc(*employer),
+                    id_number(*person),
+                    end.pred_opt().expect("a date")
+                );
+                self.import(ImportKind::Contracts, &text).await;
+            }
+            Step::Division { employer, class } => self.employer(*employer, *class).await,
+            Step::Complete { employer } => self.complete(*employer).await,
+            Step::Days(days) => {
+                self.today = self.today.checked_add_days(Days::new((*days).into())).expect("a date");
+                self.set_day().await;
+            }
+            Step::Policy(choice) => {
+                let text = policy::BUILT_IN;
+                let changed = match choice {
+                    0 => text.to_owned(),
+                    1 => text.replacen("value = \"overlap\"", "value = \"whole_month\"", 1),
+                    _ => text.replacen("value = \"accept\"", "value = \"review\"", 1),
+                };
+                assert_eq!(changed == text, *choice == 0, "the switch is there");
+                self.policy = Reading { policy: policy::parse(&changed).expect("a policy"), text: changed };
+            }
+            Step::SettlesAfter(days) => self.settles_after = *days,
+        }
+    }
+
+    /// Confirms what passes and completes, if nothing stands in the way.
+    async fn complete(&self, employer: u32) {
+        let store = &self.harness.store;
+        let code = Uscc::parse(&uscc(employer)).expect("a code");
+        let Some(unit) = store.find_unit(&code).await.expect("found") else { return };
+        let declaring = Declaring { employer: unit, year: YEAR };
+        let text = commitment(&self.policy.policy, self.today).expect("a text");
+        if confirm_passed(store, declaring, "test").await.is_err() {
+            return;
+        }
+        let completing = Completing { declaring, accepted_commitment: Some(text.version), actor: "test".to_owned() };
+        // refused outside the window, without certificates, or a second time: then nothing changed
+        drop(complete(store, &self.policy, &completing).await);
+    }
+
+    async fn verify(&mut self) -> Summary {
+        let store = &self.harness.store;
+        let summary =
+            verify(store, &self.policy, YEAR, &Selection::default(), "test", &|_| ()).await.expect("verified");
+        let point = Point { seq: summary.seq, business_date: self.today };
+        let ended_at = store.now().await.expect("business time");
+        let rows = self.stored().await;
+        self.past.push(Past { ended_at, point, policy: self.policy.clone(), rows });
+        summary
+    }
+
+    fn everybody(seq: i64) -> Scope {
+        Scope { year: YEAR, seq, persons: Persons::Range { after: 0, up_to: i64::MAX, shard: Shard::WHOLE } }
+    }
+
+    async fn stored(&self) -> Vec<YearRow> {
+        self.harness.store.year_rows(&Self::everybody(i64::MAX - 1)).await.expect("rows")
+    }
+
+    /// Everything judged at a point, by person and employer.
+    async fn judged(&self, point: Point, policy: &Reading) -> Vec<(PersonId, i32, [i32; 12])> {
+        let mut all = Vec::new();
+        judge_at(&self.harness.store, &policy.policy, YEAR, point, &Selection::default(), &mut |judged| {
+            all.extend(judged);
+        })
+        .await
+        .expect("judged");
+        let mut rows: Vec<_> = all
+            .iter()
+            .map(|one| (one.person, one.employer.0, std::array::from_fn(|month| one.verdicts[month].pack())))
+            .collect();
+        rows.sort();
+        rows
+    }
+}
+
+fn cells(rows: &[YearRow]) -> Vec<(PersonId, i32, [i32; 12])> {
+    let mut rows: Vec<_> = rows.iter().map(|row| (row.person, row.employer.0, row.cells)).collect();
+    rows.sort();
+    rows
+}
+
+#[test]
+fn what_changed_alone_judged_again_is_what_judging_everything_gives_and_the_past_can_be_recomputed() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let config = Config { cases: 6, max_shrink_iters: 24, failure_persistence: None, ..Config::default() };
+    let incremental = AtomicU32::new(0);
+    let nights = prop::collection::vec(prop::collection::vec(step(), 1..6), 4..9);
+    TestRunner::new(config)
+        .run(&nights, |nights| {
+            runtime.block_on(async {
+                let mut province = Province::begin().await;
+                province.verify().await;
+                for night in &nights {
+                    for step in night {
+                        province.take(step).await;
+                    }
+                    province.pull_all().await;
+                    let summary = province.verify().await;
+                    if !summary.full {
+                        incremental.fetch_add(1, Ordering::Relaxed);
+                    }
+                    let last = province.past.last().expect("a verification");
+                    let all = province.judged(last.point, &last.policy).await;
+                    prop_assert_eq!(cells(&last.rows), all, "after {:?}: {:?}", night, summary);
+                }
+                for past in &province.past {
+                    prop_assert_eq!(&cells(&past.rows), &province.judged(past.point, &past.policy).await);
+                    let run =
+                        province.harness.store.last_verification(past.ended_at).await.expect("found").expect("a run");
+                    let stood =
+                        province.harness.store.year_rows_at(&Province::everybody(0), run.number).await.expect("rows");
+                    prop_assert_eq!(&stood, &past.rows, "as it stood after run {}", run.number);
+                }
+                Ok(())
+            })
+        })
+        .expect("incremental equals full");
+    let incremental = incremental.into_inner();
+    assert!(incremental > 5, "only {incremental} nights judged less than everything: the test shows nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_night_that_touches_one_person_judges_one_person() {
+    let mut province = Province::begin().await;
+    assert!(province.verify().await.full);
+    province.pull_all().await;
+    let quiet = province.verify().await;
+    assert_eq!((quiet.full, quiet.placements, quiet.changed_months), (false, 0, 0));
+    province.take(&Step::Wage { record: 1, person: 2, payer: 2, month: 3, amount: Some(2500), readable: true }).await;
+    province.pull_all().await;
+    let touched = province.verify().await;
+    assert_eq!((touched.full, touched.placements, touched.changed_months), (false, 1, 1));
+    assert_eq!(touched.causes.keys().copied().collect::<Vec<_>>(), ["publish"]);
+    // the record passes to another person: both are judged, and the former month falls back
+    province.take(&Step::Wage { record: 1, person: 4, payer: 1, month: 3, amount: Some(2500), readable: true }).await;
+    province.pull_all().await;
+    let rekeyed = province.verify().await;
+    assert_eq!((rekeyed.placements, rekeyed.changed_months), (2, 2));
+    let all = verify(
+        &province.harness.store,
+        &province.policy,
+        YEAR,
+        &Selection { full: true, ..Selection::default() },
+        "test",
+        &|_| (),
+    )
+    .await
+    .expect("verified");
+    assert_eq!((all.full, all.changed_months), (true, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shards_that_run_at_once_give_the_state_of_one_run() {
+    let mut province = Province::begin().await;
+    province.take(&Step::Wage { record: 1, person: 2, payer: 2, month: 3, amount: Some(2500), readable: true }).await;
+    province.pull_all().await;
+    let store = &province.harness.store;
+    let shards = (0..3).map(|number| {
+        let selection = Selection { shard: Shard { number, of: 3 }, ..Selection::default() };
+        let (store, policy) = (store.clone(), province.policy.clone());
+        async move { verify(&store, &policy, YEAR, &selection, "test", &|_| ()).await.expect("verified").placements }
+    });
+    let judged: u64 = futures_util::future::join_all(shards).await.into_iter().sum();
+    assert_eq!(judged, u64::from(PEOPLE));
+    let rows = province.stored().await;
+    let head = store.head().await.expect("a sequence");
+    let all = province.judged(Point { seq: head, business_date: province.today }, &province.policy).await;
+    assert_eq!(cells(&rows), all);
+}
