@@ -86,8 +86,16 @@ pub(super) fn to_bytes(keys: &[u64]) -> Vec<u8> {
     keys.iter().flat_map(|key| key.to_be_bytes()).collect()
 }
 
-pub(super) fn from_bytes(bytes: &[u8]) -> impl Iterator<Item = u64> + '_ {
-    bytes.as_chunks::<8>().0.iter().map(|bytes| u64::from_be_bytes(*bytes))
+/// The keys that rest with the pages of a batch.
+pub(super) async fn remembered_keys(connection: &mut PgConnection, batch_id: i32) -> Result<Vec<u64>, StoreError> {
+    let pages = sqlx::query_scalar!(
+        r#"select keys as "keys!" from batch_page where batch_id = $1 and keys is not null"#,
+        batch_id
+    )
+    .fetch_all(connection)
+    .await?;
+    let keys = pages.iter().flat_map(|page| page.as_chunks::<8>().0);
+    Ok(keys.map(|bytes| u64::from_be_bytes(*bytes)).collect())
 }
 
 /// One stored version of a record.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::batches::Batch;
 use super::deliveries::KnownPage;
 use super::frames::CopyRows;
-use super::known::{ByShortKey, KeySet, absent_from, from_bytes, short, to_bytes};
+use super::known::{ByShortKey, KeySet, absent_from, remembered_keys, short, to_bytes};
 use super::page_log::log_page;
 use super::partitions::{index, is_indexed, partition};
 use super::people::{self, Known};
@@ -87,17 +87,9 @@ impl<'a> Lander<'a> {
             }
         }
         if batch.resumed && (batch.concerned_only || batch.remember_all) {
-            let pages = sqlx::query_scalar!(
-                r#"select keys as "keys!" from batch_page where batch_id = $1 and keys is not null"#,
-                batch.batch_id
-            )
-            .fetch_all(&mut *connection)
-            .await?;
-            for keys in &pages {
-                for key in from_bytes(keys) {
-                    dropped.insert(key);
-                    seen.insert(key);
-                }
+            for key in remembered_keys(&mut connection, batch.batch_id).await? {
+                dropped.insert(key);
+                seen.insert(key);
             }
         }
         let drops_unknown = batch.resumed && batch.counts.dropped > 0;

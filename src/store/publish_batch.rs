@@ -7,8 +7,8 @@ use serde::Serialize;
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
-use super::batches::{Asked, Batch, Counts, forget_keys};
-use super::known::{KeySet, from_bytes, short};
+use super::batches::{Batch, Counts, forget_keys};
+use super::known::{KeySet, remembered_keys, short};
 use super::partitions::{index, is_indexed, partition};
 use super::publish::Cause;
 use super::refusals::{close_settled, raw_place};
@@ -87,16 +87,12 @@ impl Store {
         )
         .fetch_one(&self.pool)
         .await?;
+        let mut connection = self.pool.acquire().await?;
         let mut keys = KeySet::default();
-        let pages = sqlx::query_scalar!(
-            r#"select keys as "keys!" from batch_page where batch_id = $1 and keys is not null"#,
-            batch.batch_id
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        for key in pages.iter().flat_map(|page| from_bytes(page)) {
+        for key in remembered_keys(&mut connection, batch.batch_id).await? {
             keys.insert(key);
         }
+        drop(connection);
         if unreadable || keys.overflowed() {
             return Ok(None);
         }
@@ -266,7 +262,7 @@ async fn supersede(connection: &mut PgConnection, batch: &Batch, seq: i64) -> Re
     Ok(())
 }
 
-/// Takes out of force what a full delivery no longer held, unless a later one was published before it.
+/// Takes out of force what a full delivery no longer held.
 async fn close_absent(
     connection: &mut PgConnection,
     batch: &Batch,
@@ -275,18 +271,14 @@ async fn close_absent(
 ) -> Result<u64, StoreError> {
     let sql = format!(
         "update {} set superseded_seq = $3 where record_key = any($2) and superseded_seq is null and batch_id < $1
-           and batch_id <> all($4)
-           and not exists (select from batch b where b.source_id = $5 and b.batch_id > $1 and b.published_seq is not null
-                           and b.asked = '{}')",
-        partition(batch.record, batch.source),
-        Asked::Everything
+           and batch_id <> all($4)",
+        partition(batch.record, batch.source)
     );
     let done = sqlx::query(AssertSqlSafe(sql))
         .bind(batch.batch_id)
         .bind(&absent.keys)
         .bind(seq)
         .bind(&batch.held)
-        .bind(batch.source.0)
         .execute(connection)
         .await?;
     Ok(done.rows_affected())

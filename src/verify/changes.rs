@@ -24,7 +24,7 @@ words! {
         Entry = "entry",
         /// A claim was taken or released.
         Claim = "claim",
-        /// A day passed on which a filing begins or ends, or a register became stale or current.
+        /// A filing changed, begins or ends, or a register became stale or current.
         Date = "date",
         /// The policy changed.
         Policy = "policy",
