@@ -1,167 +1,61 @@
-//! The private Postgres of the bench, as the program makes it, and `\copy` into it: the yardstick of every pull.
+//! `\copy` into the private Postgres: the yardstick of every pull; and an agency's database on the same server.
 
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
-use renzheng::config::Environment;
-use renzheng::store::local::{LocalServer, Places, search_directories};
+use anyhow::ensure;
 
+use crate::common::server::Server;
 use crate::data::Population;
 use crate::deliveries::{Delivery, WAGE_COLUMNS, WAGE_TABLE};
 
-/// What says how durable and how large the server is.
-const SETTINGS: [&str; 7] = [
-    "fsync",
-    "full_page_writes",
-    "max_wal_size",
-    "server_version",
-    "shared_buffers",
-    "synchronous_commit",
-    "wal_level",
-];
-
 /// Databases that the bench makes all begin with this.
-const PREFIX: &str = "pull_";
+pub const PREFIX: &str = "pull_";
 const YARDSTICK: &str = "pull_yardstick";
 const EXCHANGE: &str = "pull_exchange";
 
-/// The server, held so that its start is not counted, and the `psql` that belongs to it.
-pub struct Database {
-    server: LocalServer,
-    psql: PathBuf,
+pub fn make_yardstick(server: &Server) -> anyhow::Result<()> {
+    server.create(YARDSTICK, None)
 }
 
-impl Database {
-    /// Starts the server in `folder`, or under `fallback` where the server's user cannot reach that. What a bench that was killed left there is removed.
-    pub fn start(folder: &Path, fallback: &Path) -> anyhow::Result<Self> {
-        let path = Environment::process().get("PATH");
-        let path = path.as_deref().map(OsStr::new);
-        let places = Places { fallback: fallback.to_owned(), ..Places::usual(path) };
-        let server = LocalServer::start(folder, &places)?;
-        let psql = find_psql(&search_directories(path)).context("there is no psql beside Postgres or on the PATH")?;
-        let database = Self { server, psql };
-        let left =
-            database.ask("postgres", &format!("select datname from pg_database where datname like '{PREFIX}%'"))?;
-        for name in left.lines() {
-            database.drop(name)?;
-        }
-        database.create(YARDSTICK, None)?;
-        Ok(database)
-    }
+/// The place in the write-ahead log.
+pub fn log_position(server: &Server) -> anyhow::Result<u64> {
+    Ok(server.ask("postgres", "select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint")?.parse()?)
+}
 
-    pub fn url(&self, name: &str) -> String {
-        self.server.url(name)
-    }
+/// How long `\copy` of a delivery takes into a table without an index: psql as a whole, start and connection included.
+pub fn copy(server: &Server, delivery: Delivery, population: &Population, folder: &Path) -> anyhow::Result<Duration> {
+    let table = format!("create table yardstick ({})", delivery.table());
+    server.run(YARDSTICK, &["drop table if exists yardstick", &table, "checkpoint"])?;
+    let copy = copy_command("yardstick", delivery, folder);
+    let began = Instant::now();
+    server.run(YARDSTICK, &[&copy])?;
+    let took = began.elapsed();
+    let rows: u64 = server.run(YARDSTICK, &["select count(*) from yardstick"])?.parse()?;
+    ensure!(
+        rows == delivery.rows(population),
+        "\\copy took {rows} rows in, {} were written",
+        delivery.rows(population)
+    );
+    server.run(YARDSTICK, &["drop table yardstick", "checkpoint"])?;
+    Ok(took)
+}
 
-    /// Runs statements, each for itself; what the last one says, without decoration.
-    fn run(&self, name: &str, statements: &[&str]) -> anyhow::Result<String> {
-        let mut command = Command::new(&self.psql);
-        command.env_clear().env("PGCLIENTENCODING", "UTF8").stdin(Stdio::null());
-        command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &self.url(name)]);
-        for statement in statements {
-            command.args(["-c", statement]);
-        }
-        let output = command.output().with_context(|| format!("{} does not run", self.psql.display()))?;
-        let words = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "psql could not do {statements:?}: {}", words.trim());
-        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
-    }
+/// An agency's exchange database (前置库) that holds the first year's wages; its URL.
+pub fn make_exchange(server: &Server, folder: &Path) -> anyhow::Result<String> {
+    server.create(EXCHANGE, None)?;
+    let table = format!("create table wage (xh bigint generated always as identity primary key, {WAGE_TABLE})");
+    let copy = copy_command(&format!("wage ({WAGE_COLUMNS})"), Delivery::Wages, folder);
+    server.run(EXCHANGE, &[&table, &copy])?;
+    server.settle(EXCHANGE)?;
+    Ok(server.url(EXCHANGE))
+}
 
-    fn ask(&self, name: &str, query: &str) -> anyhow::Result<String> {
-        self.run(name, &[query])
-    }
-
-    /// An empty database, or a copy of another one that nobody uses.
-    pub fn create(&self, name: &str, template: Option<&str>) -> anyhow::Result<()> {
-        let template = template.unwrap_or("template0");
-        self.run("postgres", &[&format!("create database {name} template {template}")]).map(drop)
-    }
-
-    pub fn drop(&self, name: &str) -> anyhow::Result<()> {
-        self.run("postgres", &[&format!("drop database if exists {name} with (force)")]).map(drop)
-    }
-
-    /// What a night does between two deliveries, so that it does not happen within the next measurement: dead rows and statistics
-    /// are seen to, and nothing waits to be written. Empty tables are left as new ones are: nobody would look at them by night either.
-    pub fn settle(&self, name: &str) -> anyhow::Result<()> {
-        let filled =
-            "select string_agg(relid::regclass::text, ', ') from pg_stat_user_tables where pg_relation_size(relid) > 0";
-        let vacuum = format!("vacuum (analyze) {}", self.ask(name, filled)?);
-        self.run(name, &[&vacuum, "checkpoint"]).map(drop)
-    }
-
-    /// The place in the write-ahead log.
-    pub fn log_position(&self) -> anyhow::Result<u64> {
-        Ok(self.ask("postgres", "select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint")?.parse()?)
-    }
-
-    /// How long `\copy` of a delivery takes into a table without an index: psql as a whole, start and connection included.
-    pub fn copy(&self, delivery: Delivery, population: &Population, folder: &Path) -> anyhow::Result<Duration> {
-        let table = format!("create table yardstick ({})", delivery.table());
-        self.run(YARDSTICK, &["drop table if exists yardstick", &table, "checkpoint"])?;
-        let copy = copy_command("yardstick", delivery, folder);
-        let began = Instant::now();
-        self.run(YARDSTICK, &[&copy])?;
-        let took = began.elapsed();
-        let rows: u64 = self.run(YARDSTICK, &["select count(*) from yardstick"])?.parse()?;
-        ensure!(
-            rows == delivery.rows(population),
-            "\\copy took {rows} rows in, {} were written",
-            delivery.rows(population)
-        );
-        self.run(YARDSTICK, &["drop table yardstick", "checkpoint"])?;
-        Ok(took)
-    }
-
-    /// An agency's exchange database (前置库) that holds the first year's wages; its URL.
-    pub fn make_exchange(&self, folder: &Path) -> anyhow::Result<String> {
-        self.create(EXCHANGE, None)?;
-        let table = format!("create table wage (xh bigint generated always as identity primary key, {WAGE_TABLE})");
-        let copy = copy_command(&format!("wage ({WAGE_COLUMNS})"), Delivery::Wages, folder);
-        self.run(EXCHANGE, &[&table, &copy])?;
-        self.settle(EXCHANGE)?;
-        Ok(self.url(EXCHANGE))
-    }
-
-    pub fn drop_exchange(&self) -> anyhow::Result<()> {
-        self.drop(EXCHANGE)
-    }
-
-    /// Version and settings, `name=value` each.
-    pub fn facts(&self) -> anyhow::Result<Vec<String>> {
-        let names = SETTINGS.map(|name| format!("'{name}'")).join(",");
-        let query = format!(
-            "select name || '=' || current_setting(name) from pg_settings where name in ({names}) order by name collate \"C\""
-        );
-        Ok(self.ask("postgres", &query)?.lines().map(str::to_owned).collect())
-    }
-
-    /// Stops the server.
-    pub fn stop(self) -> anyhow::Result<()> {
-        Ok(self.server.stop()?)
-    }
+pub fn drop_exchange(server: &Server) -> anyhow::Result<()> {
+    server.drop(EXCHANGE)
 }
 
 fn copy_command(target: &str, delivery: Delivery, folder: &Path) -> String {
     let path = delivery.path(folder).display().to_string().replace('\'', "''");
     format!("\\copy {target} from '{path}' with (format csv, header true, encoding '{}')", delivery.encoding())
-}
-
-/// The newest one that lies beside a server: the one on the PATH may be a script that costs time.
-fn find_psql(folders: &[PathBuf]) -> anyhow::Result<PathBuf> {
-    let found = folders.iter().filter_map(|folder| {
-        let psql = folder.join("psql").canonicalize().ok().filter(|psql| psql.is_file())?;
-        let said = Command::new(&psql).arg("--version").output().ok()?;
-        let said = String::from_utf8_lossy(&said.stdout).into_owned();
-        let version = said.split_whitespace().nth(2)?.split('.').next()?;
-        let major: u32 = version.trim_end_matches(|sign: char| !sign.is_ascii_digit()).parse().ok()?;
-        Some((folder.join("postgres").exists(), major, psql))
-    });
-    match found.max_by_key(|(beside, major, _)| (*beside, *major)) {
-        Some((_, _, psql)) => Ok(psql),
-        None => bail!("looked in {folders:?}"),
-    }
 }

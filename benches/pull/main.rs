@@ -4,27 +4,30 @@
 //! counts is not timed; a pull that counts anything else than its delivery held ends the bench.
 
 mod agency;
+#[path = "../common/mod.rs"]
+mod common;
 mod data;
 mod database;
 mod deliveries;
 mod jobs;
 mod lines;
-mod program;
 mod report;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::Parser;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use agency::Agency;
+use common::machine::{machine, told};
+use common::program::Program;
+use common::server::Server;
+use common::{FALLBACK, remove};
 use data::Population;
-use database::Database;
+use database::PREFIX;
 use deliveries::Delivery;
 use lines::{CHAINS, Line};
-use program::Program;
 use report::Figure;
 
 /// Measures pulls of wages.
@@ -55,8 +58,6 @@ struct Arguments {
 /// The database that every chain begins with: persons concerned, no wages.
 const CERTIFIED: &str = "pull_certified";
 const PULLED: &str = "pull_wages";
-/// Where Postgres lies if its user cannot reach the target directory.
-const FALLBACK: &str = "/tmp/renzheng-bench";
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
@@ -68,12 +69,13 @@ fn main() -> anyhow::Result<()> {
     let deliveries = folder.join("deliveries");
     remove(&deliveries)?;
     fs::create_dir_all(deliveries.join("jobs"))?;
-    let database = Database::start(&folder, Path::new(FALLBACK))?;
-    let measured = Bench::new(&arguments, &database, deliveries.clone()).and_then(|mut bench| bench.run());
+    let server = Server::start(&folder, Path::new(FALLBACK), PREFIX)?;
+    database::make_yardstick(&server)?;
+    let measured = Bench::new(&arguments, &server, deliveries.clone()).and_then(|mut bench| bench.run());
     if arguments.keep {
-        println!("kept: {}; {}", deliveries.display(), database.url(PULLED));
+        println!("kept: {}; {}", deliveries.display(), server.url(PULLED));
     }
-    database.stop()?;
+    server.stop()?;
     if !arguments.keep {
         remove(&folder)?;
         remove(Path::new(FALLBACK))?;
@@ -81,20 +83,11 @@ fn main() -> anyhow::Result<()> {
     measured
 }
 
-fn remove(folder: &Path) -> anyhow::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// A bench that runs.
 struct Bench<'a> {
     arguments: &'a Arguments,
     population: Population,
-    database: &'a Database,
+    server: &'a Server,
     program: Program,
     deliveries: PathBuf,
     facts: Vec<(&'static str, Value)>,
@@ -102,22 +95,22 @@ struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    fn new(arguments: &'a Arguments, database: &'a Database, deliveries: PathBuf) -> anyhow::Result<Self> {
+    fn new(arguments: &'a Arguments, server: &'a Server, deliveries: PathBuf) -> anyhow::Result<Self> {
         jobs::write(&deliveries.join("jobs"))?;
         let key_file = deliveries.join("keys");
         let program = Program { folder: deliveries.clone(), key_file, log: arguments.log.clone() };
         program.make_keys()?;
         let population = Population::new(arguments.seed, arguments.rows);
-        let facts = machine(database)?;
-        Ok(Self { arguments, population, database, program, deliveries, facts, figures: Vec::new() })
+        let facts = machine(server)?;
+        Ok(Self { arguments, population, server, program, deliveries, facts, figures: Vec::new() })
     }
 
     fn run(&mut self) -> anyhow::Result<()> {
         let wanted = |line: &Line| self.arguments.only.is_empty() || self.arguments.only.contains(line);
         let chains = CHAINS.map(|chain| chain.iter().copied().filter(wanted).collect::<Vec<Line>>());
         self.write_deliveries(&chains)?;
-        self.database.create(CERTIFIED, None)?;
-        self.program.prepare(self.database.url(CERTIFIED))?;
+        self.server.create(CERTIFIED, None)?;
+        self.program.prepare(self.server.url(CERTIFIED))?;
         self.measure(Line::Certificates, CERTIFIED, &[])?;
         for (chain, wanted) in CHAINS.iter().zip(chains) {
             if !wanted.is_empty() {
@@ -127,7 +120,7 @@ impl<'a> Bench<'a> {
         println!("\n{}", report::table(&self.figures));
         println!("ratio = seconds of the better \\copy / seconds of the pull; goals are not enforced");
         for (name, value) in &self.facts {
-            println!("{name}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            println!("{name}: {}", told(value));
         }
         match &self.arguments.json {
             Some(path) => report::write_json(path, &self.facts, &self.figures),
@@ -154,12 +147,12 @@ impl<'a> Bench<'a> {
 
     /// Fills a fresh database by the chain's first line and measures those that are wanted.
     fn run_chain(&mut self, first: Line, wanted: &[Line]) -> anyhow::Result<()> {
-        self.database.drop(PULLED)?;
-        self.database.create(PULLED, Some(CERTIFIED))?;
+        self.server.drop(PULLED)?;
+        self.server.create(PULLED, Some(CERTIFIED))?;
         let mut variables = Vec::new();
         let mut agency = None;
         if first == Line::Database {
-            variables.push(("EXCHANGE_URL", self.database.make_exchange(&self.deliveries)?));
+            variables.push(("EXCHANGE_URL", database::make_exchange(self.server, &self.deliveries)?));
         } else if first == Line::Http {
             let running = Agency::start(&self.population, &self.deliveries)?;
             variables.push(("AGENCY_URL", running.url.clone()));
@@ -167,8 +160,8 @@ impl<'a> Bench<'a> {
         }
         if !wanted.contains(&first) {
             eprintln!("filling the tables: {}", first.title());
-            self.database.settle(PULLED)?;
-            let pull = self.program.pull(first.job(), &self.variables(first, PULLED, &variables))?;
+            self.server.settle(PULLED)?;
+            let pull = self.program.run(&["run", first.job()], &self.variables(first, PULLED, &variables))?;
             first.check(&self.population, &pull.report)?;
         }
         for line in wanted {
@@ -176,7 +169,7 @@ impl<'a> Bench<'a> {
         }
         drop(agency);
         if first == Line::Database {
-            self.database.drop_exchange()?;
+            database::drop_exchange(self.server)?;
         }
         Ok(())
     }
@@ -184,7 +177,7 @@ impl<'a> Bench<'a> {
     fn variables(&self, line: Line, database: &str, others: &[(&'static str, String)]) -> Vec<(&'static str, String)> {
         let file = line.delivery().path(&self.deliveries).display().to_string();
         let name = if line == Line::Certificates { "CERTIFICATES" } else { "WAGES" };
-        let mut variables = vec![("DATABASE_URL", self.database.url(database)), (name, file)];
+        let mut variables = vec![("DATABASE_URL", self.server.url(database)), (name, file)];
         variables.extend_from_slice(others);
         variables
     }
@@ -192,15 +185,15 @@ impl<'a> Bench<'a> {
     /// One pull between two yardsticks.
     fn measure(&mut self, line: Line, database: &str, variables: &[(&'static str, String)]) -> anyhow::Result<()> {
         let variables = self.variables(line, database, variables);
-        let copy = || self.database.copy(line.delivery(), &self.population, &self.deliveries);
-        self.database.settle(database)?;
+        let copy = || database::copy(self.server, line.delivery(), &self.population, &self.deliveries);
+        self.server.settle(database)?;
         let before = copy()?;
-        let log_before = self.database.log_position()?;
-        let pull = self.program.pull(line.job(), &variables)?;
-        let log_bytes = self.database.log_position()? - log_before;
+        let log_before = database::log_position(self.server)?;
+        let pull = self.program.run(&["run", line.job()], &variables)?;
+        let log_bytes = database::log_position(self.server)? - log_before;
         line.check(&self.population, &pull.report)?;
         // What the pull left to be written is not the yardstick's to write.
-        self.database.settle(database)?;
+        self.server.settle(database)?;
         let after = copy()?;
         let rows = line.delivery().rows(&self.population);
         let figure = Figure { line, rows, pull, copies: [before, after], log_bytes };
@@ -209,17 +202,4 @@ impl<'a> Bench<'a> {
         self.figures.push(figure);
         Ok(())
     }
-}
-
-/// What the figures depend on.
-fn machine(database: &Database) -> anyhow::Result<Vec<(&'static str, Value)>> {
-    let cores = std::thread::available_parallelism()?.get();
-    let mut facts = vec![("cores", json!(cores))];
-    let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    facts.extend(model.map(|(_, model)| ("processor", json!(model))));
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    facts.extend(load.split(' ').next().filter(|load| !load.is_empty()).map(|load| ("load at the start", json!(load))));
-    facts.push(("Postgres", json!(database.facts()?.join(", "))));
-    Ok(facts)
 }

@@ -8,14 +8,14 @@ use anyhow::Context;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+use crate::common::program::Ran;
 use crate::lines::Line;
-use crate::program::Pull;
 
 /// One line as it was measured.
 pub struct Figure {
     pub line: Line,
     pub rows: u64,
-    pub pull: Pull,
+    pub pull: Ran,
     /// `\copy` right before and right after.
     pub copies: [Duration; 2],
     /// What was written to the write-ahead log meanwhile.

@@ -17,7 +17,7 @@ use super::{Common, Ended, import};
 use crate::clock;
 use crate::config::{Job, Secret, TaxSettings};
 use crate::declare::complete::{Completing, complete, state};
-use crate::declare::confirm::{confirm_passed, verdicts};
+use crate::declare::confirm::confirm_passed;
 use crate::declare::import::{ImportKind, import as import_file};
 use crate::declare::{DeclareError, Declaring};
 use crate::domain::declaration::State;
@@ -249,7 +249,7 @@ async fn show_person(context: &Context, year: i32, out: Output) -> anyhow::Resul
     let people = store.identities(&[row.person]).await?;
     let codes = store.unit_codes(&[row.employer]).await?;
     let (Some(person), Some(code)) = (people.get(&row.person), codes.get(&row.employer)) else { return Ok(()) };
-    let months = verdicts(year, row)?;
+    let months = row.verdicts(year)?;
     if out.is_json() {
         let months: Vec<_> = months
             .iter()
@@ -270,7 +270,7 @@ async fn show_person(context: &Context, year: i32, out: Output) -> anyhow::Resul
 
 /// How much a year shows: pending cells first, then kinds of failure, then passing months.
 fn variety(year: i32, row: &YearRow) -> (usize, usize, usize) {
-    let months = verdicts(year, row).unwrap_or_default();
+    let months = row.verdicts(year).unwrap_or_default();
     let cells = months.iter().flat_map(|(_, verdict)| Check::ALL.iter().map(|check| (verdict.codes, *check)));
     let (mut pending, mut failing) = (0, Vec::new());
     for (codes, check) in cells {
@@ -289,19 +289,19 @@ fn variety(year: i32, row: &YearRow) -> (usize, usize, usize) {
 /// Declares the first employer that can be declared, unless one was before, and waits for the receipt.
 async fn declare_one(context: &Context, year: i32, out: Output) -> anyhow::Result<()> {
     let store = &context.store;
-    let employers = store.list_employers(i64::MAX, None).await?;
+    let employers = store.list_employer_units().await?;
     let mut chosen = None;
     for employer in &employers {
-        let declaring = Declaring { employer: employer.unit, year };
+        let declaring = Declaring { employer: *employer, year };
         if !state(store, declaring).await?.is_editable() {
-            chosen = Some((employer.unit, false));
+            chosen = Some((*employer, false));
             break;
         }
     }
     if chosen.is_none() {
         for employer in &employers {
-            if declare(context, Declaring { employer: employer.unit, year }).await? {
-                chosen = Some((employer.unit, true));
+            if declare(context, Declaring { employer: *employer, year }).await? {
+                chosen = Some((*employer, true));
                 break;
             }
         }

@@ -11,7 +11,6 @@ use super::output::Output;
 use super::table::grid;
 use super::{Common, Ended};
 use crate::clock;
-use crate::declare::confirm::verdicts;
 use crate::domain::facts::{PersonId, UnitId};
 use crate::domain::ids::mask_name;
 use crate::domain::month::Month;
@@ -157,7 +156,7 @@ impl Shown {
     }
 
     fn print(&self, year: i32, row: &YearRow, out: Output) -> anyhow::Result<()> {
-        let months = verdicts(year, row)?;
+        let months = row.verdicts(year)?;
         let code = self.codes.get(&row.employer).map_or("", String::as_str);
         let identity = self.people.get(&row.person);
         let id_number = identity.map_or_else(String::new, |person| {

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use sha2::{Digest, Sha256};
 
-use super::confirm::{results_of, verdicts};
 use super::message::{body, digest};
 use super::{DeclareError, Declaring};
 use crate::clock;
@@ -57,7 +56,7 @@ pub async fn complete(store: &Store, reading: &Reading, completing: &Completing)
     let today = clock::business_date(at);
     let text = commitment(policy, today)?;
     let employer = store
-        .list_employers(i64::MAX, Some(&[declaring.employer]))
+        .list_employers(i64::MAX, &[declaring.employer])
         .await?
         .into_iter()
         .next()
@@ -180,8 +179,8 @@ async fn declared_months(
     let certificates = store.certificates_of(&persons).await?;
     let weights: WeightRules = policy.weights(today)?;
     let mut verdicts_of: HashMap<PersonId, HashMap<Month, Verdict>> = HashMap::new();
-    for row in results_of(store, declaring).await? {
-        verdicts_of.insert(row.person, verdicts(declaring.year, &row)?.into_iter().collect());
+    for row in store.employer_rows(declaring.year, declaring.employer).await? {
+        verdicts_of.insert(row.person, row.verdicts(declaring.year)?.into_iter().collect());
     }
     let mut declared = Vec::with_capacity(persons.len());
     for (person, months) in confirmed {

@@ -442,6 +442,8 @@ mod tests {
             let expired = with_status(certificate(3, "2015-01-01", valid_to), CertificateStatus::Expired, since);
             assert_eq!(year(&[expired], OVERLAP), expected, "to {valid_to}, expired since {since}");
         }
+        let from_the_last_day = with_status(certificate(3, "2025-03-31", ""), CertificateStatus::Expired, "");
+        assert_eq!(year(&[from_the_last_day], OVERLAP), "yy----------", "the month it begins in is not before it");
     }
 
     #[test]

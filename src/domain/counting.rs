@@ -146,6 +146,7 @@ mod tests {
         assert_eq!(PlacedPersons::from_weighted_months(0).to_fraction(), "0/1");
         assert_eq!(PlacedPersons::from_weighted_months(26).to_fraction(), "13/6");
         assert_eq!(PlacedPersons::from_weighted_months(26).to_string(), "2.17");
+        assert_eq!(PlacedPersons::from_weighted_months(26).weighted_months(), 26);
     }
 
     #[test]

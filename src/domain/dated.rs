@@ -152,4 +152,17 @@ mod tests {
         assert_eq!(gap(vec![entry("2020-01-02", None, 1)]), Some(day("2020-01-01")));
         assert_eq!(gap(vec![]), Some(day("2020-01-01")));
     }
+
+    #[test]
+    fn a_gap_behind_several_entries_is_found() {
+        let rules = list(vec![
+            entry("2021-04-01", None, 1),
+            entry("2023-01-01", None, 2),
+            entry("2024-04-01", Some("2024-12-31"), 3),
+            entry("2026-01-01", None, 4),
+        ])
+        .expect("list");
+        assert_eq!(rules.first_gap(day("2021-06-01")), Some(day("2025-01-01")));
+        assert_eq!(rules.first_gap(day("2026-01-01")), None);
+    }
 }

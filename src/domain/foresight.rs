@@ -267,7 +267,7 @@ mod tests {
         }
     }
 
-    /// What is foreseen on 15 April 2026 for a man with an open contract.
+    /// What is foreseen on 15 April 2026 for a man with an open contract, while the register of certificates is current.
     fn foreseen(
         born_on: &str,
         wages: &[Wage],
@@ -275,7 +275,19 @@ mod tests {
         months: &[(Month, Codes)],
         days: u32,
     ) -> Vec<Foreseen> {
-        let contracts = [labour("2020-01-01", "")];
+        foreseen_with((true, 0), &[labour("2020-01-01", "")], born_on, wages, certificates, months, days)
+    }
+
+    /// First: whether the register is current, and the employer's wage lag.
+    fn foreseen_with(
+        (current, wage_lag): (bool, u8),
+        contracts: &[Contract],
+        born_on: &str,
+        wages: &[Wage],
+        certificates: &[Certificate],
+        months: &[(Month, Codes)],
+        days: u32,
+    ) -> Vec<Foreseen> {
         let case = Case {
             subject: Subject {
                 born_on: day(born_on),
@@ -286,12 +298,9 @@ mod tests {
                 medical_payer: OWN,
                 dispatch: None,
             },
-            terms: EmployerTerms { wage_class: WageClass::One, wage_lag: 0, province: 36 },
-            facts: Facts { wages, insurances: &[], certificates, contracts: &contracts, filings: &[] },
-            known: Knowledge {
-                certificates: RegisterKnowledge { current: true, refused: false },
-                ..Knowledge::default()
-            },
+            terms: EmployerTerms { wage_class: WageClass::One, wage_lag, province: 36 },
+            facts: Facts { wages, insurances: &[], certificates, contracts, filings: &[] },
+            known: Knowledge { certificates: RegisterKnowledge { current, refused: false }, ..Knowledge::default() },
             business_date: day("2026-04-15"),
         };
         let rules = MonthRules {
@@ -323,6 +332,24 @@ mod tests {
         };
         assert_eq!(told(90), [rises]);
         assert_eq!(told(30), [], "beyond the days");
+        // paid in April 2024: for April, when 2000 was in force already, or, a month late, for March
+        for (wage_lag, from, standard) in [(0, "2026-07-01", "2240"), (1, "2024-04-01", "2000")] {
+            let last = paid("2024-04", OWN, "1900");
+            let told = foreseen_with(
+                (true, wage_lag),
+                &[labour("2020-01-01", "")],
+                "1980-05-05",
+                &[last],
+                &certificates,
+                &[],
+                90,
+            );
+            let (last_paid, last_period) = (last.amount, last.period);
+            assert_eq!(
+                told,
+                [Foreseen::MinimumWageRises { from: day(from), standard: yuan(standard), last_paid, last_period }]
+            );
+        }
         let enough = [paid("2026-02", OWN, "2240")];
         assert_eq!(foreseen("1980-05-05", &enough, &certificates, &[], 90), []);
     }
@@ -332,6 +359,17 @@ mod tests {
         let ends = [Foreseen::CertificateEnds { on: day("2026-06-30") }];
         assert_eq!(foreseen("1980-05-05", &[], &[certificate("2026-06-30")], &[], 90), ends);
         assert_eq!(foreseen("1980-05-05", &[], &[certificate("2026-04-14")], &[], 90), [Foreseen::CertificateMissing]);
+        assert_eq!(
+            foreseen("1980-05-05", &[], &[certificate("2026-06-30")], &[], 76),
+            ends,
+            "its last day is the last looked at"
+        );
+        assert_eq!(foreseen("1980-05-05", &[], &[certificate("2026-06-30")], &[], 75), [], "beyond the days");
+        let missing = |current, contracts: &[Contract]| {
+            foreseen_with((current, 0), contracts, "1980-05-05", &[], &[certificate("2026-04-14")], &[], 90)
+        };
+        assert_eq!(missing(false, &[labour("2020-01-01", "")]), [], "nobody asked the register lately");
+        assert_eq!(missing(true, &[labour("2020-01-01", "2026-03-31")]), [], "employed no longer");
         // born in January 1966: sixty years and four months
         let retires = [Foreseen::Retires { on: day("2026-05-20") }];
         assert_eq!(foreseen("1966-01-20", &[], &[certificate("")], &[], 90), retires);

@@ -108,9 +108,9 @@ impl Publish {
     }
 
     /// As [`Store::list_employers`], as this publish sees them.
-    pub async fn list_employers(&mut self, only: Option<&[UnitId]>) -> Result<Vec<Employer>, StoreError> {
+    pub async fn list_employers(&mut self, units: &[UnitId]) -> Result<Vec<Employer>, StoreError> {
         let seq = self.seq();
-        list_employers(self.connection(), seq, only).await
+        list_employers(self.connection(), seq, units).await
     }
 
     /// As [`Store::list_affiliates`]; nobody else changes them before this publish ends.
@@ -345,9 +345,17 @@ impl Publish {
 }
 
 impl Store {
-    /// Employers in force at a publish sequence; all, or those named.
-    pub async fn list_employers(&self, seq: i64, only: Option<&[UnitId]>) -> Result<Vec<Employer>, StoreError> {
-        list_employers(&self.pool, seq, only).await
+    /// Those of the units that are employers at a publish sequence.
+    pub async fn list_employers(&self, seq: i64, units: &[UnitId]) -> Result<Vec<Employer>, StoreError> {
+        list_employers(&self.pool, seq, units).await
+    }
+
+    /// Every employer there is now.
+    pub async fn list_employer_units(&self) -> Result<Vec<UnitId>, StoreError> {
+        let units = sqlx::query_scalar!("select employer_id from employer where to_seq is null order by employer_id")
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(units.into_iter().map(UnitId).collect())
     }
 
     /// Affiliates in force of these employers.
@@ -369,17 +377,17 @@ impl Store {
 async fn list_employers(
     executor: impl PgExecutor<'_>,
     seq: i64,
-    only: Option<&[UnitId]>,
+    units: &[UnitId],
 ) -> Result<Vec<Employer>, StoreError> {
-    let only: Option<Vec<i32>> = only.map(|units| units.iter().map(|unit| unit.0).collect());
+    let units: Vec<i32> = units.iter().map(|unit| unit.0).collect();
     let rows = sqlx::query!(
         r#"select employer_id, name, kind, division, wage_class, federation_division, tax_division,
                   headcount::text as headcount, total_wages_fen, wage_lag
            from employer
-           where from_seq <= $1 and (to_seq is null or to_seq > $1) and ($2::int[] is null or employer_id = any($2))
+           where from_seq <= $1 and (to_seq is null or to_seq > $1) and employer_id = any($2)
            order by employer_id"#,
         seq,
-        only.as_deref()
+        &units
     )
     .fetch_all(executor)
     .await?;

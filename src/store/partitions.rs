@@ -17,8 +17,10 @@ pub(super) async fn ensure_partition(
     record: RecordKind,
     source: SourceId,
 ) -> Result<(), StoreError> {
+    // pages that hold new rows are to be known as visible to all soon: a person's records are then read from the index alone
     let sql = format!(
-        "create table if not exists {} partition of {record} for values in ({})",
+        "create table if not exists {} partition of {record} for values in ({})
+         with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05)",
         partition(record, source),
         source.0
     );
@@ -36,6 +38,20 @@ pub(super) async fn is_indexed(
     Ok(sqlx::query_scalar("select to_regclass($1) is not null").bind(index).fetch_one(connection).await?)
 }
 
+/// What a verification reads of a person's records besides the person; nothing where records have no person.
+fn read_by_person(record: RecordKind) -> Option<&'static str> {
+    match record {
+        RecordKind::Wage => Some("amount_fen, version_id, superseded_seq, period, payer, batch_id, deleted"),
+        RecordKind::Insurance => {
+            Some("version_id, superseded_seq, period, insured, batch_id, scheme, coverage, status, payment, deleted")
+        }
+        RecordKind::Certificate => Some(
+            "version_id, updated_at, superseded_seq, valid_from, valid_to, status_since, batch_id, kind, level, status, deleted",
+        ),
+        RecordKind::DispatchFiling => None,
+    }
+}
+
 /// Gives the partition its indexes, all or none.
 pub(super) async fn index(
     connection: &mut PgConnection,
@@ -43,20 +59,21 @@ pub(super) async fn index(
     source: SourceId,
 ) -> Result<(), StoreError> {
     let part = partition(record, source);
-    let by_person = match record {
-        RecordKind::DispatchFiling => String::new(),
-        _ => format!("create index {part}_by_person on {part} (person_id);"),
-    };
+    // a person's rows lie in as many places as there were deliveries: what is asked of them stands in the index
+    let by_person = read_by_person(record).map_or_else(String::new, |columns| {
+        format!("create index {part}_by_person on {part} (person_id) include ({columns});")
+    });
     // a row's place in the table follows its batch: a block range index is enough to find one's rows
     let sql = format!(
         "set local maintenance_work_mem = '192MB';
          create index {part}_by_record on {part} (record_key);
          {by_person}
          create index {part}_by_batch on {part} using brin (batch_id) with (pages_per_range = 64);
-         create index {part}_superseded on {part} (superseded_seq) where superseded_seq is not null;
-         analyze {part};"
+         create index {part}_superseded on {part} (superseded_seq) where superseded_seq is not null;"
     );
     let mut transaction = connection.begin().await?;
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *transaction).await?;
-    Ok(transaction.commit().await?)
+    transaction.commit().await?;
+    sqlx::raw_sql(AssertSqlSafe(format!("vacuum (analyze) {part}"))).execute(connection).await?;
+    Ok(())
 }

@@ -4,11 +4,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::facts::Scope;
+use super::facts::{Persons, Scope};
 use super::frames::{CopyRows, Width, copy_out};
 use super::runs::Started;
 use super::{Store, StoreError};
 use crate::domain::facts::{PersonId, UnitId};
+use crate::domain::month::Month;
+use crate::domain::verdict::Verdict;
 
 /// The year of one placement, packed (see `domain::verdict`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +50,29 @@ pub struct RunOrigin {
     pub policy_version: String,
 }
 
+impl YearRow {
+    /// The months of the year with their verdicts.
+    pub fn verdicts(&self, year: i32) -> Result<Vec<(Month, Verdict)>, StoreError> {
+        Month::all_of(year)
+            .zip(self.cells)
+            .map(|(month, cell)| {
+                let wrong = || StoreError::inconsistent("verification", "cells", self.person.0);
+                Ok((month, Verdict::unpack(cell).ok_or_else(wrong)?))
+            })
+            .collect()
+    }
+}
+
 impl Store {
+    /// Stored rows of the employer's placements, as they stand now.
+    pub async fn employer_rows(&self, year: i32, employer: UnitId) -> Result<Vec<YearRow>, StoreError> {
+        let seq = self.head().await?;
+        let persons = Persons::These(self.placed_persons(year, employer, seq).await?);
+        let mut rows = self.year_rows(&Scope { year, seq, persons }).await?;
+        rows.retain(|row| row.employer == employer);
+        Ok(rows)
+    }
+
     /// Stored rows of a scope (its year and persons), as they stand now.
     pub async fn year_rows(&self, scope: &Scope) -> Result<Vec<YearRow>, StoreError> {
         self.read_rows("verification", "true", scope).await

@@ -9,13 +9,24 @@ impl Store {
     /// Persons about whom something was published after `after`, up to `up_to`: of new versions and of those they supersede, and of
     /// refused records that opened or closed. Dispatch filings have no person.
     pub async fn touched_persons(&self, after: i64, up_to: i64) -> Result<Vec<PersonId>, StoreError> {
+        let batches: Vec<(i16, i32)> = sqlx::query_as(
+            "select record, batch_id from batch where published_seq > $1 and published_seq <= $2 order by batch_id",
+        )
+        .bind(after)
+        .bind(up_to)
+        .fetch_all(&self.pool)
+        .await?;
         let of_records: Vec<String> = RecordKind::ALL
             .iter()
             .filter(|record| **record != RecordKind::DispatchFiling)
             .map(|record| {
+                let of_kind = batches.iter().filter(|(kind, _)| *kind == i16::from(record.number()));
+                let ids: Vec<String> = of_kind.map(|(_, batch)| batch.to_string()).collect();
+                // the numbers themselves, so that the rows of these batches are looked up and not all rows read
                 format!(
-                    "select person_id from {record} where batch_id in (select batch_id from batch where published_seq > $1 and published_seq <= $2)
-                     union select person_id from {record} where superseded_seq > $1 and superseded_seq <= $2"
+                    "select person_id from {record} where batch_id = any('{{{}}}'::integer[])
+                     union select person_id from {record} where superseded_seq > $1 and superseded_seq <= $2",
+                    ids.join(",")
                 )
             })
             .collect();

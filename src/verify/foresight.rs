@@ -45,16 +45,16 @@ pub async fn look_ahead(
     let view = View::load(store, &reading.policy, looked_at, persons).await?;
     let current = Month::of(today);
     let mut found = Vec::new();
-    for placed in view.gathered.placements.iter().filter(|placed| placed.employer == employer) {
+    for placed in view.chunk.gathered.placements.iter().filter(|placed| placed.employer == employer) {
         let mut months = Vec::new();
         for month in Month::all_of(looked_at).filter(|month| *month < current) {
-            let (Some(case), Some(rules)) = (view.case(placed, month), view.rules(month)) else { continue };
+            let (Some(case), Some(rules)) = (view.case(placed, month), view.rules.of_month(month)) else { continue };
             months.push((month, judge(&case, month, rules, &mut |_, _| {}).codes));
         }
         // terms and rules of today's month, or of the year's last
         let last = Month::all_of(looked_at).filter(|month| *month <= current).last();
         let Some(month) = last.or_else(|| Month::all_of(looked_at).next()) else { continue };
-        let (Some(case), Some(rules)) = (view.case(placed, month), view.rules(month)) else { continue };
+        let (Some(case), Some(rules)) = (view.case(placed, month), view.rules.of_month(month)) else { continue };
         let outlook = Outlook { case: &case, rules, months: &months };
         let foreseen = foresee(&outlook, &reading.policy.minimum_wages, days);
         if !foreseen.is_empty() {

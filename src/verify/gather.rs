@@ -71,30 +71,35 @@ pub struct Gathered {
 
 /// Reads and joins everything that a scope's verdicts rest on.
 pub async fn gather(store: &Store, scope: &Scope) -> Result<Gathered, GatherError> {
-    let placements = placements(store.placement_columns(scope).await?)?;
+    // each on a connection of its own: for one person it is the way there and back that takes time
+    let (placements_read, wages, insurances, certificates, contracts, claims, filings_read) = tokio::try_join!(
+        store.placement_columns(scope),
+        store.wage_columns(scope),
+        store.insurance_columns(scope),
+        store.certificate_columns(scope),
+        store.contract_columns(scope),
+        store.claim_columns(scope),
+        store.dispatch_filings(scope.seq),
+    )?;
+    let placements = placements(placements_read)?;
     let placed = placed_persons(&placements)?;
-    let wages = joined(store.wage_columns(scope).await?, &["version_id", "amount_fen"], &["period", "payer"], &placed)?;
+    let wages = joined(wages, &["version_id", "amount_fen"], &["period", "payer"], &placed)?;
     let insurances = joined(
-        store.insurance_columns(scope).await?,
+        insurances,
         &["version_id"],
         &["period", "scheme", "coverage", "insured", "status", "payment"],
         &placed,
     )?;
     let certificates = joined(
-        store.certificate_columns(scope).await?,
+        certificates,
         &["version_id", "updated_at"],
         &["kind", "level", "valid_from", "valid_to", "status", "status_since"],
         &placed,
     )?;
-    let contracts = joined(
-        store.contract_columns(scope).await?,
-        &[],
-        &["employer_id", "kind", "starts_on", "ends_on", "terminated_on"],
-        &placed,
-    )?;
-    let claims = joined(store.claim_columns(scope).await?, &[], &["month", "employer_id"], &placed)?;
+    let contracts = joined(contracts, &[], &["employer_id", "kind", "starts_on", "ends_on", "terminated_on"], &placed)?;
+    let claims = joined(claims, &[], &["month", "employer_id"], &placed)?;
     let mut filings: HashMap<UnitId, Vec<DispatchFiling>> = HashMap::new();
-    for filing in store.dispatch_filings(scope.seq).await? {
+    for filing in filings_read {
         filings.entry(filing.dispatcher).or_default().push(filing);
     }
     Ok(Gathered {

@@ -2,35 +2,36 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::domain::dated::NoRule;
 use crate::domain::facts::{PersonId, UnitId};
 use crate::domain::ids::Uscc;
-use crate::domain::judge::{Case, EmployerTerms, Facts, Note, Stake, in_conflict, judge};
 use crate::domain::month::Month;
-use crate::domain::policy::{MonthRules, Policy, WageClass};
+use crate::domain::policy::Policy;
 use crate::domain::verdict::{Check, Sign, Verdict};
 use crate::policy::Reading;
 use crate::store::changes::Verified;
-use crate::store::entries::Employer;
 use crate::store::facts::{Persons, Scope, Shard};
 use crate::store::results::{ChangedRow, YearRow};
 use crate::store::runs::{Ending, Started};
 use crate::store::{Store, StoreError};
 
 pub mod changes;
+mod chunks;
 pub mod explain;
 pub mod foresight;
 pub mod gather;
+pub mod judging;
 pub mod knowledge;
 pub mod policy_diff;
 pub mod view;
+pub mod worth;
 
 use changes::{Cause, Causes, Point, Work, since_last};
-use gather::{GatherError, Gathered, Placed, gather};
-use knowledge::{DivisionKnowledge, Refusals, Sources, knowledge};
+use chunks::run_chunks;
+use gather::GatherError;
+use judging::{Chunk, EmployerYears, YearRules};
 
 /// Why a verification did not end.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +93,15 @@ pub struct Summary {
     /// What changed, where single employers or persons were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
+    pub stages: Stages,
+}
+
+/// Milliseconds that the stages of a verification took, which run beside each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Stages {
+    pub read_ms: u64,
+    pub judge_ms: u64,
+    pub write_ms: u64,
 }
 
 /// One check of one month that says something else than before.
@@ -105,27 +115,8 @@ pub struct Difference {
     pub now: &'static str,
 }
 
-/// The rules of a business year, and what they are applied to.
-pub(crate) struct Prepared<'a> {
-    policy: &'a Policy,
-    rules: Vec<MonthRules>,
-    year: i32,
-    point: Point,
-    sources: Sources,
-}
-
-/// One employer, ready for the judge.
-struct EmployerYear {
-    uscc: Uscc,
-    division: DivisionKnowledge,
-    /// By month; `None` where the division has no wage class.
-    terms: Option<[EmployerTerms; 12]>,
-}
-
-type Employers = HashMap<UnitId, EmployerYear>;
-
-/// Placed persons in memory at a time.
-const CHUNK: i64 = 50_000;
+/// Placed persons of a chunk; at most four chunks are in memory at a time.
+const CHUNK: i64 = 25_000;
 /// Persons named one by one in a question to the database.
 const NAMED: usize = 10_000;
 /// Differences that are told one by one.
@@ -161,16 +152,11 @@ async fn verify_as(
     let point = Point { seq: store.head().await?, business_date: run.business_date };
     let version = &reading.policy.version;
     store.describe_verification(run, point.seq, version, &reading.text).await?;
-    let prepared = prepare(store, &reading.policy, year, point).await?;
+    let rules = YearRules::load(store, &reading.policy, year, point).await?;
     let mut summary = Summary { seq: point.seq, ..Summary::default() };
-    for (persons, causes) in work(store, year, selection, point, version, &mut summary).await? {
-        let scope = Scope { year, seq: point.seq, persons };
-        let judged = judge_scope(store, &prepared, &scope, &mut summary).await?;
-        let stored = store.year_rows(&scope).await?;
-        let changed = changed_rows(&judged, &stored, &causes, run.number, selection.is_part(), &mut summary);
-        store.save_year_rows(year, point.seq, run.number, &changed).await?;
-        progress(summary.placements);
-    }
+    let chunks = work(store, year, selection, point, version, &mut summary).await?;
+    // boxed: its three stages are a large future
+    let summary = Box::pin(run_chunks(store, rules, chunks, run, selection.is_part(), summary, progress)).await?;
     if !selection.is_part() {
         let Point { seq, business_date } = point;
         let verified = Verified { seq, business_date, policy_version: version.clone() };
@@ -240,6 +226,43 @@ async fn work(
     }
 }
 
+/// Judges a selection by each of the rules, all of one year and sequence, and writes nothing: rows by person and employer, one list for
+/// each of the rules. The summary counts by the first.
+pub async fn judge_by(
+    store: &Store,
+    rules: &[YearRules],
+    selection: &Selection,
+    each: &mut (dyn FnMut(Vec<Vec<JudgedYear>>) + Send),
+) -> Result<Summary, VerifyError> {
+    let Some(YearRules { year, point, .. }) = rules.first() else { return Ok(Summary::default()) };
+    let mut summary = Summary { seq: point.seq, full: true, ..Summary::default() };
+    let chunks = match (selection.person, selection.employer) {
+        (Some(person), _) => vec![Persons::These(vec![person])],
+        (None, Some(employer)) => vec![Persons::These(store.placed_persons(*year, employer, point.seq).await?)],
+        (None, None) => store.person_ranges(*year, point.seq, selection.shard, CHUNK).await?,
+    };
+    let mut employers: Vec<EmployerYears> = rules.iter().map(|_| EmployerYears::default()).collect();
+    for persons in chunks {
+        let chunk = Chunk::read(store, &Scope { year: *year, seq: point.seq, persons }).await?;
+        let mut lists = Vec::with_capacity(rules.len());
+        for (place, (rules, employers)) in rules.iter().zip(&mut employers).enumerate() {
+            rules.meet(store, &chunk, employers).await?;
+            let mut years = rules.judge(&chunk, employers);
+            years.retain(|one| selection.employer.is_none_or(|employer| one.employer == employer));
+            if place == 0 {
+                for one in &years {
+                    count(&mut summary, one);
+                }
+            }
+            lists.push(years);
+        }
+        each(lists);
+    }
+    let classless = employers.first().into_iter().flat_map(EmployerYears::without_wage_class);
+    summary.without_wage_class = classless.map(|(uscc, _)| uscc.to_string()).collect();
+    Ok(summary)
+}
+
 /// Judges a selection at a point of the past (or now) and writes nothing: rows by person and employer.
 pub async fn judge_at(
     store: &Store,
@@ -249,23 +272,8 @@ pub async fn judge_at(
     selection: &Selection,
     each: &mut (dyn FnMut(Vec<JudgedYear>) + Send),
 ) -> Result<Summary, VerifyError> {
-    let prepared = prepare(store, policy, year, point).await?;
-    let mut summary = Summary { seq: point.seq, full: true, ..Summary::default() };
-    let chunks = match (selection.person, selection.employer) {
-        (Some(person), _) => vec![Persons::These(vec![person])],
-        (None, Some(employer)) => vec![Persons::These(store.placed_persons(year, employer, point.seq).await?)],
-        (None, None) => store.person_ranges(year, point.seq, selection.shard, CHUNK).await?,
-    };
-    for persons in chunks {
-        let scope = Scope { year, seq: point.seq, persons };
-        let mut judged = judge_scope(store, &prepared, &scope, &mut summary).await?;
-        judged.retain(|one| selection.employer.is_none_or(|employer| one.employer == employer));
-        for one in &judged {
-            count(&mut summary, one);
-        }
-        each(judged);
-    }
-    Ok(summary)
+    let rules = [YearRules::load(store, policy, year, point).await?];
+    judge_by(store, &rules, selection, &mut |lists| each(lists.into_iter().flatten().collect())).await
 }
 
 /// A placement's twelve verdicts.
@@ -276,139 +284,6 @@ pub struct JudgedYear {
     pub uscc: Uscc,
     pub year: i32,
     pub verdicts: [Verdict; 12],
-}
-
-async fn prepare<'a>(store: &Store, policy: &'a Policy, year: i32, point: Point) -> Result<Prepared<'a>, VerifyError> {
-    let rules: Vec<MonthRules> =
-        Month::all_of(year).map(|month| policy.month_rules(month)).collect::<Result<_, NoRule>>()?;
-    let sources = Sources::new(store.freshness(point.seq).await?, point.business_date);
-    Ok(Prepared { policy, rules, year, point, sources })
-}
-
-/// The employers of these placements, ready for the judge.
-async fn employers_of(store: &Store, year: &Prepared<'_>, placements: &[Placed]) -> Result<Employers, StoreError> {
-    let mut units: Vec<UnitId> = placements.iter().map(|placed| placed.employer).collect();
-    units.sort_unstable();
-    units.dedup();
-    let entered = store.list_employers(year.point.seq, Some(&units)).await?;
-    let codes = store.unit_codes(&units).await?;
-    Ok(entered
-        .iter()
-        .filter_map(|employer| {
-            let uscc = codes.get(&employer.unit).copied()?;
-            let terms = terms(year.policy, employer, year.year);
-            let division = year.sources.for_division(&employer.division);
-            Some((employer.unit, EmployerYear { uscc, division, terms }))
-        })
-        .collect())
-}
-
-/// The employer's terms month by month: a class list may change within the year.
-fn terms(policy: &Policy, employer: &Employer, year: i32) -> Option<[EmployerTerms; 12]> {
-    let province = employer.division.get(..2).and_then(|digits| digits.parse().ok()).unwrap_or(policy.province);
-    let own = employer.wage_class.and_then(|class| WageClass::from_number(class - 1));
-    let months: Option<Vec<EmployerTerms>> = Month::all_of(year)
-        .map(|month| {
-            let wage_class = own.or_else(|| policy.class_on(&employer.division, month.first_day()))?;
-            Some(EmployerTerms { wage_class, wage_lag: employer.wage_lag, province })
-        })
-        .collect();
-    months?.try_into().ok()
-}
-
-async fn judge_scope(
-    store: &Store,
-    year: &Prepared<'_>,
-    scope: &Scope,
-    summary: &mut Summary,
-) -> Result<Vec<JudgedYear>, VerifyError> {
-    let gathered = gather(store, scope).await?;
-    let employers = employers_of(store, year, &gathered.placements).await?;
-    let classless = employers.values().filter(|employer| employer.terms.is_none());
-    summary.without_wage_class.extend(classless.map(|employer| employer.uscc.to_string()));
-    let refusals = Refusals::new(store.open_refusals(scope).await?, year.year);
-    let persons: Vec<&[Placed]> = gathered.placements.chunk_by(|one, next| one.person == next.person).collect();
-    Ok(persons
-        .into_par_iter()
-        .flat_map_iter(|placements| judge_person(year, &employers, &gathered, &refusals, placements))
-        .collect())
-}
-
-/// Judges all placements of one person: each for itself, then against each other.
-fn judge_person(
-    year: &Prepared<'_>,
-    employers: &Employers,
-    gathered: &Gathered,
-    refusals: &Refusals,
-    placements: &[Placed],
-) -> Vec<JudgedYear> {
-    let mut judged: Vec<JudgedYear> = placements
-        .iter()
-        .filter_map(|placed| {
-            let (case, employer, terms) = case(year, employers, gathered, refusals, placed)?;
-            let verdicts = std::array::from_fn(|month| {
-                let case = Case { terms: terms[month], ..case };
-                judge(&case, year.rules[month].month, &year.rules[month], &mut |_: Check, _: Note| {})
-            });
-            Some(JudgedYear {
-                person: placed.person,
-                employer: placed.employer,
-                uscc: employer.uscc,
-                year: year.year,
-                verdicts,
-            })
-        })
-        .collect();
-    mark_conflicts(year, gathered, &mut judged);
-    judged
-}
-
-/// The case of one placement with January's terms, its employer, and the terms by month.
-fn case<'a>(
-    year: &'a Prepared<'_>,
-    employers: &'a Employers,
-    gathered: &'a Gathered,
-    refusals: &Refusals,
-    placed: &Placed,
-) -> Option<(Case<'a>, &'a EmployerYear, &'a [EmployerTerms; 12])> {
-    let employer = employers.get(&placed.employer)?;
-    let terms = employer.terms.as_ref()?;
-    let person = placed.person.0;
-    let dispatch = placed.subject.dispatch;
-    let filings = dispatch.and_then(|company| gathered.filings.get(&company)).map_or(&[][..], Vec::as_slice);
-    let case = Case {
-        subject: placed.subject,
-        terms: terms[0],
-        facts: Facts {
-            wages: gathered.wages.of(&person),
-            insurances: gathered.insurances.of(&person),
-            certificates: gathered.certificates.of(&person),
-            contracts: gathered.contracts.of(&(person, placed.employer.0)),
-            filings,
-        },
-        known: knowledge(&year.sources, &employer.division, refusals, placed.person, placed.concerned_seq, dispatch),
-        business_date: year.point.business_date,
-    };
-    Some((case, employer, terms))
-}
-
-fn mark_conflicts(year: &Prepared, gathered: &Gathered, judged: &mut [JudgedYear]) {
-    let Some(person) = judged.first().map(|first| first.person) else { return };
-    let claims = gathered.claims.of(&person.0);
-    if judged.len() == 1 && claims.is_empty() {
-        return;
-    }
-    for (place, rules) in year.rules.iter().enumerate() {
-        let holder = claims.iter().find(|(month, _)| *month == rules.month).map(|(_, holder)| *holder);
-        let stakes: Vec<Stake> = judged
-            .iter()
-            .map(|one| Stake { passes: one.verdicts[place].codes.pass(), holds_claim: holder == Some(one.employer) })
-            .collect();
-        let claimed_elsewhere = holder.is_some() && !stakes.iter().any(|stake| stake.holds_claim);
-        for (own, one) in judged.iter_mut().enumerate() {
-            one.verdicts[place].conflict = in_conflict(&stakes, own, claimed_elsewhere);
-        }
-    }
 }
 
 fn count(summary: &mut Summary, one: &JudgedYear) {

@@ -1,11 +1,13 @@
 //! What another policy would change, before it is used: every stored placement judged by both, at the same point.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
 use super::changes::Point;
-use super::{JudgedYear, Selection, VerifyError, judge_at};
+use super::judging::YearRules;
+use super::{JudgedYear, Selection, VerifyError, judge_by};
+use crate::domain::facts::{PersonId, UnitId};
 use crate::domain::policy::Policy;
 use crate::domain::verdict::{Check, Verdict};
 use crate::store::Store;
@@ -48,26 +50,18 @@ pub async fn policy_difference(
     year: i32,
 ) -> Result<PolicyDifference, VerifyError> {
     let point = Point { seq: store.head().await?, business_date: store.today().await? };
-    let selection = Selection::default();
-    // chunk by chunk both would need the same chunks: they have them, since both ask at the same sequence
-    let (mut before, mut after) = (Vec::new(), Vec::new());
-    judge_at(store, one, year, point, &selection, &mut |judged| before.push(packed(&judged))).await?;
-    judge_at(store, other, year, point, &selection, &mut |judged| after.push(judged)).await?;
-    let before: BTreeMap<(i64, i32), [i32; 12]> = before.into_iter().flatten().collect();
+    let rules = [YearRules::load(store, one, year, point).await?, YearRules::load(store, other, year, point).await?];
     let mut found = Changes::default();
-    for now in after.iter().flatten() {
-        found.compare(before.get(&(now.person.0, now.employer.0)), now);
-    }
+    judge_by(store, &rules, &Selection::default(), &mut |lists| {
+        let [before, after] = lists.as_slice() else { return };
+        let before: HashMap<(PersonId, UnitId), &JudgedYear> =
+            before.iter().map(|one| ((one.person, one.employer), one)).collect();
+        for now in after {
+            found.compare(before.get(&(now.person, now.employer)).copied(), now);
+        }
+    })
+    .await?;
     Ok(found.told())
-}
-
-type Packed = ((i64, i32), [i32; 12]);
-
-fn packed(judged: &[JudgedYear]) -> Vec<Packed> {
-    judged
-        .iter()
-        .map(|one| ((one.person.0, one.employer.0), std::array::from_fn(|month| one.verdicts[month].pack())))
-        .collect()
 }
 
 /// Changes under construction.
@@ -79,12 +73,12 @@ struct Changes {
 }
 
 impl Changes {
-    fn compare(&mut self, before: Option<&[i32; 12]>, now: &JudgedYear) {
+    fn compare(&mut self, before: Option<&JudgedYear>, now: &JudgedYear) {
         self.placements += 1;
         let employer = now.uscc.to_string();
         let mut effect = EmployerEffect::default();
         for (place, verdict) in now.verdicts.iter().enumerate() {
-            let old = before.and_then(|cells| Verdict::unpack(cells[place]));
+            let old = before.map(|before| before.verdicts[place]);
             let months_of = |verdict: &Verdict| if verdict.passed() { u64::from(verdict.weight) } else { 0 };
             effect.passed_before += u64::from(old.is_some_and(|old| old.passed()));
             effect.passed_after += u64::from(verdict.passed());

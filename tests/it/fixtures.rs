@@ -29,7 +29,7 @@ const COLUMNS: [&str; 13] = [
 /// In the order in which they run at night; `pull-wage-yichun` never runs.
 const PULLS: [&str; 5] = ["pull-certificate", "pull-dispatch", "pull-wage", "pull-pension", "pull-medical"];
 
-fn fixtures() -> PathBuf {
+pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -20,6 +21,8 @@ use renzheng::store::local::{LocalServer, Places};
 use renzheng::store::{MIGRATIONS, Store};
 use renzheng::verify::{Selection, Summary, verify};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+
+use crate::program::renzheng;
 
 /// Who did it, in the history of the runs.
 const ACTOR: &str = "test";
@@ -92,6 +95,8 @@ pub struct Harness {
     pub policy: Reading,
     database: String,
     server: Arc<LocalServer>,
+    /// Holds the key file.
+    keys: Scratch,
 }
 
 impl Harness {
@@ -104,10 +109,23 @@ impl Harness {
         // Nobody pulls the plug here; the tests that do set it back.
         execute(&mut admin, format!("alter database {database} set synchronous_commit = off")).await;
         admin.close().await.expect("closed");
+        let folder = Scratch::new(&format!("{name}_keys"));
         let keys = Keys::generate().expect("keys");
+        keys.create_file(&folder.path().join("keys")).expect("a key file");
         let store = Store::open(&server.url(&database), keys).await.expect("a store");
         let policy = policy::load(None).expect("the built-in policy");
-        Self { store, policy, database, server }
+        Self { store, policy, database, server, keys: folder }
+    }
+
+    /// The program on this installation; the job files are those of `jobs`.
+    pub fn program(&self, arguments: &[&str], jobs: &Path) -> Command {
+        let mut command = renzheng(arguments);
+        command
+            .env("DATABASE_URL", self.url())
+            .env("RENZHENG_KEY_FILE", self.keys.path().join("keys"))
+            .arg("--jobs")
+            .arg(jobs);
+        command
     }
 
     /// A connection past the store, to look at what it keeps.

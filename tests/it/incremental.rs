@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use renzheng::config::{Environment, Job};
 use renzheng::declare::Declaring;
 use renzheng::declare::complete::{Completing, commitment, complete};
@@ -383,44 +383,56 @@ fn cells(rows: &[YearRow]) -> Vec<(PersonId, i32, [i32; 12])> {
     rows
 }
 
-#[test]
-fn what_changed_alone_judged_again_is_what_judging_everything_gives_and_the_past_can_be_recomputed() {
+/// Lives through the nights: after each, what is stored is what judging everything gives; at the end, every verification can be
+/// recomputed and what it stored can be read. How many nights judged less than everything.
+async fn live(nights: &[Vec<Step>]) -> Result<u32, TestCaseError> {
+    let mut province = Province::begin().await;
+    province.verify().await;
+    let mut incremental = 0;
+    for night in nights {
+        for step in night {
+            province.take(step).await;
+        }
+        province.pull_all().await;
+        let summary = province.verify().await;
+        incremental += u32::from(!summary.full);
+        let last = province.past.last().expect("a verification");
+        let all = province.judged(last.point, &last.policy).await;
+        prop_assert_eq!(cells(&last.rows), all, "after {:?}: {:?}", night, summary);
+    }
+    for past in &province.past {
+        prop_assert_eq!(&cells(&past.rows), &province.judged(past.point, &past.policy).await);
+        let run = province.harness.store.last_verification(past.ended_at).await.expect("found").expect("a run");
+        let stood = province.harness.store.year_rows_at(&Province::everybody(0), run.number).await.expect("rows");
+        prop_assert_eq!(&stood, &past.rows, "as it stood after run {}", run.number);
+    }
+    Ok(incremental)
+}
+
+/// So many random lives; of one that fails the steps are printed, as few as still fail.
+fn lives(cases: u32, nights: impl Strategy<Value = Vec<Vec<Step>>>) -> u32 {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let config = Config { cases: 6, max_shrink_iters: 24, failure_persistence: None, ..Config::default() };
+    let config = Config { cases, max_shrink_iters: 24, failure_persistence: None, ..Config::default() };
     let incremental = AtomicU32::new(0);
-    let nights = prop::collection::vec(prop::collection::vec(step(), 1..6), 4..9);
     TestRunner::new(config)
         .run(&nights, |nights| {
-            runtime.block_on(async {
-                let mut province = Province::begin().await;
-                province.verify().await;
-                for night in &nights {
-                    for step in night {
-                        province.take(step).await;
-                    }
-                    province.pull_all().await;
-                    let summary = province.verify().await;
-                    if !summary.full {
-                        incremental.fetch_add(1, Ordering::Relaxed);
-                    }
-                    let last = province.past.last().expect("a verification");
-                    let all = province.judged(last.point, &last.policy).await;
-                    prop_assert_eq!(cells(&last.rows), all, "after {:?}: {:?}", night, summary);
-                }
-                for past in &province.past {
-                    prop_assert_eq!(&cells(&past.rows), &province.judged(past.point, &past.policy).await);
-                    let run =
-                        province.harness.store.last_verification(past.ended_at).await.expect("found").expect("a run");
-                    let stood =
-                        province.harness.store.year_rows_at(&Province::everybody(0), run.number).await.expect("rows");
-                    prop_assert_eq!(&stood, &past.rows, "as it stood after run {}", run.number);
-                }
-                Ok(())
-            })
+            incremental.fetch_add(runtime.block_on(live(&nights))?, Ordering::Relaxed);
+            Ok(())
         })
         .expect("incremental equals full");
-    let incremental = incremental.into_inner();
+    incremental.into_inner()
+}
+
+#[test]
+fn what_changed_alone_judged_again_is_what_judging_everything_gives_and_the_past_can_be_recomputed() {
+    let incremental = lives(6, prop::collection::vec(prop::collection::vec(step(), 1..6), 4..9));
     assert!(incremental > 5, "only {incremental} nights judged less than everything: the test shows nothing");
+}
+
+#[test]
+fn after_two_hundred_random_steps_the_state_is_that_of_judging_everything_and_every_run_can_be_recomputed() {
+    let incremental = lives(1, prop::collection::vec(prop::collection::vec(step(), 4), 50));
+    assert!(incremental > 10, "only {incremental} nights judged less than everything: the test shows nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -25,3 +25,4 @@ mod source_text;
 mod tidy;
 mod views;
 mod watermark;
+mod worth;

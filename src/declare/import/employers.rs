@@ -124,7 +124,7 @@ impl Standing {
         let mut employers = publish.find_units(&codes).await?;
         let units: Vec<UnitId> = employers.values().copied().collect();
         let entered: HashSet<UnitId> =
-            publish.list_employers(Some(&units)).await?.into_iter().map(|employer| employer.unit).collect();
+            publish.list_employers(&units).await?.into_iter().map(|employer| employer.unit).collect();
         employers.retain(|_, unit| entered.contains(unit));
         Ok(Self { employers, frozen: publish.list_frozen().await? })
     }

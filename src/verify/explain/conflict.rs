@@ -41,10 +41,10 @@ pub(super) fn evidence(
     month: Month,
     units: &Units,
 ) -> Result<Option<ConflictEvidence>, VerifyError> {
-    let claims = view.gathered.claims.of(&own.person.0);
+    let claims = view.chunk.gathered.claims.of(&own.person.0);
     let holder = claims.iter().find(|(claimed, _)| *claimed == month).map(|(_, holder)| *holder);
     let mut stakes: Vec<(UnitId, Stake)> = Vec::new();
-    for placed in view.gathered.placements.iter().filter(|placed| placed.person == own.person) {
+    for placed in view.chunk.gathered.placements.iter().filter(|placed| placed.person == own.person) {
         let Some(case) = view.case(placed, month) else { continue };
         let passes = heard(view, &case, month)?.0.codes.pass();
         stakes.push((placed.employer, Stake { passes, holds_claim: holder == Some(placed.employer) }));

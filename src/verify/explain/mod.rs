@@ -16,7 +16,7 @@ use waiting::{LookedFor, PendingEvidence, SourceState, Waited, of_check};
 
 use super::VerifyError;
 use super::gather::Placed;
-use super::view::{EmployerView, View};
+use super::view::View;
 use crate::clock;
 use crate::domain::basis::{Basis, basis};
 use crate::domain::facts::{CertificateKind, PersonId, RecordKind, Scheme, UnitId};
@@ -30,6 +30,7 @@ use crate::domain::said::Said;
 use crate::domain::verdict::{Check, Sign, Verdict};
 use crate::policy::Reading;
 use crate::store::Store;
+use crate::store::entries::Employer;
 use crate::store::evidence::RefusedRecord;
 
 /// Which cell is explained, and to whom.
@@ -111,12 +112,14 @@ pub async fn explain(store: &Store, reading: &Reading, asked: Asked) -> Result<O
     let Asked { employer, person, month, reveal } = asked;
     let policy = &reading.policy;
     let view = View::load(store, policy, month.year(), vec![person]).await?;
-    let Some(placed) = view.gathered.placements.iter().find(|placed| placed.employer == employer) else {
+    let Some(placed) = view.chunk.gathered.placements.iter().find(|placed| placed.employer == employer) else {
         return Ok(None);
     };
-    let (Some(of_employer), Some(case)) = (view.employer(employer), view.case(placed, month)) else { return Ok(None) };
+    let (Some(of_employer), Some(case)) = (view.employer(employer), view.case(placed, month)) else {
+        return Ok(None);
+    };
     let units = units(store, &view, placed, reveal).await?;
-    let refused = store.refused_records(view.seq, person, placed.subject.dispatch).await?;
+    let refused = store.refused_records(view.rules.point.seq, person, placed.subject.dispatch).await?;
     let concerned_on = match placed.concerned_seq {
         Some(seq) => store.published_at(seq).await?.map(clock::business_date),
         None => None,
@@ -149,8 +152,8 @@ pub async fn explain(store: &Store, reading: &Reading, asked: Asked) -> Result<O
         person_id: person,
         id_number,
         month,
-        business_date: view.business_date,
-        seq: view.seq,
+        business_date: view.rules.point.business_date,
+        seq: view.rules.point.seq,
         policy_version: policy.version.clone(),
         passed: verdict.passed(),
         conflict: verdict.conflict,
@@ -162,7 +165,8 @@ pub async fn explain(store: &Store, reading: &Reading, asked: Asked) -> Result<O
 
 /// The verdict on a month and what the judge noted for each check, by its number.
 fn heard(view: &View, case: &Case<'_>, month: Month) -> Result<(Verdict, BTreeMap<u8, Vec<Note>>), VerifyError> {
-    let rules = view.rules(month).ok_or(crate::domain::dated::NoRule { what: "month", on: month.first_day() })?;
+    let rules =
+        view.rules.of_month(month).ok_or(crate::domain::dated::NoRule { what: "month", on: month.first_day() })?;
     let mut notes: BTreeMap<u8, Vec<Note>> = BTreeMap::new();
     let verdict = judge(case, month, rules, &mut |check: Check, note: Note| {
         notes.entry(check.number()).or_default().push(note);
@@ -175,15 +179,15 @@ async fn units(store: &Store, view: &View, placed: &Placed, reveal: bool) -> Res
     let subject = &placed.subject;
     let affiliates = store.list_affiliates(&[placed.employer]).await?;
     let mut listed: HashSet<UnitId> =
-        affiliates.iter().filter(|one| i32::from(one.year) == view.year).map(|one| one.unit).collect();
+        affiliates.iter().filter(|one| i32::from(one.year) == view.rules.year).map(|one| one.unit).collect();
     listed.extend([subject.wage_payer, subject.pension_payer, subject.medical_payer]);
     let person = placed.person.0;
     let mut all: Vec<UnitId> = listed.iter().copied().collect();
-    all.extend(view.gathered.placements.iter().map(|placed| placed.employer));
+    all.extend(view.chunk.gathered.placements.iter().map(|placed| placed.employer));
     all.extend(subject.dispatch);
-    all.extend(view.gathered.wages.of(&person).iter().map(|wage| wage.payer));
-    all.extend(view.gathered.insurances.of(&person).iter().filter_map(|record| record.insured));
-    all.extend(view.gathered.claims.of(&person).iter().map(|(_, holder)| *holder));
+    all.extend(view.chunk.gathered.wages.of(&person).iter().map(|wage| wage.payer));
+    all.extend(view.chunk.gathered.insurances.of(&person).iter().filter_map(|record| record.insured));
+    all.extend(view.chunk.gathered.claims.of(&person).iter().map(|(_, holder)| *holder));
     all.sort_unstable();
     all.dedup();
     let codes = store.unit_codes(&all).await?;
@@ -205,7 +209,7 @@ fn kind_of(check: Check) -> Option<(RecordKind, Option<Scheme>)> {
 /// A judged cell, with what its evidence is made from.
 struct Cell<'a> {
     view: &'a View,
-    of_employer: &'a EmployerView,
+    of_employer: &'a Employer,
     case: &'a Case<'a>,
     policy: &'a Policy,
     month: Month,
@@ -233,11 +237,12 @@ impl Cell<'_> {
         let origins = store.origins(record, person, &named).await?;
         (evidence.rests_on, evidence.passed_over) = split(self.case, notes, origins, self.units);
         let (view, period) = (self.view, evidence.period);
-        let division = self.of_employer.entered.division.as_str();
+        let division = self.of_employer.division.as_str();
         let sources: Vec<SourceState> = view
+            .rules
             .sources
             .answering(record, scheme, division)
-            .map(|source| SourceState::of(source, period, view.business_date))
+            .map(|source| SourceState::of(source, period, view.rules.point.business_date))
             .collect();
         if matches!(evidence.sign, Sign::Fail | Sign::Pending) {
             evidence.refused = of_check(self.refused, record, scheme, period);
@@ -252,7 +257,7 @@ impl Cell<'_> {
                 sources: &sources,
                 refused: &evidence.refused,
                 concerned_on: self.concerned_on,
-                today: view.business_date,
+                today: view.rules.point.business_date,
             };
             evidence.pending = Some(waited.told());
         }
@@ -263,7 +268,7 @@ impl Cell<'_> {
 
     /// What the judge said of one check.
     fn noted(&self, check: Check, notes: &[Note]) -> CheckEvidence {
-        let class_is_own = self.of_employer.entered.wage_class.is_some();
+        let class_is_own = self.of_employer.wage_class.is_some();
         let mut evidence = CheckEvidence {
             check,
             code: self.verdict.codes.get(check),
@@ -371,8 +376,11 @@ impl Cell<'_> {
                     self.case.subject.dispatch.and_then(|company| self.units.code(company)).unwrap_or_default();
                 let province = self.case.terms.province;
                 Said::new(
-                    format!("a filing of {company} for province {province}, on {}", self.view.business_date),
-                    format!("{company}在省级代码{province}的备案，{}有效", self.view.business_date),
+                    format!(
+                        "a filing of {company} for province {province}, on {}",
+                        self.view.rules.point.business_date
+                    ),
+                    format!("{company}在省级代码{province}的备案，{}有效", self.view.rules.point.business_date),
                 )
             }
             _ => return None,

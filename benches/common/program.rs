@@ -1,4 +1,4 @@
-//! The program as a process: one pull with its time, its memory and what it says it did.
+//! The program as a process: one command with its time, its memory and what it says it did.
 
 use std::fs;
 use std::io::Read;
@@ -24,13 +24,13 @@ pub struct Program {
     pub log: Option<String>,
 }
 
-/// One pull.
-pub struct Pull {
+/// One command that was run to its end.
+pub struct Ran {
     pub took: Duration,
     /// Where the system tells it (Linux).
     pub peak_bytes: Option<u64>,
     pub processor_seconds: Option<f64>,
-    /// What it printed: the report of the job.
+    /// What it printed, one JSON value.
     pub report: Value,
     /// What it wrote on standard error.
     pub words: String,
@@ -65,9 +65,9 @@ impl Program {
         command
     }
 
-    /// Runs a job to its end; `variables` are what it needs.
-    pub fn pull(&self, job: &str, variables: &[(&str, String)]) -> anyhow::Result<Pull> {
-        let mut command = self.command(&["run", job]);
+    /// Runs a command to its end; `variables` are what it needs.
+    pub fn run(&self, arguments: &[&str], variables: &[(&str, String)]) -> anyhow::Result<Ran> {
+        let mut command = self.command(arguments);
         command.envs(variables.iter().map(|(name, value)| (*name, value)));
         let began = Instant::now();
         let mut child =
@@ -95,10 +95,10 @@ impl Program {
         let took = began.elapsed();
         let joined = "a thread that reads does not panic";
         let words = String::from_utf8_lossy(&words.join().expect(joined)?).into_owned();
-        ensure!(status.success(), "{job} ended with {status}: {words}");
+        ensure!(status.success(), "{arguments:?} ended with {status}: {words}");
         let report =
             serde_json::from_slice(&said.join().expect(joined)?).context("its report is not one JSON value")?;
-        Ok(Pull { took, peak_bytes, processor_seconds, report, words })
+        Ok(Ran { took, peak_bytes, processor_seconds, report, words })
     }
 }
 
