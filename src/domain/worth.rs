@@ -157,4 +157,10 @@ mod tests {
             prop_assert_eq!(one + other, worth(&position, gain(first) + gain(second), &rules()).expect("a headcount"));
         }
     }
+
+    #[test]
+    fn gains_add_up_by_weight_and_by_dispatched_month() {
+        let sum = Gain::month(2, true) + Gain::month(1, true) + Gain::month(1, false);
+        assert_eq!(sum, Gain { weighted_months: 4, dispatched_months: 2 });
+    }
 }
