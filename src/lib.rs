@@ -25,6 +25,8 @@ pub mod push;
 #[cfg(feature = "pipeline")]
 pub mod sandbox;
 #[cfg(feature = "pipeline")]
+pub mod schedule;
+#[cfg(feature = "pipeline")]
 pub mod sources;
 #[cfg(feature = "pipeline")]
 pub mod store;

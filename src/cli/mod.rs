@@ -10,6 +10,7 @@ use crate::declare::import::ImportKind;
 use crate::errors;
 use crate::policy::PolicyError;
 
+mod backfill;
 mod check;
 mod context;
 mod declare;
@@ -26,7 +27,9 @@ mod quarantine;
 mod results;
 mod run;
 mod runs;
+mod runs_decide;
 mod sandbox;
+mod serve;
 mod table;
 mod verify;
 mod worth;
@@ -77,11 +80,20 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Validate configuration, jobs and policy
     Check(check::CheckArgs),
-    /// List the jobs
-    Jobs,
-    /// Run one job now, to its end
+    /// Run everything: migrations, the clockwork, the workers; until Ctrl-C or SIGTERM
+    ///
+    /// Job files, policy and settings are read at the start. Any number of processes may serve one database: they share the work.
+    Serve(serve::ServeArgs),
+    /// List the jobs; their fires, and why one did not run; pause and resume them
+    Jobs(jobs::JobsArgs),
+    /// Run one job now, to its end, or queue it
     Run(run::RunArgs),
-    /// List what ran; show, release or discard what is held
+    /// Pull a long range of days part by part
+    Backfill {
+        #[command(subcommand)]
+        command: backfill::BackfillCommand,
+    },
+    /// List what ran; show it; release or discard what is held, retry or discard what was given up
     Runs(runs::RunsArgs),
     /// Take in employers' own data
     Import(import::ImportArgs),
@@ -136,7 +148,12 @@ pub(crate) enum Ended {
 impl Command {
     /// Runs until Ctrl-C, which is no interruption then.
     fn ends_by_ctrl_c(&self) -> bool {
-        matches!(self, Self::Sandbox(_) | Self::Demo(demo::DemoArgs { keep: true, .. }))
+        matches!(self, Self::Serve(_) | Self::Sandbox(_) | Self::Demo(demo::DemoArgs { keep: true, .. }))
+    }
+
+    /// Ends in order by SIGTERM, of itself.
+    fn ends_by_term(&self) -> bool {
+        matches!(self, Self::Serve(_))
     }
 }
 
@@ -170,8 +187,8 @@ pub fn main() -> ExitCode {
             return ExitCode::from(1);
         }
     };
-    let ends_by_ctrl_c = cli.command.ends_by_ctrl_c();
-    match runtime.block_on(until_stopped(run(cli), ends_by_ctrl_c)) {
+    let (ends_by_ctrl_c, ends_by_term) = (cli.command.ends_by_ctrl_c(), cli.command.ends_by_term());
+    match runtime.block_on(until_stopped(run(cli), ends_by_ctrl_c, ends_by_term)) {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::WithRefusals) => ExitCode::from(3),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -186,12 +203,13 @@ pub fn main() -> ExitCode {
 async fn until_stopped(
     command: impl Future<Output = anyhow::Result<Ended>>,
     ends_by_ctrl_c: bool,
+    ends_by_term: bool,
 ) -> anyhow::Result<Ended> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
         outcome = command => outcome,
-        _ = terminated.recv() => Err(anyhow::anyhow!("stopped by SIGTERM; what was stored stays, run it again to go on")),
+        _ = terminated.recv(), if !ends_by_term => Err(anyhow::anyhow!("stopped by SIGTERM; what was stored stays, run it again to go on")),
         _ = tokio::signal::ctrl_c(), if !ends_by_ctrl_c => Err(anyhow::anyhow!("stopped; what was stored stays, run it again to go on")),
     }
 }
@@ -202,8 +220,10 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
     match cli.command {
         Command::Demo(args) => demo::run(&common, &args, out).await,
         Command::Check(args) => check::run(&common, &args, out).await,
-        Command::Jobs => jobs::list(&common, out).await,
+        Command::Serve(args) => serve::run(&common, &args).await,
+        Command::Jobs(args) => jobs::run(&common, &args, out).await,
         Command::Run(args) => run::run(&common, &args, out).await,
+        Command::Backfill { command } => backfill::run(&common, &command, out).await,
         Command::Runs(args) => runs::run(&common, &args, out).await,
         Command::Import(args) => import::run(&common, &args, out).await,
         Command::Verify(args) => verify::run(&common, &args, out).await,

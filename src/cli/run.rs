@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::context::{Context, checked_jobs, usage};
 use super::output::{Output, progress, with_estimate};
 use super::{Common, Ended};
+use crate::clock;
 use crate::config::{Job, JobKind};
 use crate::declare::complete::business_year;
 use crate::declare::news::apply_news;
@@ -14,6 +15,7 @@ use crate::ingest::compare::{Comparison, compare};
 use crate::ingest::{self, Progress, PullOutcome, Range, Report};
 use crate::push::{self, Drained};
 use crate::store::batches::Counts;
+use crate::store::tasks::{NewTask, Priority};
 use crate::verify::{Selection, Summary, verify};
 
 #[derive(Args)]
@@ -29,6 +31,16 @@ pub(super) struct RunArgs {
     /// Read the delivery, check it, compare it with what is stored and tell the difference; store nothing
     #[arg(long)]
     dry_run: bool,
+    /// Only queue it: a serving process runs it, and tries again where that may help
+    #[arg(long, conflicts_with = "dry_run")]
+    detach: bool,
+}
+
+/// Work that was queued.
+#[derive(Serialize)]
+struct Queued {
+    task_id: i64,
+    job: String,
 }
 
 /// What a job's run brought.
@@ -67,9 +79,39 @@ async fn run_named(context: &Context, args: &RunArgs, out: Output) -> anyhow::Re
         out.value(&comparison, describe_comparison)?;
         return Ok(Ended::of(comparison.report.counts.refused > 0 || comparison.report.why.is_some()));
     }
+    if args.detach {
+        return queue(context, job, range, out).await;
+    }
     let report = run_job(context, job, range).await?;
     out.value(&report, describe)?;
     Ok(Ended::of(has_refusals(&report)))
+}
+
+async fn queue(context: &Context, job: &Job, range: Option<Range>, out: Output) -> anyhow::Result<Ended> {
+    let now = context.store.now().await?;
+    let task = NewTask {
+        kind: job.kind.as_str(),
+        key: format!("{} asked for {}", job.name, clock::uuid_v7(now)),
+        job: job.name.clone(),
+        days: range.map(|range| (range.from, range.to)),
+        business_date: clock::business_date(now),
+        priority: Priority::Night,
+        due_at: now,
+        after: Vec::new(),
+        patient_until: None,
+        attempts: job.retry.attempts,
+        created_by: context.actor.clone(),
+    };
+    let Some(task_id) = context.store.queue_task(&task).await? else {
+        anyhow::bail!("the same task is queued already")
+    };
+    out.value(&Queued { task_id, job: job.name.clone() }, |queued| {
+        format!(
+            "queued as task {}: `renzheng serve` runs it; `renzheng runs {}` shows what came of it",
+            queued.task_id, queued.job
+        )
+    })?;
+    Ok(Ended::Done)
 }
 
 fn describe_comparison(comparison: &Comparison) -> String {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::context::{Context, usage};
 use super::output::Output;
 use super::table::table;
-use super::{Common, Ended};
+use super::{Common, Ended, runs_decide};
 use crate::clock::rfc3339;
 use crate::ingest::decide;
 use crate::store::runs::{BatchLine, RunLine};
@@ -38,7 +38,15 @@ enum RunsCommand {
         #[arg(long)]
         why: String,
     },
-    /// Give up the delivery that a run left held
+    /// Try a task that was given up once more, with all its attempts
+    Retry {
+        /// Number or id of one of its runs
+        id: String,
+        /// Why it may help now; written to the audit log
+        #[arg(long)]
+        why: String,
+    },
+    /// Give up the delivery that a run left held, or a task for good
     Discard {
         /// The run's number or id
         id: String,
@@ -53,6 +61,9 @@ enum RunsCommand {
 struct Shown {
     #[serde(flatten)]
     run: RunLine,
+    /// The task it worked for, and what should have gone before and did not.
+    task_id: Option<i64>,
+    missing: Vec<String>,
     batches: Vec<BatchLine>,
 }
 
@@ -62,6 +73,9 @@ pub(super) async fn run(common: &Common, args: &RunsArgs, out: Output) -> anyhow
         None => list(&context, args, out).await,
         Some(RunsCommand::Show { id }) => show(&context, id, out).await,
         Some(RunsCommand::Release { id, why }) => release(&context, id, why, out).await,
+        Some(RunsCommand::Retry { id, why }) => {
+            runs_decide::retry(&context, &find(&context, id).await?, why, out).await
+        }
         Some(RunsCommand::Discard { id, why }) => discard(&context, id, why, out).await,
     };
     context.close().await?;
@@ -105,12 +119,13 @@ fn line_of(run: &RunLine) -> Vec<String> {
 async fn show(context: &Context, id: &str, out: Output) -> anyhow::Result<Ended> {
     let run = find(context, id).await?;
     let batches = context.store.batches_of(run.run_id).await?;
-    out.value(&Shown { run, batches }, describe)?;
+    let (task_id, missing) = context.store.task_of_run(run.run_id).await?;
+    out.value(&Shown { run, task_id, missing, batches }, describe)?;
     Ok(Ended::Done)
 }
 
 fn describe(shown: &Shown) -> String {
-    let Shown { run, batches } = shown;
+    let Shown { run, task_id, missing, batches } = shown;
     let mut lines = vec![
         format!("run        {} ({})", run.run_number, run.run_id),
         format!("job        {} ({})", run.job, run.kind),
@@ -121,7 +136,9 @@ fn describe(shown: &Shown) -> String {
         format!("finished   {}", run.finished_at.map(rfc3339).unwrap_or_default()),
         format!("counts     {}", run.counts),
     ];
+    lines.extend(task_id.iter().map(|task_id| format!("task       {task_id}")));
     lines.extend(run.error.iter().map(|why| format!("why        {why}")));
+    lines.extend(missing.iter().map(|missing| format!("without    {missing}")));
     for batch in batches {
         let range = match (batch.since, batch.until) {
             (Some(since), Some(until)) => format!(" from {} to before {}", rfc3339(since), rfc3339(until)),
@@ -159,6 +176,9 @@ async fn release(context: &Context, id: &str, why: &str, out: Output) -> anyhow:
 
 async fn discard(context: &Context, id: &str, why: &str, out: Output) -> anyhow::Result<Ended> {
     let run = find(context, id).await?;
+    if runs_decide::discard(context, &run, why, out).await? {
+        return Ok(Ended::Done);
+    }
     decide::discard(&context.store, &run, &context.actor, why).await.map_err(decided)?;
     out.value(&serde_json::json!({ "discarded": run.run_number }), |_| {
         "discarded; the next run begins afresh".to_owned()

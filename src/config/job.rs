@@ -8,10 +8,11 @@ use serde::de::IntoDeserializer;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::cron::{Cron, Zone};
+use super::cron::Cron;
 use super::duration::{Days, Span};
 use super::error::ConfigError;
 use super::source::SourceSettings;
+use super::zone::Zone;
 use crate::domain::facts::{RecordKind, Scheme, words};
 
 words! {
@@ -88,6 +89,13 @@ pub struct Job {
     pub misfire: Misfire,
     #[serde(default = "default_overlap")]
     pub overlap: Overlap,
+    /// The job begins so much later than its schedule says at most, always by the same: not all jobs at once.
+    #[serde(default = "default_jitter")]
+    pub jitter: Span,
+    /// Failed runs in a row after which the job is paused; left out, never.
+    pub pause_after: Option<u32>,
+    /// A pull that lands no page for so long is ended and tried again; left out, only `timeout` ends it.
+    pub no_progress_timeout: Option<Span>,
     #[serde(default = "default_settles_after")]
     pub settles_after: Days,
     #[serde(default = "default_stale_after")]
@@ -132,6 +140,10 @@ fn default_misfire() -> Misfire {
 
 fn default_overlap() -> Overlap {
     Overlap::Skip
+}
+
+fn default_jitter() -> Span {
+    Span::of_seconds(0)
 }
 
 fn default_settles_after() -> Days {

@@ -9,9 +9,10 @@ pub mod job;
 pub mod record;
 pub mod settings;
 pub mod source;
+pub mod zone;
 
 pub use check::check_jobs;
-pub use cron::{Cron, Zone};
+pub use cron::{ClockChange, Cron, Tick};
 pub use duration::{Days, Span};
 pub use environment::{Environment, Secret, UnsetVariable, system_user};
 pub use error::ConfigError;
@@ -21,3 +22,4 @@ pub use job::{
 };
 pub use settings::{LogFormat, Options, Settings, TaxSettings};
 pub use source::{Auth, DatabaseSource, Encoding, FileFormat, FileSource, HttpSource, Paging, SourceSettings};
+pub use zone::Zone;

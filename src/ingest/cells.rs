@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, SubsecRound, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SubsecRound, Utc};
 
 use crate::config::record::{AMOUNT, DELETED, Field, ID_NUMBER, NAME, PERIOD, RECORD_ID, Slots, UPDATED_AT};
-use crate::config::{AmountUnit, Job, StampFrom};
+use crate::config::{AmountUnit, Job, StampFrom, Zone};
 use crate::domain::ids::{IdError, ResidentId, Uscc, normalise};
 use crate::domain::money::Fen;
 use crate::domain::month::Month;
@@ -113,8 +113,7 @@ impl<'a> Cells<'a> {
             return Some(self.delivered_at);
         }
         let text = self.required(&UPDATED_AT)?.text.trim();
-        let offset = self.job.formats.zone.offset();
-        match instant(text, offset) {
+        match instant(text, &self.job.formats.zone) {
             Some(at) => Some(at),
             None => self.fail(&UPDATED_AT, "malformed", "is not an instant such as 2026-03-20T02:00:00+08:00"),
         }
@@ -264,7 +263,7 @@ pub(super) fn id_code(error: IdError) -> &'static str {
 }
 
 /// To the microsecond, which is what is stored: finer stamps would be new at every look.
-fn instant(text: &str, offset: FixedOffset) -> Option<DateTime<Utc>> {
+fn instant(text: &str, zone: &Zone) -> Option<DateTime<Utc>> {
     let stored = |at: DateTime<Utc>| at.trunc_subsecs(6);
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Some(stored(at.to_utc()));
@@ -273,7 +272,7 @@ fn instant(text: &str, offset: FixedOffset) -> Option<DateTime<Utc>> {
         .iter()
         .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
         .or_else(|| day(text).map(|day| day.and_time(NaiveTime::MIN)))?;
-    offset.from_local_datetime(&local).single().map(|at| stored(at.to_utc()))
+    Some(stored(zone.instant(local)))
 }
 
 fn day(text: &str) -> Option<NaiveDate> {

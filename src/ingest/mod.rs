@@ -264,6 +264,20 @@ pub async fn pull_persons(
     }
 }
 
+/// The latest publish in which people became concerned whom the job's last whole pull did not know; nothing if there are none, or
+/// if everything is still to be read for the first time.
+pub async fn newly_concerned(store: &Store, job: &Job) -> Result<Option<i64>, StoreError> {
+    if job.keep() != Keep::Concerned {
+        return Ok(None);
+    }
+    let Some(source) = find_source(store, job).await? else { return Ok(None) };
+    let reached = store.reached(source, &contract_version(job)).await?;
+    if !reached.whole {
+        return Ok(None);
+    }
+    store.latest_concern(reached.complete_seq.unwrap_or(0)).await
+}
+
 /// The pull as a source, if it was ever registered.
 async fn find_source(store: &Store, job: &Job) -> Result<Option<SourceId>, StoreError> {
     let head = store.head().await?;

@@ -192,6 +192,22 @@ impl SourceError {
         self.fault.retry_after()
     }
 
+    /// Whether the agency took no offence but wants fewer questions.
+    pub fn rate_limited(&self) -> bool {
+        let too_many =
+            matches!(self.fault, Fault::Status { status: 429, .. } | Fault::TokenRefused { status: 429, .. });
+        too_many || self.retry_after().is_some()
+    }
+
+    /// Whether our credentials are not good: nothing helps but others.
+    pub fn credentials_refused(&self) -> bool {
+        match &self.fault {
+            Fault::Unauthorized { .. } => true,
+            Fault::TokenRefused { .. } => !self.transient(),
+            _ => false,
+        }
+    }
+
     /// Whether the delivery has to be read again from its first page: what was read so far belongs to something that
     /// is no more.
     pub fn resume_lost(&self) -> bool {

@@ -43,6 +43,13 @@ impl Store {
     pub async fn lock_source(&self, source: SourceId) -> Result<SourceLock, StoreError> {
         let mut connection = self.pool.acquire().await?;
         connection.close_on_drop();
+        if let Some(task) = self.commission.as_deref() {
+            // so that it can be ended when the task passes to another worker, whatever became of this one
+            sqlx::query("select set_config('application_name', $1, false)")
+                .bind(super::tasks::connection_name(task.task_id))
+                .execute(&mut *connection)
+                .await?;
+        }
         sqlx::query("select pg_advisory_lock($1, $2)")
             .bind(SOURCE_LOCKS)
             .bind(i32::from(source.0))

@@ -10,6 +10,7 @@ use crate::clock;
 use crate::crypto::Keys;
 
 mod audit;
+pub mod backfills;
 pub mod batches;
 pub mod changes;
 pub mod declarations;
@@ -17,6 +18,7 @@ pub mod deliveries;
 pub mod entries;
 pub mod evidence;
 pub mod facts;
+pub mod fires;
 pub mod frames;
 mod held;
 pub mod jobs;
@@ -37,6 +39,8 @@ pub mod results;
 mod rows;
 pub mod runs;
 mod sorting;
+pub mod task_history;
+pub mod tasks;
 #[cfg(test)]
 pub mod testing;
 mod touched;
@@ -91,7 +95,11 @@ impl StoreError {
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: PgPool,
+    /// For leases alone, opened when one is renewed: work that takes every connection must not keep its own lease from being renewed.
+    renewals: PgPool,
     keys: std::sync::Arc<Keys>,
+    /// The task it works for, if it works for one.
+    commission: Option<std::sync::Arc<tasks::Commission>>,
 }
 
 impl Store {
@@ -101,12 +109,17 @@ impl Store {
         let options = options
             .application_name("renzheng")
             .options([("timezone", "UTC"), ("idle_in_transaction_session_timeout", "10min")]);
+        let renewals = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(tasks::LEASE / 4)
+            .idle_timeout(Duration::from_mins(2))
+            .connect_lazy_with(options.clone());
         let pool = PgPoolOptions::new()
-            .max_connections(8)
+            .max_connections(12)
             .acquire_timeout(Duration::from_secs(30))
             .connect_with(options)
             .await?;
-        let store = Self { pool, keys: std::sync::Arc::new(keys) };
+        let store = Self { pool, renewals, keys: std::sync::Arc::new(keys), commission: None };
         match store.prepare().await {
             Ok(()) => Ok(store),
             Err(error) => {
@@ -165,6 +178,7 @@ impl Store {
 
     /// Ends all connections.
     pub async fn close(&self) {
+        self.renewals.close().await;
         self.pool.close().await;
     }
 

@@ -223,6 +223,13 @@ impl Store {
         Ok(rows.into_iter().map(PersonId).collect())
     }
 
+    /// The latest publish after `after` in which anybody became concerned.
+    pub async fn latest_concern(&self, after: i64) -> Result<Option<i64>, StoreError> {
+        Ok(sqlx::query_scalar!("select max(concerned_seq) from person where concerned_seq > $1", after)
+            .fetch_one(&self.pool)
+            .await?)
+    }
+
     /// Who these persons are. Masking is the caller's duty, auditing too.
     pub async fn identities(&self, persons: &[PersonId]) -> Result<HashMap<PersonId, Identity>, StoreError> {
         let ids: Vec<i64> = persons.iter().map(|person| person.0).collect();

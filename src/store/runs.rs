@@ -27,7 +27,7 @@ pub enum Ending {
 }
 
 impl Ending {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
             Self::DoneWithRefusals => "done_with_refusals",
@@ -55,19 +55,23 @@ pub struct RunLine {
 }
 
 impl Store {
+    /// Writes down that a run begins. A store that works for a task writes down the task, its job, and what the task began without.
     pub async fn start_run(&self, kind: &str, job: &str, actor: &str) -> Result<Started, StoreError> {
         let at = self.now().await?;
         let run_id = clock::uuid_v7(at);
         let business_date = clock::business_date(at);
+        let task = self.commission.as_deref();
         let number = sqlx::query_scalar!(
-            "insert into run (run_id, kind, job, state, actor, business_date, started_at)
-             values ($1, $2, $3, 'running', $4, $5, $6) returning run_number",
+            "insert into run (run_id, kind, job, state, actor, business_date, started_at, task_id, missing)
+             values ($1, $2, $3, 'running', $4, $5, $6, $7, $8) returning run_number",
             run_id,
             kind,
-            job,
+            task.map_or(job, |task| task.job.as_str()),
             actor,
             business_date,
-            at
+            at,
+            task.map(|task| task.task_id),
+            task.map_or(&[][..], |task| &task.missing)
         )
         .fetch_one(&self.pool)
         .await?;
@@ -154,6 +158,13 @@ impl Store {
         .await?)
     }
 
+    /// What should have gone before the run and did not; and the task it worked for.
+    pub async fn task_of_run(&self, run_id: Uuid) -> Result<(Option<i64>, Vec<String>), StoreError> {
+        let row =
+            sqlx::query!("select task_id, missing from run where run_id = $1", run_id).fetch_one(&self.pool).await?;
+        Ok((row.task_id, row.missing))
+    }
+
     /// The deliveries that the run fetched, or went on with last.
     pub async fn batches_of(&self, run_id: Uuid) -> Result<Vec<BatchLine>, StoreError> {
         Ok(sqlx::query_as!(
@@ -179,6 +190,63 @@ impl Store {
             .await?;
         Ok(())
     }
+}
+
+/// Ends the runs of a task whose worker is gone: as their deliveries ended, if these did.
+pub(super) async fn close_runs_of(
+    connection: &mut PgConnection,
+    task_id: i64,
+    why: &str,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update run r set finished_at = $3,
+                state = case when b.ended = 'held' then 'held' when b.ended is not null then 'done' else 'failed' end,
+                error = case when b.ended is null then $2 else b.why end
+         from (select run_id, (select state from batch where batch.run_id = o.run_id and state in ('published', 'duplicate', 'held')
+                               order by batch_id desc limit 1) as ended,
+                      (select why from batch where batch.run_id = o.run_id order by batch_id desc limit 1) as why
+               from run o where task_id = $1 and state = 'running') as b
+         where r.run_id = b.run_id",
+        task_id,
+        why,
+        at
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The last run of a task that was given up says so; one that never had a run gets one, for people to find.
+pub(super) async fn tell_given_up(
+    connection: &mut PgConnection,
+    task_id: i64,
+    error: &str,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let told = sqlx::query!(
+        "update run set state = 'failed', error = $2, finished_at = coalesce(finished_at, $3)
+         where run_number = (select max(run_number) from run where task_id = $1) and state in ('running', 'failed')",
+        task_id,
+        error,
+        at
+    )
+    .execute(&mut *connection)
+    .await?;
+    if told.rows_affected() > 0 {
+        return Ok(());
+    }
+    sqlx::query!(
+        "insert into run (run_id, kind, job, state, actor, business_date, started_at, finished_at, error, task_id, missing)
+         select $2, kind, job, 'failed', created_by, business_date, $3, $3, $4, task_id, missing from task where task_id = $1",
+        task_id,
+        clock::uuid_v7(at),
+        at,
+        error
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// One delivery of a run, for people.

@@ -10,7 +10,7 @@ use crate::domain::ids::Uscc;
 use crate::domain::month::Month;
 use crate::domain::policy::Policy;
 use crate::domain::verdict::{Check, Sign, Verdict};
-use crate::policy::Reading;
+pub use crate::policy::Reading;
 use crate::store::changes::Verified;
 use crate::store::facts::{Persons, Scope, Shard};
 use crate::store::results::{ChangedRow, YearRow};

@@ -25,8 +25,8 @@ use renzheng::verify::{Selection, Summary, judge_at, verify};
 use crate::agency::id_number;
 use crate::harness::{Harness, Scratch, jobs_of};
 
-const YEAR: i32 = 2025;
-const PEOPLE: u32 = 6;
+pub const YEAR: i32 = 2025;
+pub const PEOPLE: u32 = 6;
 
 /// A valid code of the synthetic units.
 fn uscc(number: u32) -> String {
@@ -41,7 +41,7 @@ fn uscc(number: u32) -> String {
 
 /// What may happen in a province.
 #[derive(Clone, Debug)]
-enum Step {
+pub enum Step {
     /// A wage record: of whom, paid by which unit, for which month, how much; none: deleted; not a number: refused.
     Wage {
         record: u8,
@@ -121,11 +121,11 @@ struct Past {
     rows: Vec<YearRow>,
 }
 
-struct Province {
-    harness: Harness,
-    scratch: Scratch,
-    policy: Reading,
-    today: NaiveDate,
+pub struct Province {
+    pub harness: Harness,
+    pub scratch: Scratch,
+    pub policy: Reading,
+    pub today: NaiveDate,
     /// Lines of each delivery, by record.
     deliveries: BTreeMap<&'static str, BTreeMap<String, String>>,
     settles_after: u8,
@@ -133,7 +133,7 @@ struct Province {
     past: Vec<Past>,
 }
 
-const HEADERS: [(&str, &str, &str); 5] = [
+pub const HEADERS: [(&str, &str, &str); 5] = [
     ("wage", "wage", "record_id,updated_at,deleted,id_number,name,payer_uscc,period,amount"),
     ("pension", "insurance", "record_id,updated_at,id_number,name,insured_uscc,scheme,coverage,period,status"),
     ("medical", "insurance", "record_id,updated_at,id_number,name,insured_uscc,scheme,coverage,period,status"),
@@ -150,7 +150,7 @@ const HEADERS: [(&str, &str, &str); 5] = [
 ];
 
 impl Province {
-    async fn begin() -> Self {
+    pub async fn begin() -> Self {
         let mut province = Self {
             harness: Harness::new("incremental").await,
             scratch: Scratch::new("incremental"),
@@ -187,6 +187,11 @@ impl Province {
     }
 
     fn jobs(&self) -> Vec<Job> {
+        self.jobs_with(&|_| String::new())
+    }
+
+    /// Its pulls, each with further keys by its kind.
+    pub fn jobs_with(&self, keys: &dyn Fn(&str) -> String) -> Vec<Job> {
         let folder = self.scratch.path().join("jobs");
         std::fs::create_dir_all(&folder).expect("made");
         for (kind, record, _) in HEADERS {
@@ -197,8 +202,9 @@ impl Province {
             let keep = if matches!(kind, "wage" | "pension" | "medical") { "keep = \"all\"\n" } else { "" };
             let path = self.scratch.path().join(format!("{kind}.csv"));
             let text = format!(
-                "kind = \"pull\"\nrecord = \"{record}\"\nsettles_after = \"{}d\"\n{keep}{covers}[source]\ntype = \"file\"\npath = \"{}\"\nformat = \"csv\"\n[gates]\nmax_invalid_ratio = 1.0\n",
+                "kind = \"pull\"\nrecord = \"{record}\"\nsettles_after = \"{}d\"\n{keep}{covers}{}[source]\ntype = \"file\"\npath = \"{}\"\nformat = \"csv\"\n[gates]\nmax_invalid_ratio = 1.0\n",
                 self.settles_after,
+                keys(kind),
                 path.display()
             );
             std::fs::write(folder.join(format!("pull-{kind}.toml")), text).expect("written");
@@ -230,21 +236,33 @@ impl Province {
         self.deliveries.get_mut(kind).expect("a kind").insert(record, line);
     }
 
-    async fn pull_all(&self) {
-        let jobs = self.jobs();
-        self.harness.register(&jobs).await;
+    /// Where an agency puts its delivery.
+    pub fn delivery(&self, kind: &str) -> std::path::PathBuf {
+        self.scratch.path().join(format!("{kind}.csv"))
+    }
+
+    /// Puts down what the agencies have.
+    pub fn deliver(&self) {
         for (kind, _, header) in HEADERS {
             let mut text = format!("{header}\n");
             for line in self.deliveries[kind].values() {
                 writeln!(text, "{line}").expect("text grows");
             }
-            std::fs::write(self.scratch.path().join(format!("{kind}.csv")), text).expect("written");
+            std::fs::write(self.delivery(kind), text).expect("written");
+        }
+    }
+
+    async fn pull_all(&self) {
+        let jobs = self.jobs();
+        self.harness.register(&jobs).await;
+        self.deliver();
+        for (kind, ..) in HEADERS {
             let job = jobs.iter().find(|job| job.name == format!("pull-{kind}")).expect("a job");
             ingest::pull(&self.harness.store, job, &Environment::default(), None, "test", &|_| ()).await.expect(kind);
         }
     }
 
-    async fn take(&mut self, step: &Step) {
+    pub async fn take(&mut self, step: &Step) {
         let stamp = self.stamped();
         match step {
             Step::Wage { record, person, payer, month, amount, readable } => {
@@ -356,12 +374,12 @@ impl Province {
         Scope { year: YEAR, seq, persons: Persons::Range { after: 0, up_to: i64::MAX, shard: Shard::WHOLE } }
     }
 
-    async fn stored(&self) -> Vec<YearRow> {
+    pub async fn stored(&self) -> Vec<YearRow> {
         self.harness.store.year_rows(&Self::everybody(i64::MAX - 1)).await.expect("rows")
     }
 
     /// Everything judged at a point, by person and employer.
-    async fn judged(&self, point: Point, policy: &Reading) -> Vec<(PersonId, i32, [i32; 12])> {
+    pub async fn judged(&self, point: Point, policy: &Reading) -> Vec<(PersonId, i32, [i32; 12])> {
         let mut all = Vec::new();
         judge_at(&self.harness.store, &policy.policy, YEAR, point, &Selection::default(), &mut |judged| {
             all.extend(judged);
@@ -377,7 +395,7 @@ impl Province {
     }
 }
 
-fn cells(rows: &[YearRow]) -> Vec<(PersonId, i32, [i32; 12])> {
+pub fn cells(rows: &[YearRow]) -> Vec<(PersonId, i32, [i32; 12])> {
     let mut rows: Vec<_> = rows.iter().map(|row| (row.person, row.employer.0, row.cells)).collect();
     rows.sort();
     rows

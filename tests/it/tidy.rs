@@ -185,6 +185,18 @@ fn time_is_read_only_by_the_clock() {
 }
 
 #[test]
+fn nothing_outside_the_store_writes_a_lease() {
+    let mut found = Vec::new();
+    for file in rust_files().iter().filter(|file| of_src(file) && !file.path.starts_with("src/store/")) {
+        for wanted in ["lease_token", "lease_expires_at", "lease_s"] {
+            let lines = file.production_lines().filter(|(_, line)| names(line, wanted));
+            found.extend(lines.map(|(line, _)| format!("{}:{line}: {wanted}", file.path)));
+        }
+    }
+    assert_none(&found, "leases written outside src/store");
+}
+
+#[test]
 fn only_the_use_cases_save_a_declaration() {
     let mut found = Vec::new();
     for file in rust_files().iter().filter(|file| of_src(file)) {

@@ -48,6 +48,9 @@ impl Findings<'_> {
         self.refuse_if(job.timeout.duration().is_zero(), "timeout", "is nothing: accepted is a span such as `2h`");
         let attempts = job.retry.attempts;
         self.refuse_if(!(1..=100).contains(&attempts), "retry.attempts", "is not 1 to 100");
+        self.refuse_if(job.pause_after == Some(0), "pause_after", "is 0: accepted is a number of failed runs from 1");
+        let stands_still = job.no_progress_timeout.is_some_and(|limit| limit.duration().is_zero());
+        self.refuse_if(stands_still, "no_progress_timeout", "is nothing: accepted is a span such as `10m`");
         let longer = job.retry.backoff > job.retry.max_backoff;
         self.refuse_if(longer, "retry.backoff", "is longer than `max_backoff`");
         for (key, ratio) in [
@@ -109,6 +112,7 @@ impl Findings<'_> {
             (job.key.record_id.is_some() || job.key.updated_at.is_some(), "key"),
             (!job.constants.is_empty(), "constants"),
             (!job.values.is_empty(), "values"),
+            (job.no_progress_timeout.is_some(), "no_progress_timeout"),
         ] {
             self.refuse_if(given, key, &what);
         }
