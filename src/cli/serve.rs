@@ -19,15 +19,17 @@ pub(super) struct ServeArgs {
 }
 
 pub(super) async fn run(common: &Common, args: &ServeArgs) -> anyhow::Result<Ended> {
+    // from the very first on: a signal that comes while the database is opened counts too
+    let stop = CancellationToken::new();
+    let stopping = tokio::spawn(until_signalled(stop.clone()));
     let context = Context::open(common).await?;
-    let outcome = serve(&context, args).await;
+    let outcome = serve(&context, args, stop).await;
+    stopping.abort();
     context.close().await?;
     outcome
 }
 
-async fn serve(context: &Context, args: &ServeArgs) -> anyhow::Result<Ended> {
-    let stop = CancellationToken::new();
-    let stopping = tokio::spawn(until_signalled(stop.clone()));
+async fn serve(context: &Context, args: &ServeArgs, stop: CancellationToken) -> anyhow::Result<Ended> {
     let jobs = context.jobs().await?;
     eprintln!(
         "serving {} jobs with {} workers; Ctrl-C or SIGTERM ends it, and what is under way is handed back",
@@ -39,7 +41,6 @@ async fn serve(context: &Context, args: &ServeArgs) -> anyhow::Result<Ended> {
     let mut loops = Loops::new(stop);
     loops.run_schedule(&schedule, args.workers.into());
     loops.until_stopped().await?;
-    stopping.abort();
     Ok(Ended::Done)
 }
 

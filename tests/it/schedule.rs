@@ -224,7 +224,7 @@ async fn a_pull_that_lands_no_page_for_too_long_is_ended_and_tried_again() {
     harness.clock(day("2026-04-14"), "12:00").await;
     let agency = WageAgency::start(vec![Wage::new("W1", 1, 1, "2000"), Wage::new("W2", 2, 2, "2100")], 1).await;
     agency.change(|desk| desk.tamper = Some((Some(1), 1, |_, reply| reply.over(Wire::Silent))));
-    let text = "kind = \"pull\"\nrecord = \"wage\"\nkeep = \"all\"\nschedule = \"30 1 * * *\"\nno_progress_timeout = \"400ms\"\n\
+    let text = "kind = \"pull\"\nrecord = \"wage\"\nkeep = \"all\"\nschedule = \"30 1 * * *\"\nno_progress_timeout = \"3s\"\n\
                 retry = { attempts = 2, backoff = \"1ms\", max_backoff = \"1ms\" }\n\
                 [source]\ntype = \"http\"\nurl = \"${AGENCY}/v1/wages\"\npaging = \"cursor\"\nrecords = \"/records\"\nnext = \"/next\"\n";
     let pull = job("pull-wage", text);
@@ -236,7 +236,7 @@ async fn a_pull_that_lands_no_page_for_too_long_is_ended_and_tried_again() {
     let stop = tokio_util::sync::CancellationToken::new();
     let (_, first) = schedule.step(true, &stop).await.expect("stepped").expect("a task");
     let Stepped::PutOff(failure) = first else { unreachable!("{first:?}") };
-    assert_eq!(failure.error, "no page landed for 400ms (`no_progress_timeout`)");
+    assert_eq!(failure.error, "no page landed for 3s (`no_progress_timeout`)");
     harness.clock(day("2026-04-15"), "01:31").await;
     let (task, second) = schedule.step(true, &stop).await.expect("stepped").expect("a task");
     assert_eq!((task.attempt, task.barren, second), (2, 1, Stepped::Done(Ending::Done)), "the first landed a page");
