@@ -5,11 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{DATE, HeaderMap, HeaderValue, InvalidHeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder, Url};
 use rustls::CertificateError;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::clock;
 use crate::config::Secret;
@@ -138,6 +140,18 @@ pub fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
 
 fn parse_date(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc2822(text).ok().map(|at| at.to_utc())
+}
+
+/// The wait before an attempt is followed by another: 30 s, doubled with each attempt up to 48 min, and up to a quarter more, so that
+/// messages that failed together do not come back together. The same for the same attempt; one hour at most.
+pub fn backoff(message_id: Uuid, attempt_number: i32) -> TimeDelta {
+    const FIRST_S: i64 = 30;
+    const LONGEST_S: i64 = 48 * 60;
+    let doublings = attempt_number.saturating_sub(1).clamp(0, 7);
+    let wait_ms = (FIRST_S << doublings).min(LONGEST_S) * 1000;
+    let hash = Sha256::new().chain_update(message_id).chain_update(attempt_number.to_be_bytes()).finalize();
+    let share = i64::from(u16::from_be_bytes([hash[0], hash[1]]));
+    TimeDelta::milliseconds(wait_ms + wait_ms / 4 * share / i64::from(u16::MAX))
 }
 
 /// What a TLS peer's certificate was refused for, if that is why a request failed.

@@ -19,6 +19,8 @@ pub mod http;
 #[cfg(feature = "pipeline")]
 pub mod ingest;
 #[cfg(feature = "pipeline")]
+pub mod notify;
+#[cfg(feature = "pipeline")]
 pub mod policy;
 #[cfg(feature = "pipeline")]
 pub mod push;
@@ -32,3 +34,5 @@ pub mod sources;
 pub mod store;
 #[cfg(feature = "pipeline")]
 pub mod verify;
+#[cfg(feature = "pipeline")]
+pub mod web;

@@ -3,18 +3,18 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::connect::{Probe, probes};
 use super::context::{Context, settings, usage};
 use super::output::Output;
 use super::{Common, Ended};
 use crate::config::{ConfigError, Environment, Job, SourceSettings, check_jobs, read_jobs};
 use crate::domain::policy::Policy;
 use crate::policy;
-use crate::sources::{Source, Start};
 use crate::verify::policy_diff::{PolicyDifference, policy_difference};
 
 #[derive(Args)]
 pub(super) struct CheckArgs {
-    /// Also open the database and every source
+    /// Also try the database, every source and the tax department
     #[arg(long)]
     connect: bool,
 }
@@ -41,7 +41,8 @@ pub(super) enum PolicyCommand {
 struct Checked {
     jobs: usize,
     policy_version: String,
-    connected: Vec<String>,
+    /// What was tried by `--connect`.
+    connected: Vec<Probe>,
 }
 
 pub(super) async fn run(common: &Common, args: &CheckArgs, out: Output) -> anyhow::Result<Ended> {
@@ -51,32 +52,19 @@ pub(super) async fn run(common: &Common, args: &CheckArgs, out: Output) -> anyho
     errors.extend(check_jobs(&jobs));
     errors.extend(jobs.iter().flat_map(|job| unset_variables(job, &environment)));
     refuse(errors)?;
-    let mut connected = Vec::new();
-    if args.connect {
-        let context = Context::open(common).await?;
-        connected.push("database".to_owned());
-        let mut failure = None;
-        for job in jobs.iter().filter(|job| job.source_settings().is_some()) {
-            match Source::open(job, &environment, Start::default()).await {
-                Ok(_) => connected.push(job.name.clone()),
-                Err(error) => failure = Some(error),
-            }
-        }
-        context.close().await?;
-        if let Some(error) = failure {
-            return Err(error.into());
-        }
-    }
-    let checked = Checked { jobs: jobs.len(), policy_version: policy.policy.version.clone(), connected };
+    let checked = Checked {
+        jobs: jobs.len(),
+        policy_version: policy.policy.version.clone(),
+        connected: if args.connect { probes(&settings, &environment, &jobs).await? } else { Vec::new() },
+    };
     out.value(&checked, |checked| {
-        let connected = if checked.connected.is_empty() {
-            String::new()
-        } else {
-            format!("; opened {}", checked.connected.join(", "))
-        };
-        format!("{} jobs and policy {} are in order{connected}", checked.jobs, checked.policy_version)
+        let order = format!("{} jobs and policy {} are in order", checked.jobs, checked.policy_version);
+        std::iter::once(order).chain(checked.connected.iter().map(Probe::to_string)).collect::<Vec<_>>().join("\n")
     })?;
-    Ok(Ended::Done)
+    match checked.connected.iter().filter(|probe| !probe.ok).count() {
+        0 => Ok(Ended::Done),
+        failed => Err(anyhow::anyhow!("{failed} of {} cannot be worked with", checked.connected.len())),
+    }
 }
 
 /// Every placeholder of the job's source that stands for nothing.

@@ -3,19 +3,24 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use tracing_subscriber::filter::LevelFilter;
 
 use super::Common;
-use crate::config::{Environment, Job, Settings, check_jobs, read_jobs, system_user};
+use crate::clock::rfc3339;
+use crate::config::{Environment, Job, LogFormat, Settings, check_jobs, read_jobs, system_user};
 use crate::crypto::Keys;
 use crate::domain::facts::{PersonId, UnitId};
 use crate::domain::ids::{ResidentId, Uscc};
+use crate::domain::retention::RetentionClass;
 use crate::ingest;
 use crate::policy::{self, Reading};
 use crate::store::Store;
+use crate::store::journal::RunLines;
 use crate::store::local::{LocalServer, Places};
 
 /// The database that the private server keeps for us.
-const DATABASE: &str = "renzheng";
+pub(super) const DATABASE: &str = "renzheng";
 
 /// The caller asked for something that cannot be meant: exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +105,18 @@ impl Context {
         Ok(jobs)
     }
 
+    /// Refuses to look back to an instant before which what the look needs is no longer whole.
+    pub(super) async fn refuse_before_horizon(&self, class: RetentionClass, at: DateTime<Utc>) -> anyhow::Result<()> {
+        match self.store.find_horizon(class).await? {
+            Some(horizon) if at < horizon => Err(usage(format!(
+                "nothing is known of {} any more: `retention.{class}` keeps the past since {}",
+                rfc3339(at),
+                rfc3339(horizon)
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) async fn employer(&self, code: &str) -> anyhow::Result<UnitId> {
         let parsed =
             Uscc::parse(code).map_err(|error| usage(format!("`{code}` is no unified social credit code: {error}")))?;
@@ -143,12 +160,18 @@ pub(super) fn checked_jobs(settings: &Settings) -> anyhow::Result<Vec<Job>> {
     }
 }
 
-async fn start_server(settings: &Settings, environment: &Environment) -> anyhow::Result<LocalServer> {
+/// Where the programs of Postgres are looked for.
+pub(super) fn places(settings: &Settings, environment: &Environment) -> Places {
     let path = environment.get("PATH");
     let mut places = Places::usual(path.as_deref().map(std::ffi::OsStr::new));
     if let Some(folder) = &settings.postgres_bin {
         places.binaries = vec![folder.clone()];
     }
+    places
+}
+
+pub(super) async fn start_server(settings: &Settings, environment: &Environment) -> anyhow::Result<LocalServer> {
+    let places = places(settings, environment);
     let data_dir = settings.data_dir.clone();
     let server = tokio::task::spawn_blocking(move || LocalServer::start(&data_dir, &places)).await??;
     for note in server.notes() {
@@ -157,7 +180,7 @@ async fn start_server(settings: &Settings, environment: &Environment) -> anyhow:
     Ok(server)
 }
 
-async fn has_database(url: &str) -> anyhow::Result<bool> {
+pub(super) async fn has_database(url: &str) -> anyhow::Result<bool> {
     Ok(Store::database_exists(url, DATABASE).await?)
 }
 
@@ -167,7 +190,7 @@ async fn create_database(url: &str) -> anyhow::Result<()> {
 
 /// The keys of personal data: from the environment, or from the key file. Only an installation without a database yet
 /// gets new ones: other keys could not read what is there.
-fn load_keys(settings: &Settings, fresh: bool) -> anyhow::Result<Keys> {
+pub(super) fn load_keys(settings: &Settings, fresh: bool) -> anyhow::Result<Keys> {
     if let Some(keys) = &settings.keys {
         return Keys::parse(keys.reveal()).context("RENZHENG_KEYS");
     }
@@ -191,14 +214,18 @@ fn load_keys(settings: &Settings, fresh: bool) -> anyhow::Result<Keys> {
 }
 
 fn start_logging(settings: &Settings) {
-    use crate::config::LogFormat;
-    use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+    use tracing_subscriber::{EnvFilter, Layer};
     let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("warn"));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
-    // a second start in the same process (tests) keeps the first
-    let _already_started = match settings.log_format {
-        LogFormat::Text => builder.try_init().is_err(),
-        LogFormat::Json => builder.json().try_init().is_err(),
+    let words = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
+    let words = match settings.log_format {
+        LogFormat::Text => words.with_filter(filter).boxed(),
+        LogFormat::Json => words.json().with_filter(filter).boxed(),
     };
+    // what a run says is kept in its record whatever is shown here
+    let log = tracing_subscriber::registry().with(words).with(RunLines.with_filter(LevelFilter::INFO));
+    // a second start in the same process (tests) keeps the first
+    let _already_started = log.try_init().is_err();
 }

@@ -5,14 +5,18 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{ConfigError, LogFormat, Options, Secret};
+use crate::config::{ConfigError, Options, Secret};
 use crate::declare::import::ImportKind;
 use crate::errors;
 use crate::policy::PolicyError;
 
+mod alerts;
 mod backfill;
 mod check;
+mod config;
+mod connect;
 mod context;
+mod db;
 mod declare;
 mod demo;
 mod explain;
@@ -26,6 +30,7 @@ mod push;
 mod quarantine;
 mod results;
 mod run;
+mod run_record;
 mod runs;
 mod runs_decide;
 mod sandbox;
@@ -80,6 +85,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Validate configuration, jobs and policy
     Check(check::CheckArgs),
+    /// Print every setting in force, and where it comes from
+    Config,
     /// Run everything: migrations, the clockwork, the workers; until Ctrl-C or SIGTERM
     ///
     /// Job files, policy and settings are read at the start. Any number of processes may serve one database: they share the work.
@@ -95,6 +102,8 @@ enum Command {
     },
     /// List what ran; show it; release or discard what is held, retry or discard what was given up
     Runs(runs::RunsArgs),
+    /// What is wrong and not over yet, and whom it was told
+    Alerts(alerts::AlertsArgs),
     /// Take in employers' own data
     Import(import::ImportArgs),
     /// Judge a business year: what changed since the last time, or everything; only what differs is written
@@ -134,6 +143,11 @@ enum Command {
         #[command(subcommand)]
         command: keys::KeysCommand,
     },
+    /// Look after the database
+    Db {
+        #[command(subcommand)]
+        command: db::DbCommand,
+    },
     /// Run the agencies and the tax department on loopback, to develop and test against
     Sandbox(sandbox::SandboxArgs),
 }
@@ -171,8 +185,6 @@ impl Common {
             policy: self.policy.clone(),
             database_url: None::<Secret>,
             key_file: None,
-            log: None,
-            log_format: None::<LogFormat>,
         }
     }
 }
@@ -220,6 +232,9 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
     match cli.command {
         Command::Demo(args) => demo::run(&common, &args, out).await,
         Command::Check(args) => check::run(&common, &args, out).await,
+        Command::Config => config::run(&common, out),
+        Command::Alerts(args) => alerts::run(&common, &args, out).await,
+        Command::Db { command } => db::run(&common, &command, out).await,
         Command::Serve(args) => serve::run(&common, &args).await,
         Command::Jobs(args) => jobs::run(&common, &args, out).await,
         Command::Run(args) => run::run(&common, &args, out).await,

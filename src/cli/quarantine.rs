@@ -151,6 +151,7 @@ fn describe(shown: &Shown) -> String {
     );
     match &shown.raw {
         Some(raw) => lines.push(format!("as it came {raw}")),
+        None if line.closing.as_deref() == Some("expired") => lines.push("as it came: no longer kept".to_owned()),
         None => lines.push("as it came: shown with --reveal, which is audited".to_owned()),
     }
     lines.join("\n")

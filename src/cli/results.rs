@@ -14,6 +14,7 @@ use crate::clock;
 use crate::domain::facts::{PersonId, UnitId};
 use crate::domain::ids::mask_name;
 use crate::domain::month::Month;
+use crate::domain::retention::RetentionClass;
 use crate::domain::verdict::Codes;
 use crate::store::facts::{Persons, Scope, Shard};
 use crate::store::people::Identity;
@@ -77,13 +78,16 @@ async fn results(context: &Context, args: &ResultsArgs, out: Output) -> anyhow::
     };
     let past = match args.as_of {
         None => None,
-        Some(at) => match store.last_verification(at).await? {
-            Some(past) => Some(past.number),
-            None => {
-                eprintln!("nothing had been verified by then");
-                return Ok(Ended::Done);
+        Some(at) => {
+            context.refuse_before_horizon(RetentionClass::ResultHistory, at).await?;
+            match store.last_verification(at).await? {
+                Some(past) => Some(past.number),
+                None => {
+                    eprintln!("nothing had been verified by then");
+                    return Ok(Ended::Done);
+                }
             }
-        },
+        }
     };
     let mut any = false;
     for persons in chunks {

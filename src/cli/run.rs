@@ -16,6 +16,7 @@ use crate::ingest::{self, Progress, PullOutcome, Range, Report};
 use crate::push::{self, Drained};
 use crate::store::batches::Counts;
 use crate::store::tasks::{NewTask, Priority};
+use crate::store::upkeep::Removed;
 use crate::verify::{Selection, Summary, verify};
 
 #[derive(Args)]
@@ -48,8 +49,21 @@ struct Queued {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(super) enum JobReport {
     Pull(Report),
-    Verify { job: String, year: i32, summary: Summary },
-    Push { job: String, attempts: Drained, answers: u64 },
+    Verify {
+        job: String,
+        year: i32,
+        summary: Summary,
+    },
+    Push {
+        job: String,
+        attempts: Drained,
+        answers: u64,
+    },
+    Maintain {
+        job: String,
+        #[serde(flatten)]
+        upkeep: Removed,
+    },
 }
 
 pub(super) async fn run(common: &Common, args: &RunArgs, out: Output) -> anyhow::Result<Ended> {
@@ -148,6 +162,10 @@ pub(super) async fn run_job(context: &Context, job: &Job, range: Option<Range>) 
             let (drained, answers) = push_now(context).await?;
             Ok(JobReport::Push { job: name, attempts: drained, answers })
         }
+        JobKind::Maintain => {
+            let upkeep = context.store.maintain(&name, &context.settings.retention, &context.actor).await?;
+            Ok(JobReport::Maintain { job: name, upkeep })
+        }
         other => Err(usage(format!("jobs of kind `{other}` are not in this version"))),
     }
 }
@@ -196,7 +214,7 @@ pub(super) fn describe_push(attempts: Drained, answers: u64) -> String {
 fn has_refusals(report: &JobReport) -> bool {
     match report {
         JobReport::Pull(report) => report.counts.refused > 0 || report.outcome == PullOutcome::Held,
-        JobReport::Verify { .. } | JobReport::Push { .. } => false,
+        JobReport::Verify { .. } | JobReport::Push { .. } | JobReport::Maintain { .. } => false,
     }
 }
 
@@ -214,6 +232,10 @@ pub(super) fn describe(report: &JobReport) -> String {
             summary.changed_placements
         ),
         JobReport::Push { job, attempts, answers } => format!("{job}: {}", describe_push(*attempts, *answers)),
+        JobReport::Maintain { job, upkeep } => {
+            let went: Vec<String> = upkeep.removed.iter().map(|(class, rows)| format!("{class} {rows}")).collect();
+            format!("{job}: rows removed: {}", went.join(", "))
+        }
     }
 }
 

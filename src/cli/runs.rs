@@ -1,15 +1,14 @@
 //! `renzheng runs`: what ran before, and what a person decides about deliveries that are held.
 
 use clap::{Args, Subcommand};
-use serde::Serialize;
 
 use super::context::{Context, usage};
 use super::output::Output;
 use super::table::table;
-use super::{Common, Ended, runs_decide};
+use super::{Common, Ended, run_record, runs_decide};
 use crate::clock::rfc3339;
 use crate::ingest::decide;
-use crate::store::runs::{BatchLine, RunLine};
+use crate::store::runs::RunLine;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -25,11 +24,8 @@ pub(super) struct RunsArgs {
 
 #[derive(Subcommand)]
 enum RunsCommand {
-    /// Show one run with its deliveries
-    Show {
-        /// Its number or id
-        id: String,
-    },
+    /// Show one run: stages, progress, deliveries, what it said
+    Show(run_record::ShowArgs),
     /// Publish the delivery that a run left held
     Release {
         /// The run's number or id
@@ -56,22 +52,11 @@ enum RunsCommand {
     },
 }
 
-/// One run with its deliveries.
-#[derive(Serialize)]
-struct Shown {
-    #[serde(flatten)]
-    run: RunLine,
-    /// The task it worked for, and what should have gone before and did not.
-    task_id: Option<i64>,
-    missing: Vec<String>,
-    batches: Vec<BatchLine>,
-}
-
 pub(super) async fn run(common: &Common, args: &RunsArgs, out: Output) -> anyhow::Result<Ended> {
     let context = Context::open(common).await?;
     let outcome = match &args.command {
         None => list(&context, args, out).await,
-        Some(RunsCommand::Show { id }) => show(&context, id, out).await,
+        Some(RunsCommand::Show(args)) => run_record::show(&context, args, out).await,
         Some(RunsCommand::Release { id, why }) => release(&context, id, why, out).await,
         Some(RunsCommand::Retry { id, why }) => {
             runs_decide::retry(&context, &find(&context, id).await?, why, out).await
@@ -82,7 +67,7 @@ pub(super) async fn run(common: &Common, args: &RunsArgs, out: Output) -> anyhow
     outcome
 }
 
-async fn find(context: &Context, id: &str) -> anyhow::Result<RunLine> {
+pub(super) async fn find(context: &Context, id: &str) -> anyhow::Result<RunLine> {
     context
         .store
         .find_run(id)
@@ -99,65 +84,30 @@ async fn list(context: &Context, args: &RunsArgs, out: Output) -> anyhow::Result
         return Ok(Ended::Done);
     }
     let rows: Vec<Vec<String>> = runs.iter().map(line_of).collect();
-    out.line(table(&["id", "started", "job", "state", "seconds", "by", "why"], &rows, &[0, 4]))?;
+    let header = ["id", "started", "job", "state", "seconds", "read", "stored", "refused", "by", "why"];
+    out.line(table(&header, &rows, &[0, 4, 5, 6, 7]))?;
     Ok(Ended::Done)
 }
 
 fn line_of(run: &RunLine) -> Vec<String> {
     let seconds = run.finished_at.map(|at| format!("{:.1}", (at - run.started_at).as_seconds_f64()));
+    // what was not counted is left out, which is not 0
+    let count = |names: &[&str]| {
+        let counts: Option<Vec<u64>> = names.iter().map(|name| run.counts[name].as_u64()).collect();
+        counts.map(|counts| counts.iter().sum::<u64>().to_string()).unwrap_or_default()
+    };
     vec![
         run.run_number.to_string(),
         rfc3339(run.started_at),
         run.job.clone(),
         run.state.clone(),
         seconds.unwrap_or_default(),
+        count(&["read"]),
+        count(&["new", "changed", "older"]),
+        count(&["refused"]),
         run.actor.clone(),
         run.error.clone().unwrap_or_default(),
     ]
-}
-
-async fn show(context: &Context, id: &str, out: Output) -> anyhow::Result<Ended> {
-    let run = find(context, id).await?;
-    let batches = context.store.batches_of(run.run_id).await?;
-    let (task_id, missing) = context.store.task_of_run(run.run_id).await?;
-    out.value(&Shown { run, task_id, missing, batches }, describe)?;
-    Ok(Ended::Done)
-}
-
-fn describe(shown: &Shown) -> String {
-    let Shown { run, task_id, missing, batches } = shown;
-    let mut lines = vec![
-        format!("run        {} ({})", run.run_number, run.run_id),
-        format!("job        {} ({})", run.job, run.kind),
-        format!("state      {}", run.state),
-        format!("by         {}", run.actor),
-        format!("for        {}", run.business_date),
-        format!("started    {}", rfc3339(run.started_at)),
-        format!("finished   {}", run.finished_at.map(rfc3339).unwrap_or_default()),
-        format!("counts     {}", run.counts),
-    ];
-    lines.extend(task_id.iter().map(|task_id| format!("task       {task_id}")));
-    lines.extend(run.error.iter().map(|why| format!("why        {why}")));
-    lines.extend(missing.iter().map(|missing| format!("without    {missing}")));
-    for batch in batches {
-        let range = match (batch.since, batch.until) {
-            (Some(since), Some(until)) => format!(" from {} to before {}", rfc3339(since), rfc3339(until)),
-            (Some(since), None) => format!(" since {}", rfc3339(since)),
-            _ => String::new(),
-        };
-        lines.push(format!(
-            "batch {}: {}, {}{range}, {} pages, begun {}, contract {}",
-            batch.batch_id,
-            batch.state,
-            batch.asked,
-            batch.pages,
-            rfc3339(batch.began_at),
-            batch.contract
-        ));
-        lines.extend(batch.notes.iter().map(|note| format!("    {note}")));
-        lines.extend(batch.why.iter().map(|why| format!("    {why}")));
-    }
-    lines.join("\n")
 }
 
 async fn release(context: &Context, id: &str, why: &str, out: Output) -> anyhow::Result<Ended> {

@@ -1,21 +1,32 @@
 //! `renzheng serve`: everything that goes on by itself, until somebody stops it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::Args;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
 use super::{Common, Ended};
+use crate::config::{AlertSettings, Job};
 use crate::schedule::Schedule;
 use crate::schedule::serve::Loops;
+use crate::store::Store;
+use crate::web::{self, Site};
+use crate::{clock, errors, notify};
 
 #[derive(Args)]
 pub(super) struct ServeArgs {
     /// Tasks that this process works on at once; the first of several leaves backfills alone
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
     workers: u8,
+    /// Where health and metrics are answered over HTTP [default: as set, 127.0.0.1:7360]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
 }
 
 pub(super) async fn run(common: &Common, args: &ServeArgs) -> anyhow::Result<Ended> {
@@ -36,12 +47,51 @@ async fn serve(context: &Context, args: &ServeArgs, stop: CancellationToken) -> 
         jobs.len(),
         args.workers
     );
+    let settings = &context.settings;
+    let address = args.listen.unwrap_or(settings.listen);
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen at {address}; `--listen` or RENZHENG_LISTEN names another place"))?;
+    eprintln!("health and metrics at http://{}", listener.local_addr()?);
     let (store, environment) = (context.store.clone(), context.environment.clone());
-    let schedule = Arc::new(Schedule::new(store, jobs, environment, context.policy()?, context.settings.tax.clone()));
-    let mut loops = Loops::new(stop);
-    loops.run_schedule(&schedule, args.workers.into());
+    let schedule = Schedule::new(
+        store.clone(),
+        jobs.clone(),
+        environment,
+        context.policy()?,
+        settings.tax.clone(),
+        settings.retention.clone(),
+    );
+    let mut loops = Loops::new(stop.clone());
+    loops.run_schedule(&Arc::new(schedule), args.workers.into());
+    loops.run("alerts", keep_telling(store.clone(), jobs, settings.alerts.clone(), stop.clone()));
+    loops.run("http", async move {
+        if let Err(error) = web::serve(listener, Site { store }, stop.cancelled_owned()).await {
+            tracing::error!(error = errors::chain(&error), "nothing is answered over HTTP any more");
+        }
+    });
     loops.until_stopped().await?;
     Ok(Ended::Done)
+}
+
+/// How often it is looked whether something is wrong.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Looks for what is wrong and tells people, until it is stopped. A message that is cut off is sent again.
+async fn keep_telling(store: Store, jobs: Vec<Job>, settings: AlertSettings, stop: CancellationToken) {
+    let telling = async {
+        loop {
+            let told = async {
+                notify::watch(&store, &jobs, &settings, clock::system_now()).await?;
+                notify::deliver(&store, &settings).await
+            };
+            if let Err(error) = told.await {
+                tracing::error!(error = errors::chain(&error), "alerts were not looked for");
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    stop.run_until_cancelled(telling).await;
 }
 
 /// Cancels the token at Ctrl-C or SIGTERM.

@@ -12,6 +12,7 @@ use super::{Common, Ended};
 use crate::clock;
 use crate::config::JobKind;
 use crate::domain::facts::PersonId;
+use crate::domain::retention::RetentionClass;
 use crate::ingest;
 use crate::policy;
 use crate::store::facts::Shard;
@@ -138,6 +139,7 @@ async fn as_of(
     at: DateTime<Utc>,
     out: Output,
 ) -> anyhow::Result<Ended> {
+    context.refuse_before_horizon(RetentionClass::SupersededRecords, at).await?;
     let store = &context.store;
     let point = Point { seq: store.head_at(at).await?, business_date: clock::business_date(at) };
     let policy = match store.last_verification(at).await? {

@@ -1,16 +1,20 @@
 //! Settings (flags, then `RENZHENG_*`, then `renzheng.toml`) and job files; the only place that reads the environment.
 
+pub mod alerts;
 pub mod check;
 pub mod cron;
 pub mod duration;
 pub mod environment;
 pub mod error;
 pub mod job;
+mod picked;
 pub mod record;
+mod retention;
 pub mod settings;
 pub mod source;
 pub mod zone;
 
+pub use alerts::{AlertSettings, MailSettings, WebhookSettings};
 pub use check::check_jobs;
 pub use cron::{ClockChange, Cron, Tick};
 pub use duration::{Days, Span};
@@ -20,6 +24,7 @@ pub use job::{
     AmountUnit, Covers, Delivery, Formats, Gates, Job, JobKind, Keep, Key, Misfire, Missing, Overlap, Retry, StampFrom,
     ZeroRows, read_jobs,
 };
+pub use picked::{Origin, SettingLine};
 pub use settings::{LogFormat, Options, Settings, TaxSettings};
 pub use source::{Auth, DatabaseSource, Encoding, FileFormat, FileSource, HttpSource, Paging, SourceSettings};
 pub use zone::Zone;

@@ -1,13 +1,18 @@
 //! What the whole program is told: flags first, then variables, then `renzheng.toml`, then defaults.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::alerts::{AlertSettings, AlertsFile};
 use super::environment::{Environment, Secret};
 use super::error::ConfigError;
+use super::picked::{SettingLine, Shown, Sources, Wanted};
+use super::retention::{self, RetentionFile};
 use crate::crypto::SignatureAlgorithm;
 use crate::domain::facts::words;
+use crate::domain::retention::Keep;
 
 words! {
     /// How the log is written on standard error.
@@ -22,8 +27,6 @@ pub struct Options {
     pub database_url: Option<Secret>,
     pub policy: Option<PathBuf>,
     pub key_file: Option<PathBuf>,
-    pub log: Option<String>,
-    pub log_format: Option<LogFormat>,
 }
 
 /// Where the tax department listens and how messages to it are signed.
@@ -57,6 +60,13 @@ pub struct Settings {
     /// A filter as `tracing` reads it: `warn` where nothing else is said.
     pub log: String,
     pub log_format: LogFormat,
+    /// Where `serve` answers over HTTP: an address and a port.
+    pub listen: SocketAddr,
+    pub alerts: AlertSettings,
+    /// How long each class of data is kept.
+    pub retention: Keep,
+    /// Every setting, and where it comes from.
+    pub lines: Vec<SettingLine>,
 }
 
 /// `renzheng.toml`. Texts may hold placeholders.
@@ -71,7 +81,10 @@ struct SettingsFile {
     key_file: Option<String>,
     log: Option<String>,
     log_format: Option<LogFormat>,
+    listen: Option<String>,
     tax: TaxFile,
+    alerts: AlertsFile,
+    retention: RetentionFile,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -85,66 +98,37 @@ struct TaxFile {
 
 const FILE_NAME: &str = "renzheng.toml";
 
-/// The settings file with its text, so that what cannot be filled in is reported with its line.
-struct Sources<'a> {
-    environment: &'a Environment,
-    path: PathBuf,
-    text: String,
-}
-
-impl Sources<'_> {
-    /// A variable, or else the text of the settings file.
-    fn pick(&self, variable: &str, key: &str, in_file: Option<String>) -> Result<Option<String>, ConfigError> {
-        if let Some(value) = self.environment.get(variable) {
-            return Ok(Some(value));
-        }
-        let resolve = |text: String| {
-            self.environment
-                .resolve(&text)
-                .map_err(|error| ConfigError::at_key(&self.path, &self.text, key, error.to_string()))
-        };
-        in_file.map(resolve).transpose()
-    }
-
-    /// A variable that holds one of a few words.
-    fn pick_word<T: Copy>(
-        &self,
-        variable: &str,
-        parse: fn(&str) -> Option<T>,
-        accepted: &str,
-        in_file: Option<T>,
-    ) -> Result<Option<T>, ConfigError> {
-        let Some(value) = self.environment.get(variable) else { return Ok(in_file) };
-        let refused = || ConfigError::of_file(Path::new(variable), format!("is not one of {accepted}"));
-        parse(&value).map(Some).ok_or_else(refused)
-    }
-
-    fn pick_tax(&self, file: TaxFile) -> Result<Option<TaxSettings>, ConfigError> {
-        let url = self.pick("RENZHENG_TAX_URL", "tax.url", file.url)?;
-        let key_id = self.pick("RENZHENG_TAX_KEY_ID", "tax.key_id", file.key_id)?;
-        let key = self.pick("RENZHENG_TAX_KEY", "tax.key", file.key)?;
-        let algorithm = self.pick_word(
-            "RENZHENG_TAX_ALGORITHM",
-            |word| word.parse().ok(),
-            "`hmac-sm3`, `hmac-sha256`",
-            file.algorithm,
-        )?;
-        match (url, key_id, key) {
-            (None, None, None) => Ok(None),
-            (Some(url), Some(key_id), Some(key)) => Ok(Some(TaxSettings {
-                url,
-                key_id,
-                key: Secret::new(key),
-                algorithm: algorithm.unwrap_or(SignatureAlgorithm::HmacSm3),
-            })),
-            _ => Err(ConfigError::at_key(
-                &self.path,
-                &self.text,
-                "tax",
-                "the tax department needs all of RENZHENG_TAX_URL, RENZHENG_TAX_KEY_ID and RENZHENG_TAX_KEY (or `url`, \
-                 `key_id` and `key` under `[tax]`), or none",
-            )),
-        }
+fn pick_tax(sources: &Sources<'_>, file: TaxFile) -> Result<Option<TaxSettings>, ConfigError> {
+    let pick = |key, variable, shown, in_file| {
+        sources.pick(&Wanted { key, variable: Some(variable), shown, default: None }, None, in_file)
+    };
+    let url = pick("tax.url", "RENZHENG_TAX_URL", Shown::Url, file.url)?;
+    let key_id = pick("tax.key_id", "RENZHENG_TAX_KEY_ID", Shown::Plain, file.key_id)?;
+    let key = pick("tax.key", "RENZHENG_TAX_KEY", Shown::Secret, file.key)?;
+    let algorithm = sources.pick_read(
+        &Wanted {
+            key: "tax.algorithm",
+            variable: Some("RENZHENG_TAX_ALGORITHM"),
+            shown: Shown::Plain,
+            default: Some("hmac-sm3"),
+        },
+        file.algorithm.map(|algorithm| algorithm.to_string()),
+        |word| word.parse().ok(),
+        "`hmac-sm3`, `hmac-sha256`",
+    )?;
+    match (url, key_id, key) {
+        (None, None, None) => Ok(None),
+        (Some(url), Some(key_id), Some(key)) => Ok(Some(TaxSettings {
+            url,
+            key_id,
+            key: Secret::new(key),
+            algorithm: algorithm.unwrap_or(SignatureAlgorithm::HmacSm3),
+        })),
+        _ => Err(sources.error_at(
+            "tax",
+            "the tax department needs all of RENZHENG_TAX_URL, RENZHENG_TAX_KEY_ID and RENZHENG_TAX_KEY (or `url`, \
+             `key_id` and `key` under `[tax]`), or none",
+        )),
     }
 }
 
@@ -158,37 +142,74 @@ impl Settings {
             Err(error) => return Err(ConfigError::of_file(&path, format!("cannot be read: {error}"))),
         };
         let file: SettingsFile = toml::from_str(&text).map_err(|error| ConfigError::of_toml(&path, &text, &error))?;
-        let sources = Sources { environment, path, text };
-        let folder_of = |given: Option<PathBuf>, variable: &str, key: &str, in_file| {
-            given.map_or_else(|| Ok(sources.pick(variable, key, in_file)?.map(PathBuf::from)), |path| Ok(Some(path)))
+        let sources = Sources::new(environment, path, text);
+        let pick = |key, variable, shown, default, flag: Option<String>, in_file| {
+            sources.pick(&Wanted { key, variable: Some(variable), shown, default }, flag, in_file)
         };
-        let data_dir = folder_of(options.data_dir, "RENZHENG_DATA_DIR", "data_dir", file.data_dir)?
+        let folder_of = |key, variable, default, given: Option<PathBuf>, in_file| {
+            let given = given.map(|path| path.to_string_lossy().into_owned());
+            Ok::<_, ConfigError>(pick(key, variable, Shown::Plain, default, given, in_file)?.map(PathBuf::from))
+        };
+        let database_url = pick(
+            "database_url",
+            "DATABASE_URL",
+            Shown::Url,
+            Some("a private server in data_dir"),
+            options.database_url.map(|url| url.reveal().to_owned()),
+            file.database_url,
+        )?;
+        let data_dir = folder_of("data_dir", "RENZHENG_DATA_DIR", Some("./var"), options.data_dir, file.data_dir)?
             .unwrap_or_else(|| PathBuf::from("./var"));
-        let database_url = match options.database_url {
-            Some(url) => Some(url),
-            None => sources.pick("DATABASE_URL", "database_url", file.database_url)?.map(Secret::new),
-        };
-        let log = match options.log {
-            Some(log) => Some(log),
-            None => sources.pick("RENZHENG_LOG", "log", file.log)?,
-        };
-        let log_format = match options.log_format {
-            Some(format) => Some(format),
-            None => sources.pick_word("RENZHENG_LOG_FORMAT", LogFormat::parse, "`text`, `json`", file.log_format)?,
-        };
+        let jobs_dir = folder_of("jobs_dir", "RENZHENG_JOBS_DIR", Some("jobs"), options.jobs_dir, file.jobs_dir)?
+            .unwrap_or_else(|| PathBuf::from("jobs"));
+        let policy = folder_of("policy", "RENZHENG_POLICY", Some("built in"), options.policy, file.policy)?;
+        let postgres_bin = folder_of("postgres_bin", "RENZHENG_POSTGRES_BIN", None, None, file.postgres_bin)?;
+        let usual_keys = data_dir.join("keys");
+        let shown_keys = usual_keys.to_string_lossy().into_owned();
+        let key_file = folder_of("key_file", "RENZHENG_KEY_FILE", Some(&shown_keys), options.key_file, file.key_file)?
+            .unwrap_or(usual_keys);
+        let keys = pick("keys", "RENZHENG_KEYS", Shown::Secret, None, None, None)?;
+        let log = pick("log", "RENZHENG_LOG", Shown::Plain, Some("warn"), None, file.log)?;
+        let log_format = sources.pick_read(
+            &Wanted {
+                key: "log_format",
+                variable: Some("RENZHENG_LOG_FORMAT"),
+                shown: Shown::Plain,
+                default: Some("text"),
+            },
+            file.log_format.map(|format| format.as_str().to_owned()),
+            LogFormat::parse,
+            "`text`, `json`",
+        )?;
+        let listen = sources.pick_read(
+            &Wanted {
+                key: "listen",
+                variable: Some("RENZHENG_LISTEN"),
+                shown: Shown::Plain,
+                default: Some("127.0.0.1:7360"),
+            },
+            file.listen,
+            |text| text.parse().ok(),
+            "an IP address and a port, such as `127.0.0.1:7360` or `[::1]:0`",
+        )?;
+        let tax = pick_tax(&sources, file.tax)?;
+        let alerts = AlertSettings::pick(&sources, file.alerts)?;
+        let retention = retention::pick(&sources, file.retention)?;
         Ok(Self {
-            jobs_dir: folder_of(options.jobs_dir, "RENZHENG_JOBS_DIR", "jobs_dir", file.jobs_dir)?
-                .unwrap_or_else(|| PathBuf::from("jobs")),
-            postgres_bin: folder_of(None, "RENZHENG_POSTGRES_BIN", "postgres_bin", file.postgres_bin)?,
-            policy: folder_of(options.policy, "RENZHENG_POLICY", "policy", file.policy)?,
-            key_file: folder_of(options.key_file, "RENZHENG_KEY_FILE", "key_file", file.key_file)?
-                .unwrap_or_else(|| data_dir.join("keys")),
+            jobs_dir,
+            postgres_bin,
+            policy,
+            key_file,
             data_dir,
-            database_url,
-            keys: environment.get("RENZHENG_KEYS").map(Secret::new),
-            tax: sources.pick_tax(file.tax)?,
+            database_url: database_url.map(Secret::new),
+            keys: keys.map(Secret::new),
+            tax,
+            alerts,
+            retention,
             log: log.unwrap_or_else(|| "warn".to_owned()),
             log_format: log_format.unwrap_or(LogFormat::Text),
+            listen: listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 7360))),
+            lines: sources.into_lines(),
         })
     }
 }

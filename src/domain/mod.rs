@@ -22,6 +22,7 @@ pub mod month;
 pub mod placement;
 pub mod policy;
 pub mod remedy;
+pub mod retention;
 pub mod reward;
 pub mod said;
 pub mod verdict;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::contract::{Contract, contract_version, page_of_raw};
+use super::recorded::{Told, as_run};
 use super::{PullError, PullOutcome, find_source, settings_of_job};
 use crate::config::{Job, Missing, StampFrom};
 use crate::store::batches::{Asked, Counts, Opening};
 use crate::store::landing::{Body, Lander, Landing, PageLine};
 use crate::store::publish_batch::Publication;
 use crate::store::quarantine::QuarantineFilter;
-use crate::store::runs::{Ending, RunLine, Started};
+use crate::store::runs::{RunLine, Started, Trigger};
 use crate::store::{Store, StoreError};
 
 /// Why a decision could not be carried out.
@@ -82,7 +83,13 @@ pub struct Replayed {
 const CHUNK: i64 = 1000;
 
 /// Reads open refused records of one job again, by its present settings, and publishes those that keep the contract now.
-pub async fn replay(store: &Store, job: &Job, filter: &QuarantineFilter, actor: &str) -> Result<Replayed, PullError> {
+pub async fn replay(
+    store: &Store,
+    job: &Job,
+    filter: &QuarantineFilter,
+    by: impl Into<Trigger<'_>>,
+) -> Result<Replayed, PullError> {
+    let by = by.into();
     let settings = settings_of_job(job).ok_or_else(|| PullError::NoRecord(job.name.clone()))?;
     let source = find_source(store, job).await?.ok_or_else(|| PullError::UnknownSource(job.name.clone()))?;
     let _alone = store.lock_source(source).await?;
@@ -90,7 +97,7 @@ pub async fn replay(store: &Store, job: &Job, filter: &QuarantineFilter, actor: 
     if store.has_open_batch(source, &contract_version).await? {
         return Err(PullError::Busy(job.name.clone()));
     }
-    let run = store.start_run("replay", &job.name, actor).await?;
+    let run = store.start_run("replay", &job.name, by).await?;
     let opening = Opening {
         source,
         settings: &settings,
@@ -103,19 +110,8 @@ pub async fn replay(store: &Store, job: &Job, filter: &QuarantineFilter, actor: 
         complete_seq: None,
         run_id: run.run_id,
     };
-    match replay_as(store, job, filter, &opening, &run).await {
-        Ok(replayed) => {
-            let ending = if replayed.refused > 0 { Ending::DoneWithRefusals } else { Ending::Done };
-            let figures = serde_json::to_value(&replayed).unwrap_or_default();
-            store.finish_run(&run, ending, &figures, None).await?;
-            Ok(replayed)
-        }
-        Err(error) => {
-            let chain = crate::errors::chain(&error);
-            store.finish_run(&run, Ending::Failed, &serde_json::json!({}), Some(&chain)).await?;
-            Err(error)
-        }
-    }
+    let work = Box::pin(replay_as(store, job, filter, &opening, &run));
+    as_run(store, &run, work, |replayed| Told::of_figures(replayed.refused, replayed)).await
 }
 
 async fn replay_as(

@@ -17,8 +17,8 @@ use crate::store::deliveries::LastDelivery;
 use crate::store::jobs::{JobSettings, SourceId};
 use crate::store::landing::Lander;
 use crate::store::publish_batch::{Outcome, Publication};
-use crate::store::runs::{Ending, Started};
-use crate::store::{Store, StoreError};
+use crate::store::runs::{Started, Trigger};
+use crate::store::{Store, StoreError, journal};
 
 mod cells;
 pub mod compare;
@@ -27,9 +27,11 @@ pub mod decide;
 mod fetch;
 mod gates;
 mod persons;
+mod recorded;
 
 use contract::contract_version;
 use fetch::Fetched;
+use recorded::{Told, as_run};
 
 /// What a pull did.
 #[derive(Clone, Debug, Serialize)]
@@ -184,9 +186,10 @@ pub async fn pull(
     job: &Job,
     environment: &Environment,
     range: Option<Range>,
-    actor: &str,
+    by: impl Into<Trigger<'_>>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Report, PullError> {
+    let by = by.into();
     let settings = settings_of_job(job).ok_or_else(|| PullError::NoRecord(job.name.clone()))?;
     if range.is_some() && job.key.updated_at == Some(StampFrom::Delivery) {
         return Err(PullError::NoStamps(job.name.clone()));
@@ -194,37 +197,18 @@ pub async fn pull(
     let source = find_source(store, job).await?.ok_or_else(|| PullError::UnknownSource(job.name.clone()))?;
     let _alone = store.lock_source(source).await?;
     store.close_cut_off_runs(&job.name).await?;
-    let run = store.start_run("pull", &job.name, actor).await?;
+    let run = store.start_run("pull", &job.name, by).await?;
     let (contract, record) = (contract_version(job), settings.record);
     let job = Arc::new(job.clone());
     let pull = Pull { store, job: job.clone(), settings, source, contract, environment, run: &run, progress };
-    let limit = job.timeout.duration();
-    let ended = match tokio::time::timeout(limit, pull.run(range)).await {
-        Ok(ended) => ended,
-        Err(_) => Err(PullError::Timeout(job.timeout.to_string())),
-    };
-    match ended {
-        Ok(ended) => {
-            let Ended { outcome, asked, counts, pages, resumed, notes, why, stages } = ended;
-            let ending = match outcome {
-                PullOutcome::Held => Ending::Held,
-                _ if counts.refused > 0 => Ending::DoneWithRefusals,
-                _ => Ending::Done,
-            };
-            let mut figures = serde_json::to_value(counts).unwrap_or_default();
-            figures["pages"] = pages.into();
-            figures["rows_per_s"] = ((counts.read as f64 / stages.fetch_s.max(0.001)) as u64).into();
-            figures["stages"] = serde_json::to_value(stages).unwrap_or_default();
-            store.finish_run(&run, ending, &figures, why.as_deref()).await?;
-            let (job, run_number) = (job.name.clone(), Some(run.number));
-            Ok(Report { job, record, outcome, asked, counts, resumed, notes, why, stages, run_number })
-        }
-        Err(error) => {
-            let chain = errors::chain(&error);
-            store.finish_run(&run, Ending::Failed, &serde_json::json!({}), Some(&chain)).await?;
-            Err(error)
-        }
-    }
+    let work = Box::pin(async {
+        let limit = job.timeout.duration();
+        let in_time = tokio::time::timeout(limit, pull.run(range)).await;
+        in_time.unwrap_or_else(|_| Err(PullError::Timeout(job.timeout.to_string())))
+    });
+    let Ended { outcome, asked, counts, resumed, notes, why, stages, .. } = as_run(store, &run, work, Told::of).await?;
+    let (job, run_number) = (job.name.clone(), Some(run.number));
+    Ok(Report { job, record, outcome, asked, counts, resumed, notes, why, stages, run_number })
 }
 
 /// Asks a source for everything on these people, as a delivery of its own; nothing if it cannot be asked so.
@@ -233,35 +217,26 @@ pub async fn pull_persons(
     job: &Job,
     environment: &Environment,
     persons: &[PersonId],
-    actor: &str,
+    by: impl Into<Trigger<'_>>,
 ) -> Result<Option<Counts>, PullError> {
+    let by = by.into();
     let settings = settings_of_job(job).ok_or_else(|| PullError::NoRecord(job.name.clone()))?;
     if !persons::can_ask(job) {
         return Ok(None);
     }
     let source = find_source(store, job).await?.ok_or_else(|| PullError::UnknownSource(job.name.clone()))?;
     let _alone = store.lock_source(source).await?;
-    let run = store.start_run("pull", &job.name, actor).await?;
+    let run = store.start_run("pull", &job.name, by).await?;
     let contract = contract_version(job);
     let job = Arc::new(job.clone());
     let pull = Pull { store, job, settings, source, contract, environment, run: &run, progress: &|_| () };
-    let counts = if store.has_open_batch(source, &pull.contract).await? {
-        Err(PullError::Busy(pull.job.name.clone()))
-    } else {
+    let work = Box::pin(async {
+        if store.has_open_batch(source, &pull.contract).await? {
+            return Err(PullError::Busy(pull.job.name.clone()));
+        }
         pull.pull_persons(persons).await
-    };
-    match counts {
-        Ok(counts) => {
-            let ending = if counts.refused > 0 { Ending::DoneWithRefusals } else { Ending::Done };
-            store.finish_run(&run, ending, &serde_json::to_value(counts).unwrap_or_default(), None).await?;
-            Ok(Some(counts))
-        }
-        Err(error) => {
-            let chain = errors::chain(&error);
-            store.finish_run(&run, Ending::Failed, &serde_json::json!({}), Some(&chain)).await?;
-            Err(error)
-        }
-    }
+    });
+    as_run(store, &run, work, |counts| Told::of_figures(counts.refused, counts)).await.map(Some)
 }
 
 /// The latest publish in which people became concerned whom the job's last whole pull did not know; nothing if there are none, or
@@ -395,6 +370,7 @@ impl Pull<'_> {
             LastDelivery::default()
         };
         let mut lander = Lander::open(self.store, batch).await?;
+        journal::stage("fetch");
         let began = Instant::now();
         let fetched = self.fetch(&mut lander, &known, &mut stages).await;
         stages.fetch_s = began.elapsed().as_secs_f64();
@@ -449,6 +425,7 @@ impl Pull<'_> {
         notes: &mut Vec<String>,
         stages: &mut Stages,
     ) -> Result<(PullOutcome, Counts), PullError> {
+        journal::stage("check");
         let began = Instant::now();
         self.store.check_batch(batch).await?;
         let absent =
@@ -460,8 +437,14 @@ impl Pull<'_> {
         }
         self.store.note_batch(batch, notes).await?;
         stages.check_s = began.elapsed().as_secs_f64();
+        journal::stage("publish");
         let began = Instant::now();
-        let (outcome, counts) = self.store.publish_batch(batch, absent.as_ref(), &Publication::default()).await?;
+        let published = self.store.publish_batch(batch, absent.as_ref(), &Publication::default()).await;
+        if let Err(error @ StoreError::Unbalanced { .. }) = &published {
+            // read once more, the counts may be right
+            self.store.fail_batch(batch, &error.to_string()).await?;
+        }
+        let (outcome, counts) = published?;
         stages.publish_s = began.elapsed().as_secs_f64();
         Ok((outcome.into(), counts))
     }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use url::Url;
+use uuid::Uuid;
 
 use super::{PushError, answer};
 use crate::config::TaxSettings;
@@ -78,6 +79,20 @@ impl Client {
         let mut address = self.declarations.clone();
         address.set_path(&format!("{}/{}", self.declarations.path(), outgoing.message_id));
         exchange(self.signed(&Method::GET, &address, b"", at), outgoing, Question::Asking).await
+    }
+
+    /// Asks about a message that nobody sent: whether the department answers, and knows our key. What is the matter, if something is.
+    pub async fn probe(&self, at: DateTime<Utc>) -> Result<(), String> {
+        let mut address = self.declarations.clone();
+        address.set_path(&format!("{}/{}", self.declarations.path(), Uuid::nil()));
+        let answer = self.signed(&Method::GET, &address, b"", at).send().await;
+        match answer.map_err(|error| chain(&error.without_url()))?.status().as_u16() {
+            404 | 200..=299 => Ok(()),
+            status @ (401 | 403) => {
+                Err(format!("it refuses our requests by {status}: check the key, its name and the clock"))
+            }
+            status => Err(format!("it answers {status}: check the address")),
+        }
     }
 
     fn signed(&self, method: &Method, address: &Url, body: &[u8], at: DateTime<Utc>) -> RequestBuilder {

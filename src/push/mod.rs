@@ -7,11 +7,10 @@ pub mod answer;
 mod client;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 pub use self::client::{Again, Client, Exchange};
-use crate::http::ClientError;
+use crate::http::{ClientError, backoff};
 use crate::store::outbox::Answered;
 use crate::store::{Store, StoreError};
 
@@ -138,18 +137,6 @@ fn tell(sent: &Sent) {
             tracing::error!(%message_id, attempt_number, error, "it is unknown what became of a message");
         }
     }
-}
-
-/// The wait before an attempt is followed by another: 30 s, doubled with each attempt up to 48 min, and up to a quarter more, so that
-/// messages that failed together do not come back together. The same for the same attempt; one hour at most.
-fn backoff(message_id: Uuid, attempt_number: i32) -> TimeDelta {
-    const FIRST_S: i64 = 30;
-    const LONGEST_S: i64 = 48 * 60;
-    let doublings = attempt_number.saturating_sub(1).clamp(0, 7);
-    let wait_ms = (FIRST_S << doublings).min(LONGEST_S) * 1000;
-    let hash = Sha256::new().chain_update(message_id).chain_update(attempt_number.to_be_bytes()).finalize();
-    let share = i64::from(u16::from_be_bytes([hash[0], hash[1]]));
-    TimeDelta::milliseconds(wait_ms + wait_ms / 4 * share / i64::from(u16::MAX))
 }
 
 fn wait(message_id: Uuid, attempt_number: i32, again: Again) -> TimeDelta {

@@ -13,6 +13,7 @@ use axum::http::{Method, Response};
 use axum::middleware::{Next, from_fn_with_state};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -7,6 +7,7 @@
 use std::sync::atomic::AtomicI64;
 
 use crate::config::{Environment, Job, TaxSettings};
+use crate::domain::retention::Keep;
 use crate::store::Store;
 use crate::verify::Reading;
 
@@ -32,6 +33,7 @@ pub struct Schedule {
     environment: Environment,
     policy: Reading,
     tax: Option<TaxSettings>,
+    keep: Keep,
     /// The publish up to which people who became concerned were looked for.
     concerned_until: AtomicI64,
 }
@@ -44,8 +46,9 @@ impl Schedule {
         environment: Environment,
         policy: Reading,
         tax: Option<TaxSettings>,
+        keep: Keep,
     ) -> Self {
-        Self { store, jobs, environment, policy, tax, concerned_until: AtomicI64::new(-1) }
+        Self { store, jobs, environment, policy, tax, keep, concerned_until: AtomicI64::new(-1) }
     }
 
     pub fn store(&self) -> &Store {

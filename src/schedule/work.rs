@@ -45,9 +45,13 @@ impl Schedule {
             JobKind::Pull => self.pull(&store, job, task, landed).await,
             JobKind::Verify => within(job, self.verify(&store, task)).await,
             JobKind::Push => within(job, self.push(&store, job, task)).await,
-            JobKind::Reconcile | JobKind::Export | JobKind::Remind | JobKind::Maintain => Err(Failure::new(
+            JobKind::Maintain => within(job, self.maintain(&store, job, task)).await,
+            JobKind::Reconcile | JobKind::Export | JobKind::Remind => Err(Failure::new(
                 Class::Contract,
-                format!("this version does not run jobs of kind `{}`; it runs `pull`, `verify` and `push`", job.kind),
+                format!(
+                    "this version does not run jobs of kind `{}`; it runs `pull`, `verify`, `push` and `maintain`",
+                    job.kind
+                ),
             )),
         }
     }
@@ -71,6 +75,12 @@ impl Schedule {
                 verify(store, &self.policy, year, &Selection::default(), &task.created_by, &|_| ()).await?;
             }
         }
+        Ok(Ending::Done)
+    }
+
+    /// Removes what is kept no longer.
+    async fn maintain(&self, store: &Store, job: &Job, task: &Claimed) -> Result<Ending, Failure> {
+        store.maintain(&job.name, &self.keep, &task.created_by).await?;
         Ok(Ending::Done)
     }
 

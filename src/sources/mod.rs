@@ -125,6 +125,28 @@ impl Source {
         Ok(Self { job: job.name.clone(), reader })
     }
 
+    /// Whether the source of a pull is there, found out with as little as can be: files are looked for, a database is connected to, an
+    /// agency is asked for one page of what changed just now, which is not read. What was found, for people.
+    pub async fn probe(job: &Job, environment: &Environment, now: DateTime<Utc>) -> Result<String, SourceError> {
+        let found = match job.source_settings() {
+            Some(SourceSettings::Http(settings)) => {
+                let start = Start { since: Some(now), now: Some(now), ..Start::default() };
+                match http::HttpReader::open(job, settings, environment, start) {
+                    Ok(mut reader) => reader.probe().await,
+                    Err(fault) => Err(fault),
+                }
+            }
+            Some(SourceSettings::File(settings)) => resolve(job, environment, "source.path", &settings.path)
+                .and_then(|path| file::FileReader::probe(&FileSource { path, ..settings.clone() })),
+            Some(SourceSettings::Database(settings)) => {
+                let opened = database::DatabaseReader::open(job, settings, environment, Start::default()).await;
+                opened.map(|_| "the database answers, and has the columns".to_owned())
+            }
+            None => Err(Fault::Config(job.error_at("source", "is missing: there is nothing to read from"))),
+        };
+        found.map_err(|fault| fault.of_job(&job.name))
+    }
+
     /// Opens files without a job, as imports do; `name` stands for the job in errors. Placeholders are not filled in.
     pub fn open_file(name: &str, settings: &FileSource, start: Start) -> Result<Self, SourceError> {
         let reader = file::FileReader::open(settings, start).map_err(|fault| fault.of_job(name))?;

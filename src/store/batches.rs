@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use super::jobs::{JobSettings, SourceId, word};
+use super::page_log::add_page;
 use super::partitions::{ensure_partition, partition};
 use super::{Store, StoreError, ensure_affected};
 use crate::crypto::Place;
@@ -69,8 +70,13 @@ impl Counts {
         Self { read, refused, dropped, same: read - refused - dropped, ..Self::default() }
     }
 
+    /// Whether it is known of every row that was read what became of it.
     pub fn balance(&self) -> bool {
-        self.read == self.written() + self.same + self.refused + self.dropped
+        self.read == self.accounted()
+    }
+
+    pub(super) fn accounted(&self) -> u64 {
+        self.written() + self.same + self.refused + self.dropped
     }
 
     /// Rows that were stored.
@@ -283,13 +289,7 @@ impl Store {
         .await?;
         let mut log = PageLog { reading: 1, ..PageLog::default() };
         for page in &pages {
-            let counts: Counts = serde_json::from_value(page.counts.clone())
-                .map_err(|_| StoreError::inconsistent("batch_page", "counts", batch_id))?;
-            if page.reading == 1 {
-                log.counts.add(counts);
-            } else {
-                log.counts.add_second(counts);
-            }
+            add_page(&mut log.counts, batch_id, page.reading, &page.counts)?;
             log.reading = page.reading;
         }
         let Some(last) = pages.last() else { return Ok(log) };
@@ -344,7 +344,7 @@ impl Store {
             let gave_way = format!("the same delivery came again and is held as batch {}", batch.batch_id);
             sqlx::query!(
                 "with gone as (update batch set state = 'failed', why = $2 where batch_id = $1 returning run_id)
-                 update run set state = 'failed', error = $2 where run_id in (select run_id from gone) and state = 'held'",
+                 update run set state = 'discarded', error = $2 where run_id in (select run_id from gone) and state = 'held'",
                 earlier,
                 gave_way
             )

@@ -102,7 +102,7 @@ impl Store {
         ensure_affected(&done, 1)?;
         delete_rows(&mut transaction, batch.record, batch.source, batch.batch_id).await?;
         forget_keys(&mut transaction, batch.batch_id).await?;
-        Self::decide_run(&mut transaction, run_id, Ending::Failed, &text).await?;
+        Self::decide_run(&mut transaction, run_id, Ending::Discarded, &text).await?;
         Ok(transaction.commit().await?)
     }
 }

@@ -9,8 +9,10 @@ use sqlx::{Connection, PgConnection, PgPool};
 use crate::clock;
 use crate::crypto::Keys;
 
+pub mod alerts;
 mod audit;
 pub mod backfills;
+pub mod backup;
 pub mod batches;
 pub mod changes;
 pub mod declarations;
@@ -22,17 +24,22 @@ pub mod fires;
 pub mod frames;
 mod held;
 pub mod jobs;
+pub mod journal;
 mod known;
 pub mod landing;
 pub mod lineage;
 pub mod local;
+pub mod messages;
+pub mod metrics;
 pub mod outbox;
-mod page_log;
+pub mod page_log;
 mod partitions;
 pub mod people;
 pub mod publish;
 pub mod publish_batch;
 pub mod quarantine;
+mod queue;
+pub mod readiness;
 pub mod records;
 mod refusals;
 pub mod results;
@@ -44,6 +51,7 @@ pub mod tasks;
 #[cfg(test)]
 pub mod testing;
 mod touched;
+pub mod upkeep;
 
 /// The migrations, in the order of their numbers.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("schemas/migrations");
@@ -73,6 +81,11 @@ pub enum StoreError {
     Crypto(#[from] crate::crypto::CryptoError),
     #[error("{expected} row should have changed, {actual} did")]
     LostRace { expected: u64, actual: u64 },
+    #[error(
+        "the counts of the delivery do not balance: {read} were read, but {accounted} are new, changed, the same, older, refused or \
+         dropped; nothing of it was published"
+    )]
+    Unbalanced { read: u64, accounted: u64 },
 }
 
 impl StoreError {

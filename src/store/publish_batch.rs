@@ -126,6 +126,10 @@ impl Store {
         if publication.decision.is_some() {
             counts.refused += self.refuse_reused(publish.connection(), batch, &mut counts).await?;
         }
+        if !counts.balance() {
+            publish.abandon().await?;
+            return Err(StoreError::Unbalanced { read: counts.read, accounted: counts.accounted() });
+        }
         if counts.changed + counts.older > 0 || publication.decision.is_some() {
             supersede(publish.connection(), batch, seq).await?;
         }

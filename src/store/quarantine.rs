@@ -31,7 +31,7 @@ pub struct QuarantineLine {
     pub updated_at: Option<DateTime<Utc>>,
     /// Hash of the settings by which it was read.
     pub contract: String,
-    /// How the case was closed: `superseded`, `replayed`, `discarded`; nothing while it is open.
+    /// How the case was closed: `superseded`, `replayed`, `discarded`, `expired`; nothing while it is open.
     pub closing: Option<String>,
     pub closed_by: Option<String>,
     pub closed_why: Option<String>,
@@ -114,11 +114,12 @@ impl Store {
         .await?)
     }
 
-    /// The record as it came. Who looks at it is written to the audit log by the caller.
+    /// The record as it came, while it is kept. Who looks at it is written to the audit log by the caller.
     pub async fn raw_refusal(&self, quarantine_id: i64) -> Result<Option<Vec<u8>>, StoreError> {
         let sealed = sqlx::query_scalar!("select raw from quarantine where quarantine_id = $1", quarantine_id)
             .fetch_optional(&self.pool)
             .await?;
+        let sealed = sealed.filter(|sealed| !sealed.is_empty());
         Ok(sealed.map(|sealed| self.keys().decrypt(&sealed, raw_place(quarantine_id))).transpose()?)
     }
 

@@ -1,11 +1,16 @@
 //! Runs: one row for each execution of a job or command.
 
+use std::time::Duration;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Store, StoreError};
 use crate::clock;
+
+/// A run that says nothing for so long is over; who runs it says so every few seconds.
+const SILENCE: Duration = Duration::from_mins(2);
 
 /// What was started.
 #[derive(Clone, Debug)]
@@ -17,6 +22,26 @@ pub struct Started {
     pub business_date: NaiveDate,
 }
 
+/// Who starts a run, and why.
+#[derive(Clone, Copy, Debug)]
+pub struct Trigger<'a> {
+    pub actor: &'a str,
+    /// `started by hand`, or what a schedule says.
+    pub because: &'a str,
+}
+
+impl<'a> From<&'a str> for Trigger<'a> {
+    fn from(actor: &'a str) -> Self {
+        Self { actor, because: "started by hand" }
+    }
+}
+
+impl<'a> From<&'a String> for Trigger<'a> {
+    fn from(actor: &'a String) -> Self {
+        actor.as_str().into()
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -24,6 +49,10 @@ pub enum Ending {
     DoneWithRefusals,
     Held,
     Failed,
+    /// It took longer than it may.
+    TimedOut,
+    /// What it held was given up by a person, or gave way to the same delivery that came again.
+    Discarded,
 }
 
 impl Ending {
@@ -33,6 +62,8 @@ impl Ending {
             Self::DoneWithRefusals => "done_with_refusals",
             Self::Held => "held",
             Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Discarded => "discarded",
         }
     }
 }
@@ -47,6 +78,8 @@ pub struct RunLine {
     pub job: String,
     pub state: String,
     pub actor: String,
+    /// Why it began.
+    pub because: String,
     pub business_date: NaiveDate,
     pub started_at: DateTime<Utc>,
     pub finished_at: Option<DateTime<Utc>>,
@@ -56,18 +89,25 @@ pub struct RunLine {
 
 impl Store {
     /// Writes down that a run begins. A store that works for a task writes down the task, its job, and what the task began without.
-    pub async fn start_run(&self, kind: &str, job: &str, actor: &str) -> Result<Started, StoreError> {
+    pub async fn start_run<'a>(
+        &self,
+        kind: &str,
+        job: &str,
+        by: impl Into<Trigger<'a>>,
+    ) -> Result<Started, StoreError> {
+        let Trigger { actor, because } = by.into();
         let at = self.now().await?;
         let run_id = clock::uuid_v7(at);
         let business_date = clock::business_date(at);
         let task = self.commission.as_deref();
         let number = sqlx::query_scalar!(
-            "insert into run (run_id, kind, job, state, actor, business_date, started_at, task_id, missing)
-             values ($1, $2, $3, 'running', $4, $5, $6, $7, $8) returning run_number",
+            "insert into run (run_id, kind, job, state, actor, because, business_date, started_at, task_id, missing)
+             values ($1, $2, $3, 'running', $4, $5, $6, $7, $8, $9) returning run_number",
             run_id,
             kind,
             task.map_or(job, |task| task.job.as_str()),
             actor,
+            task.map_or(because, |task| task.because.as_str()),
             business_date,
             at,
             task.map(|task| task.task_id),
@@ -78,6 +118,7 @@ impl Store {
         Ok(Started { run_id, number, at, business_date })
     }
 
+    /// Its record says how it ended. A run that was taken for dead and was not says so too.
     pub async fn finish_run(
         &self,
         run: &Started,
@@ -87,7 +128,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let at = self.now().await?;
         let done = sqlx::query!(
-            "update run set state = $2, finished_at = $3, counts = $4, error = $5 where run_id = $1 and state = 'running'",
+            "update run set state = $2, finished_at = $3, counts = $4, error = $5
+             where run_id = $1 and state in ('running', 'crashed')",
             run.run_id,
             ending.as_str(),
             at,
@@ -103,7 +145,8 @@ impl Store {
     pub async fn list_runs(&self, job: Option<&str>, limit: i64) -> Result<Vec<RunLine>, StoreError> {
         Ok(sqlx::query_as!(
             RunLine,
-            "select run_id, run_number, kind, job, state, actor, business_date, started_at, finished_at, counts, error from run
+            "select run_id, run_number, kind, job, state, actor, because, business_date, started_at,
+                    finished_at, counts, error from run
              where $1::text is null or job = $1 order by run_number desc limit $2",
             job,
             limit
@@ -116,8 +159,21 @@ impl Store {
     pub async fn last_runs(&self) -> Result<Vec<RunLine>, StoreError> {
         Ok(sqlx::query_as!(
             RunLine,
-            "select distinct on (job) run_id, run_number, kind, job, state, actor, business_date, started_at, finished_at, counts, error
+            "select distinct on (job) run_id, run_number, kind, job, state, actor, because, business_date, started_at,
+                    finished_at, counts, error
              from run order by job, run_number desc"
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// The latest run of every job and kind that has ended.
+    pub async fn last_ended_runs(&self) -> Result<Vec<RunLine>, StoreError> {
+        Ok(sqlx::query_as!(
+            RunLine,
+            "select distinct on (job, kind) run_id, run_number, kind, job, state, actor, because, business_date, started_at,
+                    finished_at, counts, error
+             from run where state <> 'running' order by job, kind, run_number desc"
         )
         .fetch_all(&self.pool)
         .await?)
@@ -125,21 +181,58 @@ impl Store {
 
     /// Runs of a job that still say they go on although whoever ran them is gone. The caller holds the job's source.
     pub async fn close_cut_off_runs(&self, job: &str) -> Result<(), StoreError> {
+        self.close_runs(Some(job)).await?;
+        Ok(())
+    }
+
+    /// Runs, whichever, that stopped saying that they go on: whoever ran them is gone. How many there were.
+    pub async fn close_crashed_runs(&self) -> Result<u64, StoreError> {
+        self.close_runs(None).await
+    }
+
+    /// A run whose delivery had come to its end before its process was gone ended so. What was read until then is counted.
+    async fn close_runs(&self, job: Option<&str>) -> Result<u64, StoreError> {
         let at = self.now().await?;
-        sqlx::query!(
-            "update run r set finished_at = $2,
-                    state = case when b.ended = 'held' then 'held' when b.ended is not null then 'done' else 'failed' end,
-                    error = case when b.ended is null then 'cut off; the next run went on from there' else b.why end
-             from (select run_id, (select state from batch where batch.run_id = o.run_id and state in ('published', 'duplicate', 'held')
-                                   order by batch_id desc limit 1) as ended,
-                          (select why from batch where batch.run_id = o.run_id order by batch_id desc limit 1) as why
-                   from run o where job = $1 and state = 'running') as b
-             where r.run_id = b.run_id",
+        let gone = sqlx::query!(
+            r#"select run_id, (select state from batch b where b.run_id = r.run_id and state in ('published', 'duplicate', 'held')
+                               order by batch_id desc limit 1) as "ended?",
+                      (select why from batch b where b.run_id = r.run_id order by batch_id desc limit 1) as why
+               from run r
+               where state = 'running' and (job = $1 or $1 is null and alive_at < clock_timestamp() - make_interval(secs => $2))"#,
             job,
-            at
+            SILENCE.as_secs_f64()
         )
-        .execute(&self.pool)
+        .fetch_all(&self.pool)
         .await?;
+        let mut closed = 0;
+        for run in gone {
+            let (state, why) = match run.ended.as_deref() {
+                Some("held") => ("held", run.why),
+                Some(_) => ("done", run.why),
+                None => ("crashed", Some("cut off: its process was gone; the next run goes on from there".to_owned())),
+            };
+            let so_far = self.find_so_far(run.run_id).await?;
+            closed += sqlx::query!(
+                "update run set state = $2, finished_at = $3, error = $4, counts = coalesce($5, counts)
+                 where run_id = $1 and state = 'running'",
+                run.run_id,
+                state,
+                at,
+                why,
+                so_far.and_then(|read| serde_json::to_value(read).ok())
+            )
+            .execute(&self.pool)
+            .await?
+            .rows_affected();
+        }
+        Ok(closed)
+    }
+
+    /// Says that the run goes on.
+    pub(super) async fn keep_run_alive(&self, run: &Started) -> Result<(), StoreError> {
+        sqlx::query!("update run set alive_at = clock_timestamp() where run_id = $1 and state = 'running'", run.run_id)
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 
@@ -149,7 +242,8 @@ impl Store {
         let id: Option<Uuid> = text.parse().ok();
         Ok(sqlx::query_as!(
             RunLine,
-            "select run_id, run_number, kind, job, state, actor, business_date, started_at, finished_at, counts, error from run
+            "select run_id, run_number, kind, job, state, actor, because, business_date, started_at,
+                    finished_at, counts, error from run
              where run_number = $1 or run_id = $2",
             number,
             id

@@ -14,8 +14,8 @@ pub use crate::policy::Reading;
 use crate::store::changes::Verified;
 use crate::store::facts::{Persons, Scope, Shard};
 use crate::store::results::{ChangedRow, YearRow};
-use crate::store::runs::{Ending, Started};
-use crate::store::{Store, StoreError};
+use crate::store::runs::{Ending, Started, Trigger};
+use crate::store::{Store, StoreError, journal};
 
 pub mod changes;
 mod chunks;
@@ -128,11 +128,12 @@ pub async fn verify(
     reading: &Reading,
     year: i32,
     selection: &Selection,
-    actor: &str,
+    by: impl Into<Trigger<'_>>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Summary, VerifyError> {
-    let run = store.start_run("verify", "verify", actor).await?;
-    let outcome = verify_as(store, reading, year, selection, &run, progress).await;
+    let run = store.start_run("verify", "verify", by.into()).await?;
+    let work = Box::pin(verify_as(store, reading, year, selection, &run, progress));
+    let outcome = store.journal(&run, work).await;
     let (ending, counts, error) = match &outcome {
         Ok(summary) => (Ending::Done, serde_json::to_value(summary).unwrap_or_default(), None),
         Err(error) => (Ending::Failed, serde_json::json!({}), Some(crate::errors::chain(error))),
@@ -149,12 +150,14 @@ async fn verify_as(
     run: &Started,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Summary, VerifyError> {
+    journal::stage("prepare");
     let point = Point { seq: store.head().await?, business_date: run.business_date };
     let version = &reading.policy.version;
     store.describe_verification(run, point.seq, version, &reading.text).await?;
     let rules = YearRules::load(store, &reading.policy, year, point).await?;
     let mut summary = Summary { seq: point.seq, ..Summary::default() };
     let chunks = work(store, year, selection, point, version, &mut summary).await?;
+    journal::stage("judge");
     // boxed: its three stages are a large future
     let summary = Box::pin(run_chunks(store, rules, chunks, run, selection.is_part(), summary, progress)).await?;
     if !selection.is_part() {

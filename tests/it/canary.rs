@@ -132,6 +132,8 @@ fn no_canary_is_found_in_files_logs_dumps_or_words() {
         say(&["results", "--year", "2025", "--format", format]);
         say(&["quarantine", "list", "--format", format]);
         say(&["runs", "--format", format]);
+        say(&["runs", "show", "2", "--format", format]);
+        say(&["alerts", "--format", format]);
         say(&["explain", "--employer", EMPLOYER, "--person", &id, "--month", "2025-01", "--format", format]);
     }
     words.push_str(&dump(inside.path()));

@@ -2,8 +2,10 @@
 #![cfg(feature = "pipeline")]
 
 mod agency;
+mod alerts;
 mod canary;
 mod commands;
+mod config;
 mod databases;
 mod evaluation;
 mod explain;
@@ -16,16 +18,20 @@ mod incremental;
 mod kill;
 mod kill_pull;
 mod mariadb;
+mod masked;
+mod metrics;
 mod nights;
 mod program;
 mod provinces;
 mod pulls;
 mod readme;
 mod resume;
+mod runs;
 mod schedule;
 mod serve;
 mod source_text;
 mod tidy;
+mod upkeep;
 mod views;
 mod watermark;
 mod worth;

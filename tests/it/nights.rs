@@ -93,7 +93,14 @@ impl Nights {
         province.harness.register(&jobs).await;
         let schedules = std::array::from_fn(|_| {
             let reading = policy::load(None).expect("the built-in policy");
-            Schedule::new(province.harness.store.clone(), jobs.clone(), Environment::default(), reading, None)
+            Schedule::new(
+                province.harness.store.clone(),
+                jobs.clone(),
+                Environment::default(),
+                reading,
+                None,
+                renzheng::domain::retention::usual(),
+            )
         });
         let connection = province.harness.connection().await;
         let mut nights = Self { province, jobs, schedules, connection };

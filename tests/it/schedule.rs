@@ -20,7 +20,14 @@ use crate::program::renzheng;
 /// The clockwork of one process over these jobs.
 fn schedule(store: &Store, jobs: &[Job], environment: &Environment) -> Schedule {
     let reading = policy::load(None).expect("the built-in policy");
-    Schedule::new(store.clone(), jobs.to_vec(), environment.clone(), reading, None)
+    Schedule::new(
+        store.clone(),
+        jobs.to_vec(),
+        environment.clone(),
+        reading,
+        None,
+        renzheng::domain::retention::usual(),
+    )
 }
 
 fn job(name: &str, text: &str) -> Job {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use renzheng::config::Job;
+use renzheng::http::{HttpSettings, client};
 use renzheng::store::tasks::{NewTask, Priority};
 use sqlx::PgConnection;
 
@@ -395,4 +396,41 @@ async fn a_process_that_is_asked_to_end_hands_its_pull_back_and_the_next_goes_on
     let (status, took) = second.ended().await;
     assert_eq!(status.code(), Some(0));
     assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_serving_process_answers_over_http_and_opens_an_alert_for_what_failed_for_good() {
+    let agency = Server::start(|_: &Asked| Reply::status(401)).await;
+    let job = format!(
+        "kind = \"pull\"\nrecord = \"wage\"\nkeep = \"all\"\n[source]\ntype = \"http\"\nurl = \"{}/wages\"\n",
+        agency.url
+    );
+    let site = Site::new("serve_told", 0, &[("pull-wage".to_owned(), job)]).await;
+    let mut connection = site.harness.connection().await;
+    let mut serving = site.start("only", "1");
+    site.queue_all(|_| true).await;
+    site.wait_for(&mut connection, "the work to be given up", "select count(*) from task where state = 'dead'", 1)
+        .await;
+    drop(serving.0.kill());
+    drop(serving.0.wait());
+    // whoever begins looks at once
+    let mut serving = site.start("again", "1");
+    site.wait_for(&mut connection, "the alert", "select count(*) from alert where closed_at is null", 1).await;
+    let said = std::fs::read_to_string(site.scratch.path().join("again")).expect("its words");
+    let address = said.lines().find_map(|line| line.strip_prefix("health and metrics at ")).expect("an address");
+    let client = client(&HttpSettings::default()).expect("a client");
+    let get = async |path: &str| {
+        let answer = client.get(format!("{address}{path}")).send().await.expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("a text"))
+    };
+    assert_eq!(get("/healthz").await, (200, "ok\n".to_owned()));
+    assert_eq!(get("/readyz").await.0, 200);
+    let (status, figures) = get("/metrics").await;
+    assert_eq!(status, 200);
+    for line in ["renzheng_tasks{state=\"dead\"} 1", "renzheng_alerts_open"] {
+        assert!(figures.contains(line), "{line}: {figures}");
+    }
+    serving.signal(Signal::SIGTERM);
+    let (status, took) = serving.ended().await;
+    assert!(status.success() && took < Duration::from_secs(10), "{status} after {took:?}");
 }

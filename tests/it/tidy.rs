@@ -153,6 +153,7 @@ fn a_library_is_used_only_where_it_belongs() {
         ("sqlx", &["src/store/", "src/sources/database/", "src/sandbox/"]),
         ("polars", &["src/sources/", "src/ingest/", "src/store/frames.rs", "src/verify/"]),
         ("axum", &["src/web/", "src/sandbox/"]),
+        ("lettre", &["src/notify/"]),
         ("std::env", &["src/config/"]),
         ("reqwest::ClientBuilder", &["src/http.rs"]),
         ("reqwest::blocking", &[]),

@@ -112,6 +112,15 @@ impl FileReader {
         Ok(Self { path, pages, finished: false, done })
     }
 
+    /// Whether there are files to read; what was found.
+    pub(super) fn probe(settings: &FileSource) -> Result<String, Fault> {
+        let files = find_files(Path::new(&settings.path), settings.done_marker.as_deref())?;
+        for file in &files {
+            File::open(file).map_err(|source| Fault::File { path: file.clone(), source })?;
+        }
+        Ok(format!("files to read: {}", files.len()))
+    }
+
     pub(super) async fn next_page(&mut self) -> Result<Option<RawPage>, Fault> {
         if self.finished {
             return Ok(None);

@@ -157,6 +157,16 @@ impl HttpReader {
         self.unchanged
     }
 
+    /// Asks for as little as can be, and does not read it; what was found.
+    pub(super) async fn probe(&mut self) -> Result<String, Fault> {
+        self.page_size = self.page_size.map(|_| 1);
+        let place = self.place.clone().unwrap_or(Place::First);
+        let url = self.address(&place)?;
+        let question = Question { url, body: None, validator: None, reach: Reach::default(), resumed: false };
+        let status = self.session.probe(&question).await?;
+        Ok(format!("the agency answers {}", status.as_u16()))
+    }
+
     pub(super) async fn next_page(&mut self) -> Result<Option<Page>, Fault> {
         loop {
             if let Some(page) = self.waiting.pop() {

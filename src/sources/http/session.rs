@@ -135,7 +135,17 @@ impl Session {
         Ok(())
     }
 
-    async fn ask_once(&mut self, question: &Question) -> Result<Reply, Fault> {
+    /// Asks once whether there would be an answer, which is not read: its status.
+    pub async fn probe(&mut self, question: &Question) -> Result<StatusCode, Fault> {
+        let response = self.send_known(question).await?;
+        match response.status() {
+            status if status.is_success() => Ok(status),
+            status => Err(Fault::Status { status: status.as_u16(), retry_after: retry_after(response.headers()) }),
+        }
+    }
+
+    /// Sends, once more with a new token if ours is refused.
+    async fn send_known(&mut self, question: &Question) -> Result<Response, Fault> {
         let refused = |response: &Response| matches!(response.status().as_u16(), 401 | 403);
         let mut response = self.send(question).await?;
         if refused(&response) {
@@ -148,6 +158,11 @@ impl Session {
                 return Err(Fault::Unauthorized { status: response.status().as_u16(), renewed });
             }
         }
+        Ok(response)
+    }
+
+    async fn ask_once(&mut self, question: &Question) -> Result<Reply, Fault> {
+        let response = self.send_known(question).await?;
         let status = response.status();
         let headers = response.headers().clone();
         if status == StatusCode::NOT_MODIFIED && question.validator.is_some() {

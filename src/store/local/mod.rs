@@ -9,6 +9,7 @@
 
 mod binaries;
 mod home;
+mod restore;
 mod server;
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -22,6 +23,7 @@ use nix::fcntl::OFlag;
 use self::binaries::Binaries;
 pub use self::binaries::search_directories;
 use self::home::Home;
+pub use self::restore::RestoreError;
 use self::server::Server;
 
 /// The role that owns the cluster.

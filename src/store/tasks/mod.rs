@@ -85,6 +85,8 @@ pub(super) struct Commission {
     pub(super) task_id: i64,
     pub(super) job: String,
     pub(super) missing: Vec<String>,
+    /// Why its runs begin.
+    pub(super) because: String,
 }
 
 /// Hears that there may be work.
@@ -150,8 +152,9 @@ impl Store {
     /// The same store, working for a task: the runs it starts are the task's.
     #[must_use]
     pub fn working_for(&self, task: &Claimed) -> Self {
-        let commission =
-            Commission { task_id: task.lease.task_id, job: task.job.clone(), missing: task.missing.clone() };
+        let Claimed { lease, kind, key, job, missing, attempt, .. } = task;
+        let because = format!("task {}, {kind} `{key}`, attempt {attempt}", lease.task_id);
+        let commission = Commission { task_id: lease.task_id, job: job.clone(), missing: missing.clone(), because };
         Self { commission: Some(std::sync::Arc::new(commission)), ..self.clone() }
     }
 

@@ -239,10 +239,11 @@ async fn judge(place: &str, case: &Case, agency: &Agency, result: Result<Report,
             assert_eq!(report.outcome, PullOutcome::Held, "{place}: {said}");
             assert_eq!(visible, model(&yesterday()), "{place}: yesterday's stays in force");
         }
-        (Ends::Failed { .. }, Err(_)) => {
+        (Ends::Failed { .. }, Err(error)) => {
             assert_eq!(visible, model(&yesterday()), "{place}: yesterday's stays in force");
             let last = runs(agency).await.remove(0);
-            assert_eq!((last.state.as_str(), last.error.as_deref()), ("failed", Some(said.as_str())), "{place}");
+            let state = if matches!(error, PullError::Timeout(_)) { "timed_out" } else { "failed" };
+            assert_eq!((last.state.as_str(), last.error.as_deref()), (state, Some(said.as_str())), "{place}");
         }
         (ends, _) => panic!("{place}: {ends:?} was expected; it said {said}"),
     }

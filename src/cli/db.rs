@@ -1,0 +1,109 @@
+//! `renzheng db`: whether a backup can be lived on.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+
+use super::context::{places, settings};
+use super::output::Output;
+use super::table::table;
+use super::{Common, Ended};
+use crate::crypto::Keys;
+use crate::store::Store;
+use crate::store::backup::{BackupReport, check_backup};
+use crate::store::local::{LocalServer, Places};
+
+#[derive(Subcommand)]
+pub(super) enum DbCommand {
+    /// Restore a backup aside and look whether it is whole and its keys open it; the installation is not touched
+    BackupCheck(BackupCheckArgs),
+}
+
+#[derive(Args)]
+#[group(skip)]
+pub(super) struct BackupCheckArgs {
+    #[command(flatten)]
+    backup: Backup,
+    /// The key file that belongs to it
+    #[arg(long, value_name = "FILE")]
+    keys: PathBuf,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct Backup {
+    /// What `pg_dump` wrote, as text or by `--format custom`
+    #[arg(long, value_name = "FILE")]
+    dump: Option<PathBuf>,
+    /// A database into which it was restored already
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+}
+
+/// The database into which a dump is restored.
+const SCRATCH: &str = "backup_check";
+
+pub(super) async fn run(common: &Common, command: &DbCommand, out: Output) -> anyhow::Result<Ended> {
+    let DbCommand::BackupCheck(args) = command;
+    let keys = Keys::read_file(&args.keys).context("the backup cannot be checked without its keys")?;
+    let report = match (&args.backup.dump, &args.backup.url) {
+        (Some(dump), _) => check_dump(common, dump, &keys).await?,
+        (None, url) => {
+            check_backup(url.as_deref().unwrap_or_default(), &keys).await.context("the database cannot be looked at")?
+        }
+    };
+    out.value(&report, describe)?;
+    if report.wrong.is_empty() {
+        return Ok(Ended::Done);
+    }
+    Err(anyhow::anyhow!("the backup is not good: {}", report.wrong.join("; ")))
+}
+
+/// Restores the dump into a private server of its own, which is removed afterwards.
+async fn check_dump(common: &Common, dump: &Path, keys: &Keys) -> anyhow::Result<BackupReport> {
+    let (settings, environment) = settings(common)?;
+    let name = format!("backup-check-{}", std::process::id());
+    let folder = settings.data_dir.join(&name);
+    let usual = places(&settings, &environment);
+    let places = Places { fallback: usual.fallback.join(&name), ..usual };
+    let (server, places) = {
+        let folder = folder.clone();
+        tokio::task::spawn_blocking(move || LocalServer::start(&folder, &places).map(|server| (server, places)))
+            .await??
+    };
+    let checked = restore_and_check(&server, &places, dump, keys).await;
+    let stopped = tokio::task::spawn_blocking(move || server.stop()).await?;
+    for scratch in [&folder, &places.fallback] {
+        if scratch.exists() {
+            std::fs::remove_dir_all(scratch).with_context(|| format!("{} is left over", scratch.display()))?;
+        }
+    }
+    let report = checked?;
+    stopped?;
+    Ok(report)
+}
+
+async fn restore_and_check(
+    server: &LocalServer,
+    places: &Places,
+    dump: &Path,
+    keys: &Keys,
+) -> anyhow::Result<BackupReport> {
+    Store::create_database(&server.url("postgres"), SCRATCH).await?;
+    tokio::task::block_in_place(|| server.restore(SCRATCH, dump, places)).context("the backup is not good")?;
+    Ok(check_backup(&server.url(SCRATCH), keys).await?)
+}
+
+fn describe(report: &BackupReport) -> String {
+    let version = report.schema_version.map_or_else(|| "none".to_owned(), |version| version.to_string());
+    let columns = report.columns.iter().map(|column| {
+        vec![format!("{}.{}", column.table, column.column), column.tried.to_string(), column.opened.to_string()]
+    });
+    let tables = report.tables.iter().map(|(table, rows)| vec![table.clone(), rows.to_string()]);
+    format!(
+        "schema version {version}\n\n{}\n\n{}",
+        table(&["encrypted column", "tried", "opened"], &columns.collect::<Vec<_>>(), &[1, 2]),
+        table(&["table", "rows"], &tables.collect::<Vec<_>>(), &[1])
+    )
+}

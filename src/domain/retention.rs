@@ -1,0 +1,67 @@
+//! How long what is no longer needed is kept, by class of data.
+
+use std::collections::BTreeMap;
+
+use super::facts::words;
+
+words! {
+    /// What goes after a time.
+    RetentionClass {
+        /// What was in refused records of persons whom nobody here knows.
+        Strangers = "strangers",
+        /// What runs said.
+        RunLines = "run_lines",
+        /// Pages of deliveries that are no longer needed to know the next one's again.
+        Pages = "pages",
+        /// Alerts that are over, with their messages.
+        Messages = "messages",
+        /// Fires of jobs, and work that is done.
+        Tasks = "tasks",
+        /// Versions of records that others have superseded.
+        SupersededRecords = "superseded_records",
+        /// What results were before they changed.
+        ResultHistory = "result_history",
+    }
+}
+
+/// Days that each class is kept; what is not named is kept for ever.
+pub type Keep = BTreeMap<RetentionClass, u32>;
+
+impl RetentionClass {
+    /// Where nothing else is said; `None` is for ever.
+    pub const fn usual_days(self) -> Option<u32> {
+        match self {
+            Self::Strangers | Self::Pages => Some(30),
+            Self::RunLines | Self::Tasks => Some(90),
+            Self::Messages => Some(365),
+            Self::SupersededRecords | Self::ResultHistory => None,
+        }
+    }
+
+    /// The past that results rest on is kept for at least three years: that of a declaration, of its amendments, and of an audit.
+    pub const fn least_days(self) -> u32 {
+        match self {
+            Self::SupersededRecords | Self::ResultHistory => 3 * 366,
+            _ => 1,
+        }
+    }
+}
+
+/// What is kept where nothing is said.
+pub fn usual() -> Keep {
+    RetentionClass::ALL.iter().filter_map(|class| Some((*class, class.usual_days()?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_past_is_kept_for_ever_unless_somebody_says_otherwise() {
+        let usual = usual();
+        assert!(!usual.contains_key(&RetentionClass::SupersededRecords));
+        assert!(!usual.contains_key(&RetentionClass::ResultHistory));
+        assert_eq!(usual[&RetentionClass::Strangers], 30);
+        assert!(usual.iter().all(|(class, days)| *days >= class.least_days()));
+    }
+}

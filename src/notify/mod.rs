@@ -1,0 +1,124 @@
+//! Messages to people: what is wrong is derived from what is stored, told once when it begins and once when it is over.
+
+mod conditions;
+mod lateness;
+mod mail;
+mod webhook;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::config::{AlertSettings, Job, MailSettings, WebhookSettings};
+use crate::errors;
+use crate::http::{ClientError, backoff};
+use crate::store::alerts::Changes;
+use crate::store::readiness::Aspect;
+use crate::store::{Store, StoreError};
+
+use conditions::{Seen, conditions};
+
+/// Why nothing could be told. What a target does wrong is no error but the outcome of an attempt.
+#[derive(Debug, thiserror::Error)]
+pub enum NotifyError {
+    #[error("alerts and messages could not be read or written")]
+    Store(#[from] StoreError),
+}
+
+/// Why one message did not reach its target.
+#[derive(Debug, thiserror::Error)]
+enum Undelivered {
+    #[error("no client can be built")]
+    Client(#[from] ClientError),
+    #[error("the webhook's address is not an http or https address")]
+    Address,
+    #[error("the webhook's key id holds characters that no header can hold; accepted are printable ASCII characters")]
+    KeyId,
+    #[error("the webhook cannot be reached")]
+    Unreachable(#[source] reqwest::Error),
+    #[error("the webhook answered {0}; accepted is any 2xx")]
+    Status(u16),
+    #[error("`{0}` is no mail address")]
+    Mailbox(String),
+    #[error("the mail cannot be written")]
+    Letter(#[source] lettre::error::Error),
+    #[error("the mail server did not take it")]
+    Smtp(#[source] lettre::transport::smtp::Error),
+    #[error("the mail server did not take it within {} s", .0.as_secs())]
+    Slow(Duration),
+}
+
+/// What deliveries came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Delivered {
+    pub sent: u64,
+    /// Tried again later.
+    pub failed: u64,
+}
+
+/// Looks at what is stored, opens an alert for what is wrong, closes those that are over, and puts down the messages. `machine_now` is
+/// this machine's own time, which should be the database's.
+pub async fn watch(
+    store: &Store,
+    jobs: &[Job],
+    settings: &AlertSettings,
+    machine_now: DateTime<Utc>,
+) -> Result<Changes, NotifyError> {
+    let _alone = store.lock_alerts().await?;
+    store.close_crashed_runs().await?;
+    let now = store.now().await?;
+    let seen = Seen {
+        now,
+        skew: machine_now - (now - store.clock_offset().await?),
+        runs: store.last_ended_runs().await?,
+        tried_again: store.jobs_tried_again().await?,
+        sources: store.source_figures().await?,
+        outbox: store.outbox_figures().await?,
+        keys: store.readiness().await.into_iter().find(|finding| finding.aspect == Aspect::Keys && !finding.ok),
+    };
+    let names: Vec<String> = targets(settings).into_keys().collect();
+    Ok(store.save_conditions(&conditions(&seen, jobs, settings), &names, now).await?)
+}
+
+/// Sends what is due, one after the other, until nothing is. What fails waits and is tried again, later each time.
+pub async fn deliver(store: &Store, settings: &AlertSettings) -> Result<Delivered, NotifyError> {
+    let targets = targets(settings);
+    let names: Vec<String> = targets.keys().cloned().collect();
+    let mut delivered = Delivered::default();
+    loop {
+        let now = store.now().await?;
+        let Some(message) = store.open_message(&names, now).await? else { return Ok(delivered) };
+        let sent = match &targets[&message.target] {
+            Target::Webhook(webhook) => webhook::send(webhook, &message, now).await,
+            Target::Mail(mail) => mail::send(mail, &message).await,
+        };
+        match sent {
+            Ok(()) => {
+                store.close_message(&message, None).await?;
+                delivered.sent += 1;
+            }
+            Err(error) => {
+                let why = errors::chain(&error);
+                let again_at = now + backoff(message.message_id, message.attempt_number);
+                tracing::warn!(message_id = %message.message_id, target = message.target, why, "a message was not delivered");
+                store.close_message(&message, Some((&why, again_at))).await?;
+                delivered.failed += 1;
+            }
+        }
+    }
+}
+
+/// Who is told.
+enum Target<'a> {
+    Webhook(&'a WebhookSettings),
+    Mail(&'a MailSettings),
+}
+
+/// By the names under which messages know them.
+fn targets(settings: &AlertSettings) -> BTreeMap<String, Target<'_>> {
+    let webhooks =
+        settings.webhooks.iter().map(|(name, webhook)| (format!("webhook:{name}"), Target::Webhook(webhook)));
+    webhooks.chain(settings.mails.iter().map(|(name, mail)| (format!("mail:{name}"), Target::Mail(mail)))).collect()
+}

@@ -1,0 +1,160 @@
+//! Alerts: what is wrong and not over yet, one row for each, however often it is seen.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
+
+use super::{Store, StoreError, audit, messages};
+use crate::domain::facts::words;
+
+words! {
+    /// What can be wrong.
+    AlertKind {
+        RunFailed = "run_failed",
+        SourceLate = "source_late",
+        DeliveryHeld = "delivery_held",
+        QuarantineLarge = "quarantine_large",
+        ReceiptMissing = "receipt_missing",
+        KeysWrong = "keys_wrong",
+        ClockWrong = "clock_wrong",
+    }
+}
+
+/// Something that is wrong now. It holds no personal data.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Condition {
+    pub kind: AlertKind,
+    /// With what: a job's name, or what the kind is about.
+    pub subject: String,
+    /// What is the matter, and what to do.
+    pub text: String,
+}
+
+/// What a look at the conditions changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Changes {
+    pub opened: u64,
+    pub closed: u64,
+}
+
+/// An alert for people.
+#[derive(Clone, Debug, Serialize)]
+pub struct AlertLine {
+    pub alert_id: i32,
+    pub kind: String,
+    pub subject: String,
+    pub text: String,
+    pub opened_at: DateTime<Utc>,
+    pub closed_at: Option<DateTime<Utc>>,
+    pub acknowledged_at: Option<DateTime<Utc>>,
+    pub acknowledged_by: Option<String>,
+    pub acknowledged_why: Option<String>,
+}
+
+/// While it lives, nobody else looks and decides what is wrong. It ends with its connection.
+#[derive(Debug)]
+pub struct AlertLock {
+    _connection: PoolConnection<Postgres>,
+}
+
+/// An arbitrary number among the advisory locks of the database.
+const ALERT_LOCK: i64 = 0x616C_6572;
+
+impl Store {
+    /// Waits until nobody looks at what is wrong, and keeps others from it: who looked before something was put right must not decide
+    /// after it.
+    pub async fn lock_alerts(&self) -> Result<AlertLock, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        connection.close_on_drop();
+        sqlx::query("select pg_advisory_lock($1)").bind(ALERT_LOCK).execute(&mut *connection).await?;
+        Ok(AlertLock { _connection: connection })
+    }
+
+    /// Makes the open alerts those of the conditions, and puts down one message to each target for each alert that opened and for each
+    /// that is over. A target that is new hears of what is open; who did not hear that it opened does not hear that it is over.
+    /// The caller holds the alerts.
+    pub async fn save_conditions(
+        &self,
+        conditions: &[Condition],
+        targets: &[String],
+        at: DateTime<Utc>,
+    ) -> Result<Changes, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let open = sqlx::query!("select alert_id, kind, subject, text from alert where closed_at is null")
+            .fetch_all(&mut *transaction)
+            .await?;
+        let mut open: BTreeMap<(String, String), (i32, String)> =
+            open.into_iter().map(|row| ((row.kind, row.subject), (row.alert_id, row.text))).collect();
+        let mut changes = Changes::default();
+        for Condition { kind, subject, text } in conditions {
+            match open.remove(&(kind.as_str().to_owned(), subject.clone())) {
+                Some((_, told)) if told == *text => {}
+                Some((alert_id, _)) => {
+                    sqlx::query!("update alert set text = $2 where alert_id = $1", alert_id, text)
+                        .execute(&mut *transaction)
+                        .await?;
+                }
+                None => {
+                    changes.opened += sqlx::query!(
+                        "insert into alert (kind, subject, text, opened_at) values ($1, $2, $3, $4)
+                         on conflict (kind, subject) where closed_at is null do nothing",
+                        kind.as_str(),
+                        subject,
+                        text,
+                        at
+                    )
+                    .execute(&mut *transaction)
+                    .await?
+                    .rows_affected();
+                }
+            }
+        }
+        for (alert_id, _) in open.into_values() {
+            sqlx::query!("update alert set closed_at = $2 where alert_id = $1", alert_id, at)
+                .execute(&mut *transaction)
+                .await?;
+            changes.closed += 1;
+        }
+        messages::enqueue(&mut transaction, targets, at).await?;
+        transaction.commit().await?;
+        Ok(changes)
+    }
+
+    /// Alerts, newest first: those that are not over, or the latest of all.
+    pub async fn list_alerts(&self, all: bool, limit: i64) -> Result<Vec<AlertLine>, StoreError> {
+        Ok(sqlx::query_as!(
+            AlertLine,
+            "select alert_id, kind, subject, text, opened_at, closed_at, acknowledged_at, acknowledged_by, acknowledged_why
+             from alert where $1 or closed_at is null order by alert_id desc limit $2",
+            all,
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Somebody knows of it; whether there is such an alert.
+    pub async fn acknowledge_alert(&self, alert_id: i32, actor: &str, why: &str) -> Result<bool, StoreError> {
+        let at = self.now().await?;
+        let mut transaction = self.pool.begin().await?;
+        let done = sqlx::query!(
+            "update alert set acknowledged_at = $2, acknowledged_by = $3, acknowledged_why = $4 where alert_id = $1",
+            alert_id,
+            at,
+            actor,
+            why
+        )
+        .execute(&mut *transaction)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let detail = serde_json::json!({ "why": why });
+        audit::write(&mut transaction, at, actor, "acknowledge", &format!("alert {alert_id}"), &detail).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+}
