@@ -73,8 +73,8 @@ create table task (
     constraint task_done_says_how check ((state = 'done') = (outcome is not null)),
     constraint task_range_is_whole check ((from_on is null) = (to_on is null))
 );
--- parts of a backfill have their own limit
-create unique index task_of_a_job_runs_alone on task (job) where state = 'running' and backfill_id is null;
+-- a source is read by one at a time, parts of a backfill too
+create unique index task_of_a_job_runs_alone on task (job) where state = 'running';
 create index task_queued on task (priority, due_at, task_id) where state = 'queued';
 create index task_waiting on task (task_id) where state = 'waiting';
 create index task_running on task (lease_expires_at) where state = 'running';

@@ -149,7 +149,7 @@ fn state(
         "late"
     } else if work.is_some_and(|work| work.waiting + work.queued > 0) {
         "waiting"
-    } else if last_is("failed") || work.is_some_and(|work| work.failing) {
+    } else if ["failed", "timed_out", "crashed"].into_iter().any(last_is) || work.is_some_and(|work| work.failing) {
         "failing"
     } else {
         "idle"

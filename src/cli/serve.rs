@@ -22,7 +22,7 @@ use crate::{clock, errors, notify};
 #[derive(Args)]
 pub(super) struct ServeArgs {
     /// Tasks that this process works on at once; the first of several leaves backfills alone
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=8))]
     workers: u8,
     /// Where health and metrics are answered over HTTP [default: as set, 127.0.0.1:7360]
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -64,7 +64,8 @@ async fn serve(context: &Context, args: &ServeArgs, stop: CancellationToken) -> 
     );
     let mut loops = Loops::new(stop.clone());
     loops.run_schedule(&Arc::new(schedule), args.workers.into());
-    loops.run("alerts", keep_telling(store.clone(), jobs, settings.alerts.clone(), stop.clone()));
+    loops.run("alerts", keep_watching(store.clone(), jobs, settings.alerts.clone(), stop.clone()));
+    loops.run("messages", keep_delivering(store.clone(), settings.alerts.clone(), stop.clone()));
     loops.run("http", async move {
         if let Err(error) = web::serve(listener, Site { store }, stop.cancelled_owned()).await {
             tracing::error!(error = errors::chain(&error), "nothing is answered over HTTP any more");
@@ -76,22 +77,33 @@ async fn serve(context: &Context, args: &ServeArgs, stop: CancellationToken) -> 
 
 /// How often it is looked whether something is wrong.
 const LOOK: Duration = Duration::from_secs(30);
+/// How often messages are looked for that are due.
+const SEND: Duration = Duration::from_secs(5);
 
-/// Looks for what is wrong and tells people, until it is stopped. A message that is cut off is sent again.
-async fn keep_telling(store: Store, jobs: Vec<Job>, settings: AlertSettings, stop: CancellationToken) {
-    let telling = async {
+/// Looks for what is wrong until it is stopped.
+async fn keep_watching(store: Store, jobs: Vec<Job>, settings: AlertSettings, stop: CancellationToken) {
+    let watching = async {
         loop {
-            let told = async {
-                notify::watch(&store, &jobs, &settings, clock::system_now()).await?;
-                notify::deliver(&store, &settings).await
-            };
-            if let Err(error) = told.await {
+            if let Err(error) = notify::watch(&store, &jobs, &settings, clock::system_now()).await {
                 tracing::error!(error = errors::chain(&error), "alerts were not looked for");
             }
             tokio::time::sleep(LOOK).await;
         }
     };
-    stop.run_until_cancelled(telling).await;
+    stop.run_until_cancelled(watching).await;
+}
+
+/// Tells people until it is stopped, apart from the looking: a target may be slow. A message that is cut off is sent again.
+async fn keep_delivering(store: Store, settings: AlertSettings, stop: CancellationToken) {
+    let delivering = async {
+        loop {
+            if let Err(error) = notify::deliver(&store, &settings).await {
+                tracing::error!(error = errors::chain(&error), "messages were not sent");
+            }
+            tokio::time::sleep(SEND).await;
+        }
+    };
+    stop.run_until_cancelled(delivering).await;
 }
 
 /// Cancels the token at Ctrl-C or SIGTERM.

@@ -139,7 +139,7 @@ fn pick_webhook(sources: &Sources<'_>, name: &str, file: WebhookFile) -> Result<
         let key = format!("{table}.{key}");
         sources.pick(&Wanted { key: &key, variable: by_variable(variable), shown, default }, None, in_file)
     };
-    let url = pick("url", "RENZHENG_WEBHOOK_URL", Shown::Url, None, file.url)?;
+    let url = pick("url", "RENZHENG_WEBHOOK_URL", Shown::Place, None, file.url)?;
     let key_id = pick("key_id", "RENZHENG_WEBHOOK_KEY_ID", Shown::Plain, None, file.key_id)?;
     let key = pick("key", "RENZHENG_WEBHOOK_KEY", Shown::Secret, None, file.key)?;
     let algorithm = sources.pick_read(

@@ -131,6 +131,11 @@ pub fn system_user() -> String {
     user.map_or_else(|| format!("uid {uid}"), |user| user.name)
 }
 
+/// The name of this machine, as it knows itself.
+pub fn machine_name() -> String {
+    nix::unistd::gethostname().map_or_else(|_| "this machine".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,7 +18,7 @@ pub use alerts::{AlertSettings, MailSettings, WebhookSettings};
 pub use check::check_jobs;
 pub use cron::{ClockChange, Cron, Tick};
 pub use duration::{Days, Span};
-pub use environment::{Environment, Secret, UnsetVariable, system_user};
+pub use environment::{Environment, Secret, UnsetVariable, machine_name, system_user};
 pub use error::ConfigError;
 pub use job::{
     AmountUnit, Covers, Delivery, Formats, Gates, Job, JobKind, Keep, Key, Misfire, Missing, Overlap, Retry, StampFrom,

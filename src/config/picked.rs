@@ -41,6 +41,8 @@ pub(super) enum Shown {
     Secret,
     /// All but its password.
     Url,
+    /// Its scheme and host alone.
+    Place,
 }
 
 /// One setting to be picked.
@@ -99,6 +101,7 @@ impl<'a> Sources<'a> {
             (Some(value), Shown::Plain) => Some(value.clone()),
             (Some(_), Shown::Secret) => Some("***".to_owned()),
             (Some(value), Shown::Url) => Some(without_password(value)),
+            (Some(value), Shown::Place) => Some(place_of(value)),
         };
         self.picked.borrow_mut().push(SettingLine { key: wanted.key.to_owned(), value: shown, origin });
         Ok(value)
@@ -129,7 +132,17 @@ impl<'a> Sources<'a> {
 fn without_password(text: &str) -> String {
     let Ok(mut url) = url::Url::parse(text) else { return "***".to_owned() };
     let hidden = url.password().is_none() || url.set_password(Some("***")).is_ok();
-    if hidden && !url.query().unwrap_or_default().contains("password") { url.to_string() } else { "***".to_owned() }
+    // of a query only what names a place or a person is shown: anything else may be a token
+    let plain = |name: &str| matches!(name, "host" | "port" | "user" | "dbname" | "sslmode" | "tls");
+    if hidden && url.query_pairs().all(|(name, _)| plain(&name)) { url.to_string() } else { "***".to_owned() }
+}
+
+/// The place an address leads to: what follows may be a token.
+fn place_of(text: &str) -> String {
+    match url::Url::parse(text) {
+        Ok(url) => format!("{}://{}/***", url.scheme(), url.host_str().unwrap_or_default()),
+        Err(_) => "***".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -142,6 +155,7 @@ mod tests {
             ("postgres://u:s3cret@h/d", "postgres://u:***@h/d"),
             ("postgres:///d?host=/run&user=u", "postgres:///d?host=/run&user=u"),
             ("postgres://h/d?password=s3cret", "***"),
+            ("https://h/robot?access_token=s3cret", "***"),
             ("s3cret", "***"),
         ] {
             assert_eq!(without_password(text), shown);

@@ -380,10 +380,12 @@ mod tests {
             ("1236990000000006XK", true),
             ("123699000000004650", true),
             ("12369900000000107Y", true),
+            ("91369900MA0000010J", false),
         ] {
             let code = Uscc::parse(text).expect(text);
             assert_eq!((code.as_str(), code.subject_check_fits()), (text, subject_fits), "{text}");
         }
+        assert_eq!(normalise("mark"), "MARK");
         let code = Uscc::parse(" 91369900ma0000 0152\t").expect("lower case and spaces");
         assert_eq!(code.to_string(), "91369900MA00000152");
     }

@@ -23,6 +23,8 @@ pub(super) struct Seen {
     pub tried_again: BTreeSet<String>,
     pub sources: Vec<SourceFigure>,
     pub outbox: Vec<OutboxFigure>,
+    /// Where this runs.
+    pub machine: String,
     /// What is wrong with the keys.
     pub keys: Option<Finding>,
 }
@@ -71,7 +73,7 @@ pub(super) fn conditions(seen: &Seen, jobs: &[Job], settings: &AlertSettings) ->
             seen.skew.abs().num_seconds(),
             if seen.skew > TimeDelta::zero() { "before" } else { "behind" }
         );
-        add(AlertKind::ClockWrong, INSTALLATION, text);
+        add(AlertKind::ClockWrong, &seen.machine, text);
     }
     found
 }
@@ -155,6 +157,7 @@ mod tests {
             tried_again: tried_again.iter().map(|job| (*job).to_owned()).collect(),
             sources: Vec::new(),
             outbox: Vec::new(),
+            machine: "here".to_owned(),
             keys: None,
         }
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::config::{AlertSettings, Job, MailSettings, WebhookSettings};
+use crate::config::{AlertSettings, Job, MailSettings, WebhookSettings, machine_name};
 use crate::errors;
 use crate::http::{ClientError, backoff};
 use crate::store::alerts::Changes;
@@ -76,10 +76,11 @@ pub async fn watch(
         tried_again: store.jobs_tried_again().await?,
         sources: store.source_figures().await?,
         outbox: store.outbox_figures().await?,
+        machine: machine_name(),
         keys: store.readiness().await.into_iter().find(|finding| finding.aspect == Aspect::Keys && !finding.ok),
     };
     let names: Vec<String> = targets(settings).into_keys().collect();
-    Ok(store.save_conditions(&conditions(&seen, jobs, settings), &names, now).await?)
+    Ok(store.save_conditions(&conditions(&seen, jobs, settings), &names, &seen.machine, now).await?)
 }
 
 /// Sends what is due, one after the other, until nothing is. What fails waits and is tried again, later each time.

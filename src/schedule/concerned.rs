@@ -27,6 +27,10 @@ impl Schedule {
             if paused {
                 continue;
             }
+            // one that has not begun will know them too
+            if self.store.has_pull_to_come(&job.name).await? {
+                continue;
+            }
             let Some(latest) = ingest::newly_concerned(&self.store, job).await? else { continue };
             let key = format!("{} for those concerned since publish {latest}", job.name);
             let task = new_task(job, key, clock::business_date(now), now, ACTOR);

@@ -109,6 +109,8 @@ impl Schedule {
             Ended::Stopped => (Stepped::HandedBack, self.store.hand_back_task(lease).await?),
             Ended::Worked(Ok(ending)) => (Stepped::Done(ending), self.store.finish_task(lease, ending, now).await?),
             Ended::Worked(Err(failure)) => {
+                // work that was cut off in the middle has not ended its run
+                self.store.close_runs_of_lease(lease, &failure.error).await?;
                 let Claimed { attempt, barren, attempts, .. } = *task;
                 let attempt = Attempt { task_id: lease.task_id, attempt, barren, attempts, progressed };
                 let retry = self.find_job(job).map(|job| job.retry).unwrap_or_default();

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::Postgres;
-use sqlx::pool::PoolConnection;
+use sqlx::{Postgres, Transaction};
 
 use super::{Store, StoreError, audit, messages};
 use crate::domain::facts::words;
@@ -57,7 +56,7 @@ pub struct AlertLine {
 /// While it lives, nobody else looks and decides what is wrong. It ends with its connection.
 #[derive(Debug)]
 pub struct AlertLock {
-    _connection: PoolConnection<Postgres>,
+    _transaction: Transaction<'static, Postgres>,
 }
 
 /// An arbitrary number among the advisory locks of the database.
@@ -67,19 +66,20 @@ impl Store {
     /// Waits until nobody looks at what is wrong, and keeps others from it: who looked before something was put right must not decide
     /// after it.
     pub async fn lock_alerts(&self) -> Result<AlertLock, StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        connection.close_on_drop();
-        sqlx::query("select pg_advisory_lock($1)").bind(ALERT_LOCK).execute(&mut *connection).await?;
-        Ok(AlertLock { _connection: connection })
+        // of a transaction: a process that is frozen in the middle does not keep it for longer than one may stand idle
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("select pg_advisory_xact_lock($1)").bind(ALERT_LOCK).execute(&mut *transaction).await?;
+        Ok(AlertLock { _transaction: transaction })
     }
 
     /// Makes the open alerts those of the conditions, and puts down one message to each target for each alert that opened and for each
     /// that is over. A target that is new hears of what is open; who did not hear that it opened does not hear that it is over.
-    /// The caller holds the alerts.
+    /// The caller holds the alerts. `machine` is where it runs.
     pub async fn save_conditions(
         &self,
         conditions: &[Condition],
         targets: &[String],
+        machine: &str,
         at: DateTime<Utc>,
     ) -> Result<Changes, StoreError> {
         let mut transaction = self.pool.begin().await?;
@@ -112,6 +112,8 @@ impl Store {
                 }
             }
         }
+        // a machine's clock is seen by that machine only
+        open.retain(|(kind, subject), _| kind != AlertKind::ClockWrong.as_str() || subject == machine);
         for (alert_id, _) in open.into_values() {
             sqlx::query!("update alert set closed_at = $2 where alert_id = $1", alert_id, at)
                 .execute(&mut *transaction)

@@ -52,7 +52,7 @@ impl Store {
              on conflict (year, shards, shard) do update
              set seq = excluded.seq, business_date = excluded.business_date, policy_version = excluded.policy_version,
                  run_number = excluded.run_number
-             where verified.seq <= excluded.seq",
+             where (verified.seq, verified.run_number) <= (excluded.seq, excluded.run_number)",
             year as i16,
             shards as i16,
             shard as i16,

@@ -100,9 +100,18 @@ impl Deciding {
     pub async fn save_fires(&mut self, fires: &[Decided]) -> Result<(), StoreError> {
         for fire in fires {
             let task_id = match &fire.task {
+                // work of that name may be there: then the fire is its
                 Some(task) => match insert_task(&mut self.transaction, task, None, self.at).await? {
                     Some(task_id) => Some(task_id),
-                    None => continue,
+                    None => {
+                        sqlx::query_scalar!(
+                            "select task_id from task where kind = $1 and key = $2",
+                            task.kind,
+                            task.key
+                        )
+                        .fetch_optional(&mut *self.transaction)
+                        .await?
+                    }
                 },
                 None => None,
             };

@@ -128,7 +128,7 @@ impl Store {
             .idle_timeout(Duration::from_mins(2))
             .connect_lazy_with(options.clone());
         let pool = PgPoolOptions::new()
-            .max_connections(12)
+            .max_connections(24)
             .acquire_timeout(Duration::from_secs(30))
             .connect_with(options)
             .await?;

@@ -33,7 +33,7 @@ impl Store {
     /// Jobs whose work was begun and will be tried again by itself: what failed of it did not fail for good.
     pub async fn jobs_tried_again(&self) -> Result<BTreeSet<String>, StoreError> {
         let jobs: Vec<String> = sqlx::query_scalar(
-            "select distinct job from task where state in ('queued', 'running') and attempt > 0 and backfill_id is null",
+            "select distinct job from task t where state in ('queued', 'running') and exists (select from run r where r.task_id = t.task_id)",
         )
         .fetch_all(&self.pool)
         .await?;

@@ -131,7 +131,7 @@ impl Store {
     }
 
     /// Writes rows that differ, as judged at a publish sequence, all or none, and keeps what they replace; what was judged at a later
-    /// sequence stands.
+    /// sequence, or by a later run at the same one, stands.
     pub async fn save_year_rows(&self, year: i32, seq: i64, run: i32, rows: &[ChangedRow]) -> Result<(), StoreError> {
         if rows.is_empty() {
             return Ok(());
@@ -150,7 +150,7 @@ impl Store {
             "insert into verification_history (person_id, employer_id, year, cells, runs, seq, cause, replaced_by)
              select v.person_id, v.employer_id, v.year, v.cells, v.runs, v.seq, v.cause, $3
              from verification v join changed_verification c using (person_id, employer_id)
-             where v.year = $1 and v.seq <= $2
+             where v.year = $1 and (v.seq, (select max(run) from unnest(v.runs) as run)) <= ($2, $3)
              on conflict on constraint verification_history_is_one do nothing",
         )
         .bind(year as i16)
@@ -165,10 +165,11 @@ impl Store {
              on conflict (person_id, employer_id, year) do update
              set cells = excluded.cells, runs = excluded.runs, seq = excluded.seq, cause = excluded.cause,
                  pending = excluded.pending
-             where verification.seq <= excluded.seq",
+             where (verification.seq, (select max(run) from unnest(verification.runs) as run)) <= (excluded.seq, $3)",
         )
         .bind(year as i16)
         .bind(seq)
+        .bind(run)
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;

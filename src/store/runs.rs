@@ -319,8 +319,8 @@ pub(super) async fn tell_given_up(
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let told = sqlx::query!(
-        "update run set state = 'failed', error = $2, finished_at = coalesce(finished_at, $3)
-         where run_number = (select max(run_number) from run where task_id = $1) and state in ('running', 'failed')",
+        "update run set state = case state when 'running' then 'failed' else state end, error = $2, finished_at = coalesce(finished_at, $3)
+         where run_number = (select max(run_number) from run where task_id = $1) and state in ('running', 'failed', 'timed_out', 'crashed')",
         task_id,
         error,
         at
@@ -331,8 +331,9 @@ pub(super) async fn tell_given_up(
         return Ok(());
     }
     sqlx::query!(
-        "insert into run (run_id, kind, job, state, actor, business_date, started_at, finished_at, error, task_id, missing)
-         select $2, kind, job, 'failed', created_by, business_date, $3, $3, $4, task_id, missing from task where task_id = $1",
+        "insert into run (run_id, kind, job, state, actor, because, business_date, started_at, finished_at, error, task_id, missing)
+         select $2, kind, job, 'failed', created_by, 'task ' || task_id || ' was given up before a run began', business_date, $3, $3, $4,
+                task_id, missing from task where task_id = $1",
         task_id,
         clock::uuid_v7(at),
         at,

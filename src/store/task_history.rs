@@ -84,8 +84,8 @@ impl Store {
             r#"select j.job as "job!",
                       exists (select from task t where t.job = j.job and t.business_date = $2 and t.backfill_id is null
                                 and t.state in ('waiting', 'queued', 'running')) as "open!",
-                      (select outcome from task t where t.job = j.job and t.business_date = $2 and t.backfill_id is null
-                         and t.state = 'done' order by finished_at desc, task_id desc limit 1) as outcome,
+                      (select outcome from task t where t.job = j.job and t.business_date = $2 and t.from_on is null
+                         and t.state = 'done' and exists (select from fire f where f.task_id = t.task_id) order by finished_at desc, task_id desc limit 1) as outcome,
                       (select coalesce(error, state) from task t where t.job = j.job and t.business_date = $2 and t.backfill_id is null
                          and t.state in ('dead', 'discarded') order by finished_at desc, task_id desc limit 1) as error,
                       exists (select from run r where r.job = j.job and r.business_date = $2 and r.task_id is null
@@ -113,6 +113,17 @@ impl Store {
         ring(&mut transaction).await?;
         transaction.commit().await?;
         Ok(())
+    }
+
+    /// Whether work of the job that reads all that is due was queued and has not begun.
+    pub async fn has_pull_to_come(&self, job: &str) -> Result<bool, StoreError> {
+        Ok(sqlx::query_scalar!(
+            r#"select exists (select from task where job = $1 and from_on is null and attempt = 0
+                                and state in ('waiting', 'queued')) as "exists!""#,
+            job
+        )
+        .fetch_one(&self.pool)
+        .await?)
     }
 
     /// How many of a job's last fires in a row were given up, none of them before `since`; `most` at most.

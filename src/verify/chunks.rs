@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::judging::{Chunk, EmployerYears, YearRules};
 use super::{Stages, Summary, VerifyError, WhyChunk, changed_rows};
@@ -67,7 +68,9 @@ async fn read_chunks(
         .map(|(persons, why)| {
             let store = store.clone();
             // on a thread of its own: what comes is decoded as it comes
-            tokio::spawn(async move { load(&store, Scope { year, seq, persons }, why).await })
+            let loading = tokio::spawn(async move { load(&store, Scope { year, seq, persons }, why).await });
+            // it ends with the verification, however that ends
+            AbortOnDropHandle::new(loading)
         })
         .buffered(READ_AT_ONCE);
     loop {

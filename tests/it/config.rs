@@ -57,13 +57,14 @@ key_file  here/keys  default
 keys  –  not set
 log  info  renzheng.toml:2
 log_format  text  default
+listen  127.0.0.1:7360  default
 tax.url  https://tax.invalid/v1  renzheng.toml:5
 tax.key_id  ours  renzheng.toml:6
 tax.key  ***  renzheng.toml:7
 tax.algorithm  hmac-sm3  default
 alerts.receipt_after  12h  renzheng.toml:10
 alerts.quarantine_ratio  0.05  default
-alerts.webhook.ops.url  https://hooks.invalid/x  renzheng.toml:13
+alerts.webhook.ops.url  https://hooks.invalid/***  renzheng.toml:13
 alerts.webhook.ops.key_id  ours  renzheng.toml:14
 alerts.webhook.ops.key  ***  renzheng.toml:15
 alerts.webhook.ops.algorithm  hmac-sm3  default
@@ -179,7 +180,7 @@ exit 0
 exit 1
 4 jobs and policy [hash] are in order
 ok  database: Postgres [s] answers
-ok  schema: version 5
+ok  schema: version 6
 ok  keys: are the database's own
 failed  source of pull-bad: the agency refuses our credentials: it answered 403; look at `source.auth`
 ok  source of pull-database: the database answers, and has the columns

@@ -1,6 +1,5 @@
 //! A database of its own for every test, on one private Postgres for all of them, and what a test does with it in the user's words.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,6 +19,7 @@ use renzheng::store::facts::{Persons, Scope, Shard};
 use renzheng::store::local::{LocalServer, Places};
 use renzheng::store::{MIGRATIONS, Store};
 use renzheng::verify::{Selection, Summary, verify};
+use sha2::{Digest as _, Sha256};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 
 use crate::program::renzheng;
@@ -240,10 +240,11 @@ async fn execute(connection: &mut PgConnection, statement: String) {
 
 /// The empty database, migrated once for all runs of all tests until the migrations change.
 async fn template(server: &LocalServer) -> String {
-    let mut name = "it_template".to_owned();
+    let mut digest = Sha256::new();
     for migration in MIGRATIONS.iter() {
-        write!(name, "_{}", hex::encode(&migration.checksum[..4])).expect("text grows");
+        digest.update(&migration.checksum);
     }
+    let name = format!("it_template_{}", hex::encode(&digest.finalize()[..8]));
     let mut admin = connect(server, "postgres").await;
     // One maker at a time; the lock goes with the connection.
     execute(&mut admin, "select pg_advisory_lock(1)".to_owned()).await;

@@ -15,7 +15,6 @@ pub fn renzheng(arguments: &[&str]) -> Command {
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin")
         .env("RENZHENG_LOG", "warn")
-        .env("RENZHENG_LISTEN", "127.0.0.1:0")
         .stdin(Stdio::null());
     command
 }

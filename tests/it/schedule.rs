@@ -298,7 +298,7 @@ async fn a_kind_that_no_code_runs_is_given_up_with_a_clear_error() {
         errors,
         [
             "the tax department is not set: RENZHENG_TAX_URL, RENZHENG_TAX_KEY_ID, RENZHENG_TAX_KEY",
-            "this version does not run jobs of kind `remind`; it runs `pull`, `verify` and `push`",
+            "this version does not run jobs of kind `remind`; it runs `pull`, `verify`, `push` and `maintain`",
         ]
     );
     let runs = harness.store.list_runs(None, 10).await.expect("runs");
@@ -519,6 +519,9 @@ Options:
 
       --jobs <DIR>
           Folder of the job files [default: jobs]
+
+      --listen <ADDRESS:PORT>
+          Where health and metrics are answered over HTTP [default: as set, 127.0.0.1:7360]
 
       --data-dir <DIR>
           Folder of the private Postgres, keys and files [default: var]

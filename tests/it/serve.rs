@@ -105,6 +105,7 @@ impl Site {
             .env("DATABASE_URL", self.harness.url())
             .env("RENZHENG_KEYS", self.harness.store.keys().to_text())
             .env("RENZHENG_LOG", "info")
+            .env("RENZHENG_LISTEN", "127.0.0.1:0")
             .stdout(Stdio::null())
             .stderr(Stdio::from(said))
             .spawn()

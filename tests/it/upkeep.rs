@@ -166,7 +166,7 @@ async fn alerts_that_are_over_go_after_a_year_with_their_messages_and_those_that
     };
     let (now, targets) = (store.now().await.expect("business time"), ["webhook:ops".to_owned()]);
     for conditions in [vec![condition("a"), condition("b")], vec![condition("b")]] {
-        store.save_conditions(&conditions, &targets, now).await.expect("decided");
+        store.save_conditions(&conditions, &targets, "here", now).await.expect("decided");
     }
     let message = store.open_message(&targets, now).await.expect("an answer").expect("a message");
     store.close_message(&message, Some(("nobody is there", now))).await.expect("noted");

@@ -175,8 +175,9 @@ impl Store {
     }
 
     /// Takes the work that goes first of all that may begin at `at` (business time), or whose worker let its lease expire. Of one job only one
-    /// task runs at a time; parts of a backfill are taken only `with_backfills`, and as many at once as it says. Work of other jobs than
-    /// `jobs` is left to a process that knows them, for a day.
+    /// task runs at a time. Parts of a backfill are taken only `with_backfills`, as many at once as it says, and none while other work of the
+    /// job was begun and is put off: it would give up what that has landed. Work of other jobs than `jobs` is left to a process that knows
+    /// them, for a day.
     pub async fn claim_task(
         &self,
         at: DateTime<Utc>,
@@ -207,9 +208,11 @@ impl Store {
                    select task_id, state from task t
                    where (state = 'queued' and due_at <= $1 or state = 'running' and lease_expires_at < clock_timestamp())
                      and barren < attempts
-                     and (job = any($5) or due_at < $6)
-                     and not exists (select from task o where o.job = t.job and o.task_id <> t.task_id and o.state = 'running'
-                                       and o.backfill_id is null)
+                     and (job = any($5) or due_at < $6 and backfill_id is null)
+                     and not exists (select from task o where o.job = t.job and o.task_id <> t.task_id
+                                       and (o.state = 'running'
+                                            or t.backfill_id is not null and o.state = 'queued'
+                                               and exists (select from run r where r.task_id = o.task_id)))
                      and (backfill_id is null
                           or $2 and (select paused_at is null
                                          and parallel > (select count(*) from task p
@@ -248,10 +251,13 @@ impl Store {
 
     /// Ends what a worker that lost the task may still hold: its lock on a source would keep out the one that follows.
     pub async fn end_connections_of(&self, lease: &Lease) -> Result<(), StoreError> {
-        sqlx::query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1")
-            .bind(connection_name(lease.task_id))
-            .execute(&self.pool)
-            .await?;
+        sqlx::query(
+            "select pg_terminate_backend(pid) from pg_stat_activity
+             where application_name = $1 and datname = current_database()",
+        )
+        .bind(connection_name(lease.task_id))
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 
@@ -310,6 +316,24 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
+    /// Ends the runs of a task whose work was dropped in the middle, if the task is still ours.
+    pub async fn close_runs_of_lease(&self, lease: &Lease, why: &str) -> Result<(), StoreError> {
+        let at = self.now().await?;
+        let mut transaction = self.pool.begin().await?;
+        let ours = sqlx::query_scalar!(
+            "select task_id from task where task_id = $1 and lease_token = $2 for update",
+            lease.task_id,
+            lease.token
+        )
+        .fetch_optional(&mut *transaction)
+        .await?;
+        if ours.is_some() {
+            super::runs::close_runs_of(&mut transaction, lease.task_id, why, at).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
     /// Gives the task back as if it had not been claimed: the worker stops, the work is not to blame. False if it was no longer ours.
     pub async fn hand_back_task(&self, lease: &Lease) -> Result<bool, StoreError> {
         let done = sqlx::query!(
@@ -321,9 +345,13 @@ impl Store {
         )
         .execute(&self.pool)
         .await?;
-        self.close_runs_of_task(lease.task_id, "handed back when its worker was stopped; another goes on").await?;
-        self.ring().await?;
-        Ok(done.rows_affected() == 1)
+        let ours = done.rows_affected() == 1;
+        if ours {
+            let why = "handed back when its worker was stopped; another goes on";
+            self.close_runs_of_task(lease.task_id, why).await?;
+            self.ring().await?;
+        }
+        Ok(ours)
     }
 
     /// Gives the task up: a person decides. Its last run, or one made for it, says so. False if it was no longer ours.
