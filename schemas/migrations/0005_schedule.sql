@@ -16,10 +16,10 @@ create table schedule (
         check ((paused_at is null) = (paused_by is null) and (paused_at is null) = (paused_why is null))
 );
 
--- A range of days of one source, pulled part by part. Its state is that of its parts, unless it is paused.
+-- A range of days of some sources, pulled part by part. Its state is that of its parts, unless it is paused.
 create table backfill (
     backfill_id integer generated always as identity primary key,
-    job text not null,
+    jobs text[] not null constraint backfill_names_a_source check (cardinality(jobs) > 0),
     from_on date not null,
     to_on date not null,
     step text not null,

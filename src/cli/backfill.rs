@@ -1,4 +1,4 @@
-//! `renzheng backfill`: a long range of days of one source, part by part, beside the night's work and never before it.
+//! `renzheng backfill`: a long range of days of some sources, part by part, beside the night's work and never before it.
 
 use chrono::NaiveDate;
 use clap::Subcommand;
@@ -19,8 +19,9 @@ use crate::store::tasks::{NewTask, Priority};
 pub(super) enum BackfillCommand {
     /// Queue the parts of a range; a serving process pulls them
     Start {
-        /// Name of the job, a pull
-        job: String,
+        /// Names of the jobs, pulls all of them
+        #[arg(required = true, value_name = "JOB")]
+        sources: Vec<String>,
         /// First day (Shanghai) of the records' stamps
         #[arg(long, value_name = "DATE")]
         from: NaiveDate,
@@ -30,7 +31,7 @@ pub(super) enum BackfillCommand {
         /// How long each part is: days, weeks, months or years, such as 10d, 1w, 1m, 1y
         #[arg(long, default_value = "1m")]
         step: String,
-        /// Parts that may be under way at once. A source is read by one pull at a time: more only wait for it
+        /// Parts that may be under way at once; a source is read by one pull at a time
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16))]
         parallel: u16,
     },
@@ -91,18 +92,13 @@ pub(super) async fn run(common: &Common, command: &BackfillCommand, out: Output)
 async fn decide(context: &Context, command: &BackfillCommand, out: Output) -> anyhow::Result<Ended> {
     let store = &context.store;
     match command {
-        BackfillCommand::Start { job, from, to, step, parallel } => {
-            let jobs = context.jobs().await?;
-            let Some(job) = jobs.iter().find(|other| other.name == *job) else {
-                let known: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
-                return Err(usage(format!("there is no job `{job}`; there are {}", known.join(", "))));
-            };
-            return start(context, job, (*from, *to), (step, *parallel), out).await;
+        BackfillCommand::Start { sources, from, to, step, parallel } => {
+            return start(context, sources, (*from, *to), (step, *parallel), out).await;
         }
         BackfillCommand::List => return list(context, out).await,
         BackfillCommand::Show { id } => {
             let backfill = get(context, *id).await?;
-            let tasks = store.list_tasks(&backfill.job, Some(*id)).await?;
+            let tasks = store.list_parts(*id).await?;
             out.value(&Shown { state: backfill.state(), backfill, tasks }, describe)?;
             return Ok(Ended::Done);
         }
@@ -141,18 +137,30 @@ async fn get(context: &Context, id: i32) -> anyhow::Result<BackfillLine> {
 
 async fn start(
     context: &Context,
-    job: &Job,
+    names: &[String],
     (from, to): (NaiveDate, NaiveDate),
     (step, parallel): (&str, u16),
     out: Output,
 ) -> anyhow::Result<Ended> {
-    if job.kind != JobKind::Pull {
-        return Err(usage(format!("only pulls can be backfilled; `{}` is a {}", job.name, job.kind)));
+    let jobs = context.jobs().await?;
+    let mut sources: Vec<&Job> = Vec::with_capacity(names.len());
+    for name in names {
+        let Some(job) = jobs.iter().find(|job| job.name == *name) else {
+            let known: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
+            return Err(usage(format!("there is no job `{name}`; there are {}", known.join(", "))));
+        };
+        if job.kind != JobKind::Pull {
+            return Err(usage(format!("only pulls can be backfilled; `{}` is a {}", job.name, job.kind)));
+        }
+        if sources.iter().any(|other| other.name == job.name) {
+            return Err(usage(format!("`{name}` is named twice")));
+        }
+        sources.push(job);
     }
     let cut = Step::parse(step).and_then(|step| parts(from, to, step)).map_err(|error| usage(error.to_string()))?;
     let now = context.store.now().await?;
-    let new = NewBackfill { job: job.name.clone(), from, to, step: step.to_owned(), parallel, parts: cut };
-    let part = NewTask {
+    let new = NewBackfill { from, to, step: step.to_owned(), parallel, parts: cut };
+    let part = |job: &&Job| NewTask {
         kind: job.kind.as_str(),
         key: String::new(),
         job: job.name.clone(),
@@ -165,7 +173,8 @@ async fn start(
         attempts: job.retry.attempts,
         created_by: context.actor.clone(),
     };
-    let id = context.store.start_backfill(&new, &part).await?;
+    let parts: Vec<NewTask> = sources.iter().map(part).collect();
+    let id = context.store.start_backfill(&new, &parts, &context.actor).await?;
     let backfill = get(context, id).await?;
     out.value(&Line::of(&backfill), |line| told(line.backfill))?;
     Ok(Ended::Done)
@@ -182,7 +191,8 @@ async fn list(context: &Context, out: Output) -> anyhow::Result<Ended> {
     let row = |line: &BackfillLine| {
         let numbers = [line.parts, line.done, line.running, line.failed].map(|number| number.to_string());
         let (id, from, to) = (line.backfill_id.to_string(), line.from_on.to_string(), line.to_on.to_string());
-        [vec![id, line.job.clone(), from, to, line.step.clone(), line.state().to_owned()], numbers.to_vec()].concat()
+        [vec![id, line.jobs.join(", "), from, to, line.step.clone(), line.state().to_owned()], numbers.to_vec()]
+            .concat()
     };
     let rows: Vec<Vec<String>> = backfills.iter().map(row).collect();
     let header = ["id", "job", "from", "to", "step", "state", "parts", "done", "running", "failed"];
@@ -194,7 +204,7 @@ fn told(line: &BackfillLine) -> String {
     format!(
         "backfill {} of {}, {} to {}: {}; {} of {} parts done, {} failed",
         line.backfill_id,
-        line.job,
+        line.jobs.join(", "),
         line.from_on,
         line.to_on,
         line.state(),
@@ -210,7 +220,10 @@ fn describe(shown: &Shown) -> String {
         let days = task.from_on.zip(task.to_on).map(|(from, to)| format!("{from} to {to}")).unwrap_or_default();
         let outcome = task.outcome.as_ref().map(|outcome| format!(" ({outcome})")).unwrap_or_default();
         let error = task.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
-        format!("    task {} {days} {}{outcome}, attempt {}{error}", task.task_id, task.state, task.attempt)
+        format!(
+            "    task {} {} {days} {}{outcome}, attempt {}{error}",
+            task.task_id, task.job, task.state, task.attempt
+        )
     }));
     lines.join("\n")
 }

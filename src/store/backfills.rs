@@ -1,4 +1,4 @@
-//! Backfills: a range of days of one source, pulled part by part. The parts are tasks; what becomes of them is what becomes of it.
+//! Backfills: a range of days of some sources, pulled part by part. The parts are tasks; what becomes of them is what becomes of it.
 
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -8,14 +8,13 @@ use super::{Store, StoreError, audit};
 /// What a backfill is to do.
 #[derive(Clone, Debug)]
 pub struct NewBackfill {
-    pub job: String,
     pub from: NaiveDate,
     pub to: NaiveDate,
     /// As a person wrote it.
     pub step: String,
-    /// Parts at once.
+    /// Parts at once; of one source there is one at a time.
     pub parallel: u16,
-    /// One for each part, their keys made from the backfill's number.
+    /// Of every source.
     pub parts: Vec<(NaiveDate, NaiveDate)>,
 }
 
@@ -23,7 +22,7 @@ pub struct NewBackfill {
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct BackfillLine {
     pub backfill_id: i32,
-    pub job: String,
+    pub jobs: Vec<String>,
     pub from_on: NaiveDate,
     pub to_on: NaiveDate,
     pub step: String,
@@ -50,31 +49,34 @@ impl BackfillLine {
 }
 
 impl Store {
-    /// Writes a backfill down and queues its parts, in their order. `task` is what they have in common.
-    pub async fn start_backfill(&self, new: &NewBackfill, task: &NewTask) -> Result<i32, StoreError> {
+    /// Writes a backfill down and queues its parts, in their order; `sources` holds what the parts of each source have in common.
+    pub async fn start_backfill(&self, new: &NewBackfill, sources: &[NewTask], actor: &str) -> Result<i32, StoreError> {
         let at = self.now().await?;
+        let jobs: Vec<String> = sources.iter().map(|source| source.job.clone()).collect();
         let mut transaction = self.pool.begin().await?;
         let backfill_id = sqlx::query_scalar!(
-            "insert into backfill (job, from_on, to_on, step, parallel, started_at, started_by)
+            "insert into backfill (jobs, from_on, to_on, step, parallel, started_at, started_by)
              values ($1, $2, $3, $4, $5, $6, $7) returning backfill_id",
-            new.job,
+            &jobs,
             new.from,
             new.to,
             new.step,
             new.parallel as i16,
             at,
-            task.created_by
+            actor
         )
         .fetch_one(&mut *transaction)
         .await?;
         for (number, days) in new.parts.iter().enumerate() {
-            let key = format!("backfill {backfill_id} part {}", number + 1);
-            let part = NewTask { key, days: Some(*days), ..task.clone() };
-            insert_task(&mut transaction, &part, Some(backfill_id), at).await?;
+            for source in sources {
+                let key = format!("backfill {backfill_id} {} part {}", source.job, number + 1);
+                let part = NewTask { key, days: Some(*days), ..source.clone() };
+                insert_task(&mut transaction, &part, Some(backfill_id), at).await?;
+            }
         }
-        let detail = serde_json::json!({ "from": new.from, "to": new.to, "parts": new.parts.len() });
-        let object = format!("backfill {backfill_id} of {}", new.job);
-        audit::write(&mut transaction, at, &task.created_by, "start_backfill", &object, &detail).await?;
+        let detail = serde_json::json!({ "from": new.from, "to": new.to, "parts": new.parts.len() * sources.len() });
+        let object = format!("backfill {backfill_id} of {}", jobs.join(", "));
+        audit::write(&mut transaction, at, actor, "start_backfill", &object, &detail).await?;
         transaction.commit().await?;
         Ok(backfill_id)
     }
@@ -83,7 +85,7 @@ impl Store {
     pub async fn list_backfills(&self, backfill_id: Option<i32>) -> Result<Vec<BackfillLine>, StoreError> {
         Ok(sqlx::query_as!(
             BackfillLine,
-            r#"select b.backfill_id, b.job, b.from_on, b.to_on, b.step, b.parallel, b.started_at, b.started_by, b.paused_at,
+            r#"select b.backfill_id, b.jobs, b.from_on, b.to_on, b.step, b.parallel, b.started_at, b.started_by, b.paused_at,
                       count(*) as "parts!", count(*) filter (where t.state = 'done') as "done!",
                       count(*) filter (where t.state = 'running') as "running!",
                       count(*) filter (where t.state in ('dead', 'discarded')) as "failed!"

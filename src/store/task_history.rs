@@ -167,14 +167,13 @@ impl Store {
         .await?)
     }
 
-    /// All tasks of a job, oldest first; of a backfill its parts, if one is named.
-    pub async fn list_tasks(&self, job: &str, backfill_id: Option<i32>) -> Result<Vec<TaskLine>, StoreError> {
+    /// The parts of a backfill, in their order.
+    pub async fn list_parts(&self, backfill_id: i32) -> Result<Vec<TaskLine>, StoreError> {
         Ok(sqlx::query_as!(
             TaskLine,
             "select task_id, kind, key, job, state, from_on, to_on, business_date, due_at, attempt, barren, attempts, missing, outcome,
                     error, created_at, created_by, finished_at
-             from task where job = $1 and backfill_id is not distinct from $2 order by task_id",
-            job,
+             from task where backfill_id = $1 order by task_id",
             backfill_id
         )
         .fetch_all(&self.pool)

@@ -191,7 +191,6 @@ async fn the_nights_work_goes_before_backfills_whose_parts_go_one_after_the_othe
     let store = &database.store;
     let day = |day: u32| NaiveDate::from_ymd_opt(2026, 1, day).expect("a date");
     let backfill = super::super::backfills::NewBackfill {
-        job: "a".to_owned(),
         from: day(1),
         to: day(4),
         step: "1d".to_owned(),
@@ -199,13 +198,13 @@ async fn the_nights_work_goes_before_backfills_whose_parts_go_one_after_the_othe
         parts: (1..=4).map(|number| (day(number), day(number))).collect(),
     };
     let part = NewTask { priority: Priority::Backfill, ..task("", "a") };
-    let id = store.start_backfill(&backfill, &part).await.expect("started");
+    let id = store.start_backfill(&backfill, &[part], "test").await.expect("started");
     queued(store, "night", "b").await;
     assert_eq!(claim(store).await.expect("work").key, "night");
     let now = store.now().await.expect("now");
     assert!(store.claim_task(now, &jobs(), false).await.expect("asked").is_none(), "this worker is kept for the night");
     let first = claim(store).await.expect("a part");
-    assert_eq!((first.key.as_str(), first.days), ("backfill 1 part 1", Some((day(1), day(1)))));
+    assert_eq!((first.key.as_str(), first.days), ("backfill 1 a part 1", Some((day(1), day(1)))));
     assert!(claim(store).await.is_none(), "a source is read by one at a time");
     assert!(store.pause_backfill(id, "test").await.expect("paused"));
     assert!(store.finish_task(&first.lease, Ending::Done, now).await.expect("ended"));
@@ -237,6 +236,38 @@ async fn the_nights_work_goes_before_backfills_whose_parts_go_one_after_the_othe
     assert_eq!(again.days, retried.days);
     assert!(store.finish_task(&again.lease, Ending::Done, later).await.expect("ended"));
     assert_eq!(claim(store).await.expect("a part").days, Some((day(3), day(3))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_many_parts_of_a_backfill_run_at_once_one_of_each_source() {
+    let database = Database::open().await;
+    let store = &database.store;
+    let day = |day: u32| NaiveDate::from_ymd_opt(2026, 1, day).expect("a date");
+    for (parallel, together) in [(2, vec!["a", "b"]), (1, vec!["a"])] {
+        let backfill = super::super::backfills::NewBackfill {
+            from: day(1),
+            to: day(2),
+            step: "1d".to_owned(),
+            parallel,
+            parts: vec![(day(1), day(1)), (day(2), day(2))],
+        };
+        let sources = ["a", "b"].map(|job| NewTask { priority: Priority::Backfill, ..task("", job) });
+        store.start_backfill(&backfill, &sources, "test").await.expect("started");
+        let mut claimed = Vec::new();
+        while let Some(part) = claim(store).await {
+            claimed.push(part);
+        }
+        let jobs: Vec<&str> = claimed.iter().map(|part| part.job.as_str()).collect();
+        assert_eq!(jobs, together);
+        let now = store.now().await.expect("now");
+        let mut done = 0;
+        while let Some(part) = claimed.pop() {
+            assert!(store.finish_task(&part.lease, Ending::Done, now).await.expect("ended"));
+            done += 1;
+            claimed.extend(claim(store).await);
+        }
+        assert_eq!(done, 4, "then the others");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
