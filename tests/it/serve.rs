@@ -235,6 +235,7 @@ async fn two_processes_do_two_hundred_jobs_once_though_one_is_stopped_and_the_ot
     );
     assert!(began.elapsed() < TAKEOVER, "{:?}", began.elapsed());
     site.wait_for(&mut connection, "the first half", DONE, 101).await;
+    poll("a minute to be over", async || (began.elapsed() > Duration::from_mins(1)).then_some(())).await;
     stopped.signal(Signal::SIGCONT);
 
     // the second is killed in the middle of everything: the first, continued, takes over what it held
