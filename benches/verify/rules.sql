@@ -57,8 +57,9 @@ with known as (select * from certificate where superseded_seq is null and not de
 ended as (
     select k.*, case k.status
                     when 1 then least(k.valid_to, k.status_since - 1)
-                    when 4 then least(k.valid_to, coalesce(k.status_since, (select min(o.valid_from) from known o
-                                      where o.person_id = k.person_id and o.kind = k.kind and o.valid_from > k.valid_from)) - 1)
+                    when 4 then least(k.valid_to, coalesce(k.status_since, (select min(o.valid_from) from certificate o
+                                      where o.person_id = k.person_id and o.kind = k.kind and o.valid_from > k.valid_from
+                                        and o.superseded_seq is null and not o.deleted)) - 1)
                     else least(k.valid_to, k.status_since - 1) end as last_day
     from known k)
 select *, case when status = 0 then valid_from <= coalesce(valid_to, 'infinity')

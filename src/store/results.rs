@@ -136,26 +136,34 @@ impl Store {
         if rows.is_empty() {
             return Ok(());
         }
+        // named, so that of the stored rows only this range is looked at and not all of them
+        let persons = || rows.iter().map(|changed| changed.row.person.0);
+        let (first, last) = (persons().min(), persons().max());
         let mut transaction = self.pool.begin().await?;
         copy_changed(&mut transaction, rows).await?;
         // in one order, so that two who verify the same persons wait and do not deadlock
         sqlx::query(
             "select from verification v join changed_verification c using (person_id, employer_id)
-             where v.year = $1 order by v.person_id, v.employer_id for update of v",
+             where v.year = $1 and v.person_id between $2 and $3 order by v.person_id, v.employer_id for update of v",
         )
         .bind(year as i16)
+        .bind(first)
+        .bind(last)
         .execute(&mut *transaction)
         .await?;
         sqlx::query(
             "insert into verification_history (person_id, employer_id, year, cells, runs, seq, cause, replaced_by)
              select v.person_id, v.employer_id, v.year, v.cells, v.runs, v.seq, v.cause, $3
              from verification v join changed_verification c using (person_id, employer_id)
-             where v.year = $1 and (v.seq, (select max(run) from unnest(v.runs) as run)) <= ($2, $3)
+             where v.year = $1 and v.person_id between $4 and $5
+               and (v.seq, (select max(run) from unnest(v.runs) as run)) <= ($2, $3)
              on conflict on constraint verification_history_is_one do nothing",
         )
         .bind(year as i16)
         .bind(seq)
         .bind(run)
+        .bind(first)
+        .bind(last)
         .execute(&mut *transaction)
         .await?;
         sqlx::query(
