@@ -1,5 +1,6 @@
 //! The rules of the field, pure: no async, no I/O, no SQL, no clock, no dataframes.
 
+pub mod access;
 pub mod age;
 pub mod basis;
 pub mod certificate;
@@ -23,6 +24,7 @@ pub mod placement;
 pub mod policy;
 pub mod remedy;
 pub mod retention;
+pub mod review;
 pub mod reward;
 pub mod said;
 pub mod verdict;

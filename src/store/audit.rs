@@ -1,11 +1,71 @@
-//! The audit log: every write of consequence and every sensitive read.
+//! The audit log: every write of consequence and every sensitive read, in the transaction of what it is about.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use sqlx::PgConnection;
 
+use super::change::Change;
 use super::{Store, StoreError};
+use crate::crypto::Keys;
+use crate::domain::access::{Action, Actor};
+
+/// What the audit keeps of one act.
+#[derive(Clone, Debug)]
+pub struct Act<'a> {
+    pub at: DateTime<Utc>,
+    pub actor: &'a Actor,
+    pub action: Action,
+    /// What it was done to, without personal data: `placement 913699… 2025 person 17`.
+    pub object: String,
+    /// The reason that the actor gave.
+    pub why: Option<&'a str>,
+    /// What stood before and stands after, by [`fingerprint`]; `None`: nothing did.
+    pub before: Option<[u8; 32]>,
+    pub after: Option<[u8; 32]>,
+    /// What helps to understand it, without personal data.
+    pub detail: serde_json::Value,
+}
+
+impl<'a> Act<'a> {
+    /// An act that gives no reason and changes nothing that is kept: a read.
+    pub fn read(at: DateTime<Utc>, actor: &'a Actor, action: Action, object: impl Into<String>) -> Self {
+        let detail = serde_json::json!({});
+        Self { at, actor, action, object: object.into(), why: None, before: None, after: None, detail }
+    }
+}
+
+/// A keyed digest of what stood before or after: two states can be compared, neither can be guessed from it.
+pub fn fingerprint(keys: &Keys, state: &impl Serialize) -> Result<[u8; 32], serde_json::Error> {
+    // a value first: its maps are sorted, so that the same state is the same text
+    let text = serde_json::to_value(state)?.to_string();
+    Ok(keys.blind_index("audit", &text))
+}
+
+impl Change {
+    pub async fn record(&mut self, act: &Act<'_>) -> Result<(), StoreError> {
+        record(self.connection(), act).await
+    }
+
+    /// An act of which only these words are known; see [`Change::record`].
+    pub async fn audit(
+        &mut self,
+        at: DateTime<Utc>,
+        actor: &str,
+        action: &str,
+        object: &str,
+        detail: &serde_json::Value,
+    ) -> Result<(), StoreError> {
+        write(self.connection(), at, actor, action, object, detail).await
+    }
+}
 
 impl Store {
+    /// Records an act by itself: for reads, which change nothing else.
+    pub async fn record(&self, act: &Act<'_>) -> Result<(), StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        record(&mut connection, act).await
+    }
+
     /// Writes an audit row by itself: for reads, which change nothing else.
     pub async fn audit(
         &self,
@@ -18,6 +78,26 @@ impl Store {
         let mut connection = self.pool.acquire().await?;
         write(&mut connection, at, actor, action, object, detail).await
     }
+}
+
+async fn record(connection: &mut PgConnection, act: &Act<'_>) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into audit (at, actor, role, on_behalf_of, action, object, why, before, after, detail)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        act.at,
+        act.actor.name,
+        act.actor.role.as_str(),
+        act.actor.on_behalf_of,
+        act.action.as_str(),
+        act.object,
+        act.why,
+        act.before.as_ref().map(|hash| &hash[..]),
+        act.after.as_ref().map(|hash| &hash[..]),
+        act.detail
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Writes it in the transaction of what it is about.

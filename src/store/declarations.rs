@@ -211,17 +211,6 @@ impl Publish {
             .await?)
     }
 
-    pub async fn audit(
-        &mut self,
-        at: DateTime<Utc>,
-        actor: &str,
-        action: &str,
-        object: &str,
-        detail: &serde_json::Value,
-    ) -> Result<(), StoreError> {
-        audit::write(self.connection(), at, actor, action, object, detail).await
-    }
-
     /// Marks this news of a message as taken into its declaration; false if somebody else took it, or there is newer news.
     pub async fn mark_applied(&mut self, message_id: Uuid, state: &str) -> Result<bool, StoreError> {
         let done = sqlx::query!(

@@ -10,15 +10,15 @@ use crate::clock;
 use crate::crypto::Keys;
 
 pub mod alerts;
-mod audit;
+pub mod audit;
 pub mod backfills;
 pub mod backup;
 pub mod batches;
+pub mod change;
 pub mod changes;
 pub mod declarations;
 pub mod deliveries;
 pub mod entries;
-pub mod evidence;
 pub mod facts;
 pub mod fires;
 pub mod frames;

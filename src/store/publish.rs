@@ -1,8 +1,9 @@
 //! The publish sequence: the one order in which changes become visible.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, Postgres, Transaction};
+use sqlx::{Postgres, Transaction};
 
+use super::change::Change;
 use super::{Store, StoreError};
 
 /// Why something became visible.
@@ -14,6 +15,13 @@ pub enum Cause {
     Completion,
     Answer,
     Quarantine,
+    /// Somebody registered, changed or deleted what an employer enters.
+    Entry,
+    Tick,
+    /// Staff decided a case that verification reads.
+    Decision,
+    Withdrawal,
+    Amendment,
 }
 
 impl Cause {
@@ -25,15 +33,34 @@ impl Cause {
             Self::Completion => "completion",
             Self::Answer => "answer",
             Self::Quarantine => "quarantine",
+            Self::Entry => "entry",
+            Self::Tick => "tick",
+            Self::Decision => "decision",
+            Self::Withdrawal => "withdrawal",
+            Self::Amendment => "amendment",
         }
     }
 }
 
-/// A transaction that holds the publish lock and its sequence: proof that nobody else publishes before it commits.
+/// A change that holds the publish lock and its sequence: proof that nobody else publishes before it commits.
 #[derive(Debug)]
 pub struct Publish {
-    pub(super) transaction: Transaction<'static, Postgres>,
+    change: Change,
     seq: i64,
+}
+
+impl std::ops::Deref for Publish {
+    type Target = Change;
+
+    fn deref(&self) -> &Change {
+        &self.change
+    }
+}
+
+impl std::ops::DerefMut for Publish {
+    fn deref_mut(&mut self) -> &mut Change {
+        &mut self.change
+    }
 }
 
 impl Publish {
@@ -41,19 +68,15 @@ impl Publish {
         self.seq
     }
 
-    pub(super) fn connection(&mut self) -> &mut PgConnection {
-        &mut self.transaction
-    }
-
     /// Makes it visible.
     pub async fn commit(self) -> Result<i64, StoreError> {
-        self.transaction.commit().await?;
+        self.change.commit().await?;
         Ok(self.seq)
     }
 
     /// Leaves no trace, not even a sequence.
     pub async fn abandon(self) -> Result<(), StoreError> {
-        Ok(self.transaction.rollback().await?)
+        self.change.abandon().await
     }
 }
 
@@ -75,11 +98,18 @@ impl Store {
         sqlx::query!("insert into publish (seq, published_at, cause) values ($1, $2, $3)", seq, at, cause.as_str())
             .execute(&mut *transaction)
             .await?;
-        Ok(Publish { transaction, seq })
+        Ok(Publish { change: Change::new(transaction), seq })
     }
 
     /// The last sequence given out.
     pub async fn head(&self) -> Result<i64, StoreError> {
         Ok(sqlx::query_scalar!("select seq from publish_head").fetch_one(&self.pool).await?)
+    }
+
+    /// When a publish was, in business time.
+    pub async fn published_at(&self, seq: i64) -> Result<Option<DateTime<Utc>>, StoreError> {
+        Ok(sqlx::query_scalar!("select published_at from publish where seq = $1", seq)
+            .fetch_optional(&self.pool)
+            .await?)
     }
 }

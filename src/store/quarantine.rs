@@ -7,6 +7,7 @@ use super::jobs::SourceId;
 use super::publish::Cause;
 use super::refusals::raw_place;
 use super::{Store, StoreError, audit};
+use crate::domain::facts::{PersonId, RecordKind, UnitId};
 use crate::domain::month::Month;
 
 /// One refused record, without its content.
@@ -60,7 +61,55 @@ pub struct QuarantineFilter {
     pub ids: Vec<i64>,
 }
 
+/// A refused record that is open at a sequence, without its content.
+#[derive(Clone, Debug, Serialize)]
+pub struct RefusedRecord {
+    pub quarantine_id: i64,
+    /// The pull job.
+    pub source: String,
+    pub batch_id: i32,
+    pub page_number: i32,
+    pub row_number: i32,
+    pub code: String,
+    pub field: Option<String>,
+    /// When the fetch of that delivery began.
+    pub delivered_at: DateTime<Utc>,
+    /// Kind of record, by number.
+    #[serde(skip)]
+    pub record: i16,
+    /// What it would have been about, where readable.
+    #[serde(skip)]
+    pub period: Option<i32>,
+    #[serde(skip)]
+    pub scheme: Option<i16>,
+}
+
 impl Store {
+    /// Refused records open at a sequence that are about one person, or filings (which have no person) of one dispatch company.
+    pub async fn refused_records(
+        &self,
+        seq: i64,
+        person: PersonId,
+        dispatch: Option<UnitId>,
+    ) -> Result<Vec<RefusedRecord>, StoreError> {
+        Ok(sqlx::query_as!(
+            RefusedRecord,
+            r#"select q.quarantine_id, s.job as source, q.batch_id, q.page_number, q.row_number, q.code, q.field,
+                      b.began_at as delivered_at, b.record, q.period, q.scheme
+               from quarantine q join batch b using (batch_id) join source s on s.source_id = q.source_id
+               left join person p on p.id_index = q.id_index
+               where b.published_seq <= $1 and (q.closed_seq is null or q.closed_seq > $1)
+                 and (p.person_id = $2 or q.id_index is null and b.record = $3 and q.unit_id = $4)
+               order by q.quarantine_id"#,
+            seq,
+            person.0,
+            i16::from(RecordKind::DispatchFiling.number()),
+            dispatch.map(|unit| unit.0)
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
     /// Open refused records, newest first, and how many there are beyond the limit.
     pub async fn list_quarantine(
         &self,

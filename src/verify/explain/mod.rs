@@ -31,7 +31,7 @@ use crate::domain::verdict::{Check, Sign, Verdict};
 use crate::policy::Reading;
 use crate::store::Store;
 use crate::store::entries::Employer;
-use crate::store::evidence::RefusedRecord;
+use crate::store::quarantine::RefusedRecord;
 
 /// Which cell is explained, and to whom.
 #[derive(Clone, Copy, Debug)]

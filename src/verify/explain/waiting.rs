@@ -9,8 +9,8 @@ use crate::domain::judge::Waiting;
 use crate::domain::month::Month;
 use crate::domain::remedy::{Remedy, while_pending};
 use crate::domain::said::Said;
-use crate::store::evidence::RefusedRecord;
 use crate::store::facts::Freshness;
+use crate::store::quarantine::RefusedRecord;
 
 /// How one source stands that answers for a check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

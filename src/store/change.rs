@@ -1,0 +1,37 @@
+//! One transaction in which something is changed together with its row of the audit.
+
+use sqlx::{PgConnection, Postgres, Transaction};
+
+use super::{Store, StoreError};
+
+/// A transaction of ours. What no verification reads is changed by it alone; what one reads, by a
+/// [`Publish`](super::publish::Publish), which is a change with a sequence.
+#[derive(Debug)]
+pub struct Change {
+    transaction: Transaction<'static, Postgres>,
+}
+
+impl Change {
+    pub(super) fn new(transaction: Transaction<'static, Postgres>) -> Self {
+        Self { transaction }
+    }
+
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.transaction
+    }
+
+    pub async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.transaction.commit().await?)
+    }
+
+    /// Leaves no trace.
+    pub async fn abandon(self) -> Result<(), StoreError> {
+        Ok(self.transaction.rollback().await?)
+    }
+}
+
+impl Store {
+    pub async fn change(&self) -> Result<Change, StoreError> {
+        Ok(Change::new(self.pool.begin().await?))
+    }
+}
