@@ -126,7 +126,7 @@ fn waiting(message: &MessageLine) -> String {
 }
 
 async fn acknowledge(context: &Context, id: i32, why: &str, out: Output) -> anyhow::Result<Ended> {
-    if !context.store.acknowledge_alert(id, &context.actor, why).await? {
+    if !context.store.acknowledge_alert(id, &context.actor.name, why).await? {
         return Err(usage(format!("there is no alert {id}; `renzheng alerts` lists them")));
     }
     out.value(&serde_json::json!({ "acknowledged": id }), |_| format!("alert {id} is acknowledged"))?;

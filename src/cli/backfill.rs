@@ -104,19 +104,19 @@ async fn decide(context: &Context, command: &BackfillCommand, out: Output) -> an
         }
         BackfillCommand::Pause { id } => {
             get(context, *id).await?;
-            if !store.pause_backfill(*id, &context.actor).await? {
+            if !store.pause_backfill(*id, &context.actor.name).await? {
                 return Err(usage(format!("backfill {id} is paused already")));
             }
         }
         BackfillCommand::Resume { id } => {
             get(context, *id).await?;
-            if !store.resume_backfill(*id, &context.actor).await? {
+            if !store.resume_backfill(*id, &context.actor.name).await? {
                 return Err(usage(format!("backfill {id} is not paused")));
             }
         }
         BackfillCommand::Retry { id } => {
             get(context, *id).await?;
-            if store.retry_backfill(*id, &context.actor).await? == 0 {
+            if store.retry_backfill(*id, &context.actor.name).await? == 0 {
                 return Err(usage(format!("no part of backfill {id} was given up")));
             }
         }
@@ -171,10 +171,10 @@ async fn start(
         after: Vec::new(),
         patient_until: None,
         attempts: job.retry.attempts,
-        created_by: context.actor.clone(),
+        created_by: context.actor.name.clone(),
     };
     let parts: Vec<NewTask> = sources.iter().map(part).collect();
-    let id = context.store.start_backfill(&new, &parts, &context.actor).await?;
+    let id = context.store.start_backfill(&new, &parts, &context.actor.name).await?;
     let backfill = get(context, id).await?;
     out.value(&Line::of(&backfill), |line| told(line.backfill))?;
     Ok(Ended::Done)

@@ -10,6 +10,7 @@ use super::Common;
 use crate::clock::rfc3339;
 use crate::config::{Environment, Job, LogFormat, Settings, check_jobs, read_jobs, system_user};
 use crate::crypto::Keys;
+use crate::domain::access::Actor;
 use crate::domain::facts::{PersonId, UnitId};
 use crate::domain::ids::{ResidentId, Uscc};
 use crate::domain::retention::RetentionClass;
@@ -36,8 +37,8 @@ pub(super) struct Context {
     pub(super) settings: Settings,
     pub(super) environment: Environment,
     pub(super) store: Store,
-    /// Under which name the audit log knows the caller.
-    pub(super) actor: String,
+    /// Who is asking: whoever holds the token that is shown, else the person at the machine.
+    pub(super) actor: Actor,
     /// A connection URL of the same server, for whoever needs a database of its own on it.
     pub(super) database_url: String,
     server: Option<LocalServer>,
@@ -79,7 +80,7 @@ impl Context {
             None => database_url,
         };
         let store = Store::open(&database_url, keys).await.context("cannot open the database")?;
-        let actor = format!("operator {}", system_user());
+        let actor = Actor::operator(format!("operator {}", system_user()));
         Ok(Self { settings, environment, store, actor, database_url, server })
     }
 
@@ -145,7 +146,7 @@ impl Context {
         let found = self.store.find_person(&id).await?;
         let at = self.store.now().await?;
         let object = found.map_or_else(|| "nobody".to_owned(), |person| format!("person {}", person.0));
-        self.store.audit(at, &self.actor, "look_up", &object, &serde_json::json!({})).await?;
+        self.store.audit(at, &self.actor.name, "look_up", &object, &serde_json::json!({})).await?;
         found.ok_or_else(|| usage("no person with this ID number is known here"))
     }
 }

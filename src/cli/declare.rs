@@ -60,7 +60,7 @@ async fn act(context: &Context, command: &DeclareCommand, out: Output) -> anyhow
             out.value(&state, |state| format!("{} {}: {}", whose.employer, whose.year, state.name()))?;
         }
         DeclareCommand::Confirm(whose) => {
-            let confirmed = confirm_passed(store, declaring(context, whose).await?, &context.actor).await?;
+            let confirmed = confirm_passed(store, declaring(context, whose).await?, &context.actor.name).await?;
             out.value(&confirmed, |confirmed| {
                 format!("{} months pass, {} of them newly confirmed", confirmed.passed, confirmed.new)
             })?;
@@ -76,7 +76,7 @@ async fn act(context: &Context, command: &DeclareCommand, out: Output) -> anyhow
             let completing = Completing {
                 declaring: declaring(context, whose).await?,
                 accepted_commitment: accept_commitment.clone(),
-                actor: context.actor.clone(),
+                actor: context.actor.name.clone(),
             };
             let reading = context.policy()?;
             let completed = match complete(store, &reading, &completing).await {

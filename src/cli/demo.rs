@@ -155,7 +155,7 @@ async fn take_in(context: &Context, sandbox: &Sandbox, out: Output) -> anyhow::R
     let policy = context.policy()?.policy;
     for kind in ImportKind::ALL {
         let file = sandbox.imports.join(format!("{kind}.csv"));
-        let report = import_file(&context.store, &policy, *kind, &file, &context.actor).await?;
+        let report = import_file(&context.store, &policy, *kind, &file, &context.actor.name).await?;
         let mut summary = import::summary(*kind, &report);
         if report.refused.iter().any(|row| row.code == "declaration_completed") {
             summary.push_str(" (rows of the declaration that an earlier demo completed are refused)");
@@ -337,7 +337,7 @@ async fn hand_over(context: &Context, declaring: Declaring) -> anyhow::Result<()
 async fn declare(context: &Context, declaring: Declaring) -> anyhow::Result<bool> {
     let store = &context.store;
     let reading = context.policy()?;
-    match confirm_passed(store, declaring, &context.actor).await {
+    match confirm_passed(store, declaring, &context.actor.name).await {
         Ok(confirmed) if confirmed.passed == 0 => return Ok(false),
         Ok(_) => {}
         // another demo on the same data completed it a moment ago
@@ -346,7 +346,7 @@ async fn declare(context: &Context, declaring: Declaring) -> anyhow::Result<bool
     }
     let text = reading.policy.commitment(store.today().await?)?;
     let completing =
-        Completing { declaring, accepted_commitment: Some(text.version.clone()), actor: context.actor.clone() };
+        Completing { declaring, accepted_commitment: Some(text.version.clone()), actor: context.actor.name.clone() };
     let selection = Selection { employer: Some(declaring.employer), ..Selection::default() };
     match complete(store, &reading, &completing).await {
         Ok(_) => {

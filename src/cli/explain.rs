@@ -45,7 +45,7 @@ async fn show(context: &Context, args: &ExplainArgs, out: Output) -> anyhow::Res
         let at = context.store.now().await?;
         let detail = serde_json::json!({ "persons": [person] });
         let object = format!("explanation {}: employer {}", args.month, args.employer);
-        context.store.audit(at, &context.actor, "reveal", &object, &detail).await?;
+        context.store.audit(at, &context.actor.name, "reveal", &object, &detail).await?;
     }
     let asked = Asked { employer, person, month: args.month, reveal: out.reveal };
     let Some(explanation) = explain(&context.store, &reading, asked).await? else {

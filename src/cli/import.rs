@@ -27,7 +27,7 @@ pub(super) async fn run(common: &Common, args: &ImportArgs, out: Output) -> anyh
 
 async fn take_in(context: &Context, args: &ImportArgs, out: Output) -> anyhow::Result<Ended> {
     let reading = context.policy()?;
-    let report = import(&context.store, &reading.policy, args.kind, &args.file, &context.actor).await?;
+    let report = import(&context.store, &reading.policy, args.kind, &args.file, &context.actor.name).await?;
     out.value(&report, |report| describe(args.kind, report))?;
     Ok(Ended::of(!report.refused.is_empty()))
 }

@@ -201,7 +201,7 @@ fn find<'a>(jobs: &'a [Job], name: &str) -> anyhow::Result<&'a Job> {
 async fn pause(context: &Context, name: &str, why: &str, out: Output) -> anyhow::Result<Ended> {
     let jobs = checked_jobs(&context.settings)?;
     let job = find(&jobs, name)?;
-    if !context.store.pause_job(&job.name, &context.actor, why).await? {
+    if !context.store.pause_job(&job.name, &context.actor.name, why).await? {
         return Err(usage(format!("`{name}` is paused already; `renzheng jobs` says why")));
     }
     out.value(&serde_json::json!({ "paused": name }), |_| {
@@ -213,7 +213,7 @@ async fn pause(context: &Context, name: &str, why: &str, out: Output) -> anyhow:
 }
 
 async fn resume(context: &Context, name: &str, out: Output) -> anyhow::Result<Ended> {
-    if !context.store.resume_job(name, &context.actor).await? {
+    if !context.store.resume_job(name, &context.actor.name).await? {
         return Err(usage(format!("`{name}` is not paused")));
     }
     out.value(&serde_json::json!({ "resumed": name }), |_| format!("{name} runs again, from its next fire on"))?;

@@ -120,7 +120,7 @@ async fn show(context: &Context, id: i64, out: Output) -> anyhow::Result<Ended> 
     let raw = if out.reveal {
         let at = context.store.now().await?;
         let object = format!("refused record {id}");
-        context.store.audit(at, &context.actor, "reveal", &object, &serde_json::json!({})).await?;
+        context.store.audit(at, &context.actor.name, "reveal", &object, &serde_json::json!({})).await?;
         context.store.raw_refusal(id).await?.and_then(|raw| serde_json::from_slice(&raw).ok())
     } else {
         None
@@ -163,7 +163,7 @@ async fn replay_all(context: &Context, args: &FilterArgs, out: Output) -> anyhow
     };
     let jobs = context.jobs().await?;
     let job = jobs.iter().find(|job| job.name == *name).ok_or_else(|| usage(format!("there is no job `{name}`")))?;
-    let replayed = replay(&context.store, job, &args.filter(), &context.actor).await?;
+    let replayed = replay(&context.store, job, &args.filter(), &context.actor.name).await?;
     out.value(&replayed, |Replayed { job, read, good, refused, .. }| {
         format!(
             "{job}: {read} refused records read once more: {good} are good now and published, {refused} stay refused"
@@ -176,7 +176,7 @@ async fn discard(context: &Context, args: &FilterArgs, why: &str, out: Output) -
     if !args.names_any() {
         return Err(usage("name the records, or --job; nothing was discarded"));
     }
-    let discarded = context.store.discard_refusals(&args.filter(), &context.actor, why).await?;
+    let discarded = context.store.discard_refusals(&args.filter(), &context.actor.name, why).await?;
     out.value(&serde_json::json!({ "discarded": discarded }), |_| {
         format!("{discarded} refused records are closed for good")
     })?;

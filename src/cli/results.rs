@@ -134,7 +134,7 @@ impl Shown {
         if out.reveal {
             let at = context.store.now().await?;
             let detail = serde_json::json!({ "persons": rows.iter().map(|row| row.person).collect::<Vec<_>>() });
-            context.store.audit(at, &context.actor, "reveal", whose, &detail).await?;
+            context.store.audit(at, &context.actor.name, "reveal", whose, &detail).await?;
         }
         for row in rows {
             shown.print(year, row, out)?;

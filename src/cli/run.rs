@@ -114,7 +114,7 @@ async fn queue(context: &Context, job: &Job, range: Option<Range>, out: Output) 
         after: Vec::new(),
         patient_until: None,
         attempts: job.retry.attempts,
-        created_by: context.actor.clone(),
+        created_by: context.actor.name.clone(),
     };
     let Some(task_id) = context.store.queue_task(&task).await? else {
         anyhow::bail!("the same task is queued already")
@@ -149,7 +149,8 @@ pub(super) async fn run_job(context: &Context, job: &Job, range: Option<Range>) 
         JobKind::Pull => {
             let bar = progress(&name);
             let heard = |progress: Progress| show_progress(&bar, &progress);
-            let report = ingest::pull(&context.store, job, &context.environment, range, &context.actor, &heard).await;
+            let report =
+                ingest::pull(&context.store, job, &context.environment, range, &context.actor.name, &heard).await;
             bar.finish_and_clear();
             Ok(JobReport::Pull(report?))
         }
@@ -163,7 +164,7 @@ pub(super) async fn run_job(context: &Context, job: &Job, range: Option<Range>) 
             Ok(JobReport::Push { job: name, attempts: drained, answers })
         }
         JobKind::Maintain => {
-            let upkeep = context.store.maintain(&name, &context.settings.retention, &context.actor).await?;
+            let upkeep = context.store.maintain(&name, &context.settings.retention, &context.actor.name).await?;
             Ok(JobReport::Maintain { job: name, upkeep })
         }
         other => Err(usage(format!("jobs of kind `{other}` are not in this version"))),
@@ -187,7 +188,7 @@ pub(super) async fn verify_year(context: &Context, year: i32, selection: &Select
     let reading = context.policy()?;
     let bar = progress("verify");
     let heard = |placements: u64| bar.set_position(placements);
-    let summary = verify(&context.store, &reading, year, selection, &context.actor, &heard).await;
+    let summary = verify(&context.store, &reading, year, selection, &context.actor.name, &heard).await;
     bar.finish_and_clear();
     Ok(summary?)
 }
