@@ -370,13 +370,17 @@ impl Store {
     /// Refused records that are open at the sequence: of the persons in scope, and of filings (which have no person).
     pub async fn open_refusals(&self, scope: &Scope) -> Result<Vec<OpenRefusal>, StoreError> {
         let seq = scope.seq;
+        // two questions in one: from the persons to what was refused of them, whatever else was refused, and what is of no person
+        let open = format!("b.published_seq <= {seq} and (q.closed_seq is null or q.closed_seq > {seq})");
         let rows: Vec<RefusalRow> = sqlx::query_as(AssertSqlSafe(format!(
             "select b.record, p.person_id, q.unit_id, q.period, q.scheme
-                 from quarantine q join batch b using (batch_id) left join person p on p.id_index = q.id_index
-                 where b.published_seq <= {seq} and (q.closed_seq is null or q.closed_seq > {seq})
-                   and (q.id_index is null and b.record = {} and q.unit_id is not null or {})",
-            RecordKind::DispatchFiling.number(),
-            scope.person_filter("p.person_id")
+                 from person p join quarantine q on q.id_index = p.id_index join batch b using (batch_id)
+                 where {open} and {}
+             union all
+             select b.record, null, q.unit_id, q.period, q.scheme from quarantine q join batch b using (batch_id)
+                 where {open} and q.id_index is null and b.record = {} and q.unit_id is not null",
+            scope.person_filter("p.person_id"),
+            RecordKind::DispatchFiling.number()
         )))
         .fetch_all(&self.pool)
         .await?;

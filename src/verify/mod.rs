@@ -117,8 +117,8 @@ pub struct Difference {
 
 /// Placed persons of a chunk; at most four chunks are in memory at a time.
 const CHUNK: i64 = 25_000;
-/// Persons named one by one in a question to the database.
-const NAMED: usize = 10_000;
+/// Persons named one by one in a question to the database: few enough that reading, judging and writing go on beside each other.
+const NAMED: usize = 2_500;
 /// Differences that are told one by one.
 const MOST_TOLD: usize = 1000;
 
