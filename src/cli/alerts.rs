@@ -8,7 +8,7 @@ use super::output::Output;
 use super::table::table;
 use super::{Common, Ended};
 use crate::clock::{self, rfc3339};
-use crate::notify;
+use crate::notify::{self, Installation};
 use crate::store::alerts::AlertLine;
 use crate::store::messages::MessageLine;
 
@@ -61,7 +61,10 @@ pub(super) async fn run(common: &Common, args: &AlertsArgs, out: Output) -> anyh
 /// What is wrong is looked at afresh.
 async fn watch(context: &Context) -> anyhow::Result<()> {
     let jobs = checked_jobs(&context.settings)?;
-    notify::watch(&context.store, &jobs, &context.settings.alerts, clock::system_now()).await?;
+    let settings = &context.settings;
+    let installation =
+        Installation { jobs: &jobs, alerts: &settings.alerts, tax_is_set: settings.tax.is_some(), broken_jobs: None };
+    notify::watch(&context.store, &installation, clock::system_now()).await?;
     Ok(())
 }
 

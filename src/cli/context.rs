@@ -19,6 +19,7 @@ use crate::policy::{self, Reading};
 use crate::store::Store;
 use crate::store::journal::RunLines;
 use crate::store::local::{LocalServer, Places};
+use crate::store::runs::RunLine;
 
 /// The database that the private server keeps for us.
 pub(super) const DATABASE: &str = "renzheng";
@@ -116,6 +117,12 @@ impl Context {
             ))),
             _ => Ok(()),
         }
+    }
+
+    /// A run by its number or its id.
+    pub(super) async fn run(&self, id: &str) -> anyhow::Result<RunLine> {
+        let found = self.store.find_run(id).await?;
+        found.ok_or_else(|| usage(format!("there is no run `{id}`; `renzheng runs` lists them")))
     }
 
     pub(super) async fn employer(&self, code: &str) -> anyhow::Result<UnitId> {

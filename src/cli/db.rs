@@ -43,6 +43,8 @@ struct Backup {
 
 /// The database into which a dump is restored.
 const SCRATCH: &str = "backup_check";
+/// Where that is, in the data directory, with the process at the end.
+const SCRATCH_FOLDER: &str = "backup-check-";
 
 pub(super) async fn run(common: &Common, command: &DbCommand, out: Output) -> anyhow::Result<Ended> {
     let DbCommand::BackupCheck(args) = command;
@@ -63,10 +65,12 @@ pub(super) async fn run(common: &Common, command: &DbCommand, out: Output) -> an
 /// Restores the dump into a private server of its own, which is removed afterwards.
 async fn check_dump(common: &Common, dump: &Path, keys: &Keys) -> anyhow::Result<BackupReport> {
     let (settings, environment) = settings(common)?;
-    let name = format!("backup-check-{}", std::process::id());
-    let folder = settings.data_dir.join(&name);
     let usual = places(&settings, &environment);
-    let places = Places { fallback: usual.fallback.join(&name), ..usual };
+    let (data_dir, place) = (settings.data_dir.clone(), usual.clone());
+    tokio::task::spawn_blocking(move || remove_left_over(&data_dir, &place)).await??;
+    let name = format!("{SCRATCH_FOLDER}{}", std::process::id());
+    let folder = settings.data_dir.join(&name);
+    let places = aside(&usual, &name);
     let (server, places) = {
         let folder = folder.clone();
         tokio::task::spawn_blocking(move || LocalServer::start(&folder, &places).map(|server| (server, places)))
@@ -82,6 +86,32 @@ async fn check_dump(common: &Common, dump: &Path, keys: &Keys) -> anyhow::Result
     let report = checked?;
     stopped?;
     Ok(report)
+}
+
+/// The places of a server of its own.
+fn aside(usual: &Places, name: &str) -> Places {
+    Places { fallback: usual.fallback.join(name), ..usual.clone() }
+}
+
+/// Removes what checks left behind that were cut off, with the servers that may still run there. One that goes on now is let be.
+fn remove_left_over(data_dir: &Path, usual: &Places) -> anyhow::Result<()> {
+    let Ok(entries) = std::fs::read_dir(data_dir) else { return Ok(()) };
+    for entry in entries {
+        let entry = entry.with_context(|| format!("{} cannot be read", data_dir.display()))?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str().filter(|name| name.starts_with(SCRATCH_FOLDER)) else { continue };
+        let places = aside(usual, name);
+        let left_over = || format!("{} is left over from a check that was cut off", entry.path().display());
+        if !LocalServer::stop_unused(&entry.path(), &places).with_context(left_over)? {
+            continue;
+        }
+        for scratch in [&entry.path(), &places.fallback] {
+            if scratch.exists() {
+                std::fs::remove_dir_all(scratch).with_context(left_over)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn restore_and_check(

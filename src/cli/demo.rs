@@ -170,7 +170,7 @@ async fn chain(context: &Context, out: Output) -> anyhow::Result<()> {
     let jobs = context.jobs().await?;
     let mut rows = Vec::new();
     for job in in_order(&jobs) {
-        let report = run_job(context, job, None).await?;
+        let report = run_job(context, job, None, None).await?;
         if out.is_json() {
             out.json(&report)?;
             continue;
@@ -322,7 +322,7 @@ async fn hand_over(context: &Context, declaring: Declaring) -> anyhow::Result<()
     let store = &context.store;
     let waiting = async {
         loop {
-            push_now(context).await?;
+            push_now(context, "push", (&context.actor.name).into()).await?;
             if matches!(state(store, declaring).await?, State::Accepted { .. } | State::Rejected { .. }) {
                 return anyhow::Ok(());
             }

@@ -89,7 +89,7 @@ enum Command {
     Config,
     /// Run everything: migrations, the clockwork, the workers; until Ctrl-C or SIGTERM
     ///
-    /// Job files, policy and settings are read at the start. Any number of processes may serve one database: they share the work.
+    /// Policy and settings are read at the start, job files also when they change. Any number of processes may serve one database: they share the work.
     Serve(serve::ServeArgs),
     /// List the jobs; their fires, and why one did not run; pause and resume them
     Jobs(jobs::JobsArgs),

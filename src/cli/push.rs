@@ -32,9 +32,8 @@ pub(super) async fn run(common: &Common, command: &PushCommand, out: Output) -> 
 async fn act(context: &Context, command: &PushCommand, out: Output) -> anyhow::Result<Ended> {
     match command {
         PushCommand::Run => {
-            let (attempts, answers) = push_now(context).await?;
-            let value = serde_json::json!({ "attempts": attempts, "answers": answers });
-            out.value(&value, |_| describe_push(attempts, answers))?;
+            let handed_over = push_now(context, "push", (&context.actor.name).into()).await?;
+            out.value(&handed_over, |handed_over| describe_push(*handed_over))?;
         }
         PushCommand::Status { limit } => {
             let lines = context.store.list_outbox(*limit).await?;

@@ -9,14 +9,15 @@ use super::output::{Output, progress, with_estimate};
 use super::{Common, Ended};
 use crate::clock;
 use crate::config::{Job, JobKind};
-use crate::declare::complete::business_year;
-use crate::declare::news::apply_news;
 use crate::ingest::compare::{Comparison, compare};
 use crate::ingest::{self, Progress, PullOutcome, Range, Report};
-use crate::push::{self, Drained};
+use crate::push::Drained;
+use crate::schedule::hand_over::{HandedOver, hand_over};
 use crate::store::batches::Counts;
+use crate::store::runs::Trigger;
 use crate::store::tasks::{NewTask, Priority};
 use crate::store::upkeep::Removed;
+use crate::verify::nightly::{VerifiedYear, verify_years};
 use crate::verify::{Selection, Summary, verify};
 
 #[derive(Args)]
@@ -32,6 +33,9 @@ pub(super) struct RunArgs {
     /// Read the delivery, check it, compare it with what is stored and tell the difference; store nothing
     #[arg(long)]
     dry_run: bool,
+    /// For this business date instead of today's: of a pull the date of its fire, of a verification the date it judges for
+    #[arg(long, conflicts_with = "dry_run", value_name = "DATE")]
+    date: Option<NaiveDate>,
     /// Only queue it: a serving process runs it, and tries again where that may help
     #[arg(long, conflicts_with = "dry_run")]
     detach: bool,
@@ -51,13 +55,12 @@ pub(super) enum JobReport {
     Pull(Report),
     Verify {
         job: String,
-        year: i32,
-        summary: Summary,
+        years: Vec<VerifiedYear>,
     },
     Push {
         job: String,
-        attempts: Drained,
-        answers: u64,
+        #[serde(flatten)]
+        handed_over: HandedOver,
     },
     Maintain {
         job: String,
@@ -93,22 +96,32 @@ async fn run_named(context: &Context, args: &RunArgs, out: Output) -> anyhow::Re
         out.value(&comparison, describe_comparison)?;
         return Ok(Ended::of(comparison.report.counts.refused > 0 || comparison.report.why.is_some()));
     }
-    if args.detach {
-        return queue(context, job, range, out).await;
+    let now = context.store.now().await?;
+    if args.date.is_some_and(|date| date > clock::business_date(now)) {
+        return Err(usage("--date is a business date that has come: nothing is known of days ahead"));
     }
-    let report = run_job(context, job, range).await?;
+    if args.detach {
+        return queue(context, job, range, args.date, out).await;
+    }
+    let report = run_job(context, job, range, args.date).await?;
     out.value(&report, describe)?;
     Ok(Ended::of(has_refusals(&report)))
 }
 
-async fn queue(context: &Context, job: &Job, range: Option<Range>, out: Output) -> anyhow::Result<Ended> {
+async fn queue(
+    context: &Context,
+    job: &Job,
+    range: Option<Range>,
+    date: Option<NaiveDate>,
+    out: Output,
+) -> anyhow::Result<Ended> {
     let now = context.store.now().await?;
     let task = NewTask {
         kind: job.kind.as_str(),
         key: format!("{} asked for {}", job.name, clock::uuid_v7(now)),
         job: job.name.clone(),
         days: range.map(|range| (range.from, range.to)),
-        business_date: clock::business_date(now),
+        business_date: date.unwrap_or_else(|| clock::business_date(now)),
         priority: Priority::Night,
         due_at: now,
         after: Vec::new(),
@@ -142,29 +155,37 @@ fn describe_comparison(comparison: &Comparison) -> String {
     lines.join("\n")
 }
 
-/// Runs one job to its end.
-pub(super) async fn run_job(context: &Context, job: &Job, range: Option<Range>) -> anyhow::Result<JobReport> {
+/// Runs one job to its end, for a business date if one is named.
+pub(super) async fn run_job(
+    context: &Context,
+    job: &Job,
+    range: Option<Range>,
+    date: Option<NaiveDate>,
+) -> anyhow::Result<JobReport> {
     let name = job.name.clone();
+    let by = Trigger { job: Some(&name), date, ..(&context.actor.name).into() };
     match job.kind {
         JobKind::Pull => {
             let bar = progress(&name);
             let heard = |progress: Progress| show_progress(&bar, &progress);
-            let report =
-                ingest::pull(&context.store, job, &context.environment, range, &context.actor.name, &heard).await;
+            let report = ingest::pull(&context.store, job, &context.environment, range, by, &heard).await;
             bar.finish_and_clear();
             Ok(JobReport::Pull(report?))
         }
         JobKind::Verify => {
-            let year = business_year(context.store.now().await?);
-            let summary = verify_year(context, year, &Selection::default()).await?;
-            Ok(JobReport::Verify { job: name, year, summary })
+            let reading = context.policy()?;
+            let bar = progress("verify");
+            let years = verify_years(&context.store, &reading, by, &|placements| bar.set_position(placements)).await;
+            bar.finish_and_clear();
+            let years = years?;
+            Ok(JobReport::Verify { job: name, years })
         }
         JobKind::Push => {
-            let (drained, answers) = push_now(context).await?;
-            Ok(JobReport::Push { job: name, attempts: drained, answers })
+            let handed_over = push_now(context, &name, by).await?;
+            Ok(JobReport::Push { job: name, handed_over })
         }
         JobKind::Maintain => {
-            let upkeep = context.store.maintain(&name, &context.settings.retention, &context.actor.name).await?;
+            let upkeep = context.store.maintain(&name, &context.settings.retention, by).await?;
             Ok(JobReport::Maintain { job: name, upkeep })
         }
         other => Err(usage(format!("jobs of kind `{other}` are not in this version"))),
@@ -183,30 +204,30 @@ fn show_progress(bar: &indicatif::ProgressBar, progress: &Progress) {
     bar.set_position(read);
 }
 
-/// Verifies with a bar.
+/// Verifies one year, or some of it, with a bar: less than the job does.
 pub(super) async fn verify_year(context: &Context, year: i32, selection: &Selection) -> anyhow::Result<Summary> {
     let reading = context.policy()?;
     let bar = progress("verify");
     let heard = |placements: u64| bar.set_position(placements);
-    let summary = verify(&context.store, &reading, year, selection, &context.actor.name, &heard).await;
+    let by = Trigger::from(&context.actor.name).of_part(true);
+    let summary = verify(&context.store, &reading, year, selection, by, &heard).await;
     bar.finish_and_clear();
     Ok(summary?)
 }
 
-/// Sends what waits, as far as the department takes it now, and takes in the answers.
-pub(super) async fn push_now(context: &Context) -> anyhow::Result<(Drained, u64)> {
+/// Sends what waits, as far as the department takes it now, and takes in the answers, with a bar.
+pub(super) async fn push_now(context: &Context, job: &str, by: Trigger<'_>) -> anyhow::Result<HandedOver> {
     let Some(tax) = &context.settings.tax else {
         return Err(usage("the tax department is not set: RENZHENG_TAX_URL, RENZHENG_TAX_KEY_ID, RENZHENG_TAX_KEY"));
     };
-    let client = push::Client::new(tax)?;
     let bar = progress("push");
-    let drained = push::drain(&context.store, &client, u64::MAX, |_| bar.inc(1)).await;
+    let handed_over = hand_over(&context.store, job, tax, by, |_| bar.inc(1)).await;
     bar.finish_and_clear();
-    Ok((drained?, apply_news(&context.store).await?))
+    Ok(handed_over?)
 }
 
-pub(super) fn describe_push(attempts: Drained, answers: u64) -> String {
-    let Drained { accepted, rejected, later, unknown } = attempts;
+pub(super) fn describe_push(handed_over: HandedOver) -> String {
+    let HandedOver { attempts: Drained { accepted, rejected, later, unknown }, answers } = handed_over;
     format!(
         "{accepted} accepted, {rejected} rejected, {later} to be sent later, {unknown} unclear; {answers} answers taken in"
     )
@@ -223,21 +244,28 @@ fn has_refusals(report: &JobReport) -> bool {
 pub(super) fn describe(report: &JobReport) -> String {
     match report {
         JobReport::Pull(report) => describe_pull(report),
-        JobReport::Verify { job, year, summary } => format!(
-            "{job}: {year}: {} placements{}, {} of {} months pass; {} months of {} placements changed",
-            summary.placements,
-            if summary.full { "" } else { " touched" },
-            summary.passed,
-            summary.months,
-            summary.changed_months,
-            summary.changed_placements
-        ),
-        JobReport::Push { job, attempts, answers } => format!("{job}: {}", describe_push(*attempts, *answers)),
+        JobReport::Verify { job, years } => {
+            let lines: Vec<String> = years.iter().map(|year| format!("{job}: {}", describe_year(year))).collect();
+            lines.join("\n")
+        }
+        JobReport::Push { job, handed_over } => format!("{job}: {}", describe_push(*handed_over)),
         JobReport::Maintain { job, upkeep } => {
             let went: Vec<String> = upkeep.removed.iter().map(|(class, rows)| format!("{class} {rows}")).collect();
             format!("{job}: rows removed: {}", went.join(", "))
         }
     }
+}
+
+fn describe_year(VerifiedYear { year, summary }: &VerifiedYear) -> String {
+    format!(
+        "{year}: {} placements{}, {} of {} months pass; {} months of {} placements changed",
+        summary.placements,
+        if summary.full { "" } else { " touched" },
+        summary.passed,
+        summary.months,
+        summary.changed_months,
+        summary.changed_placements
+    )
 }
 
 fn describe_pull(report: &Report) -> String {

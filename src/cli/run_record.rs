@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::Ended;
 use super::context::Context;
 use super::output::Output;
-use super::runs::find;
 use crate::clock::rfc3339;
 use crate::store::journal::RunLogLine;
 use crate::store::page_log::SoFar;
@@ -59,7 +58,7 @@ enum Heard<'a> {
 }
 
 pub(super) async fn show(context: &Context, args: &ShowArgs, out: Output) -> anyhow::Result<Ended> {
-    let found = find(context, &args.id).await?;
+    let found = context.run(&args.id).await?;
     let run = if args.follow { follow(context, found, out).await? } else { found };
     let shown = gather(context, run).await?;
     out.value(&shown, |shown| describe(shown, !args.follow))?;
@@ -80,7 +79,7 @@ async fn follow(context: &Context, mut run: RunLine, out: Output) -> anyhow::Res
             out.value(&Heard::Progress(so_far), |_| describe_progress(so_far))?;
         }
         tokio::time::sleep(LOOKED_AT_EVERY).await;
-        run = find(context, &run.run_id.to_string()).await?;
+        run = context.run(&run.run_id.to_string()).await?;
     }
 }
 

@@ -36,15 +36,15 @@ enum RunsCommand {
     },
     /// Try a task that was given up once more, with all its attempts
     Retry {
-        /// Number or id of one of its runs
+        /// Number or id of one of its runs, or `task-N`
         id: String,
         /// Why it may help now; written to the audit log
         #[arg(long)]
         why: String,
     },
-    /// Give up the delivery that a run left held, or a task for good
+    /// Give up the delivery that a run left held, or a task for good that was given up or has not begun
     Discard {
-        /// The run's number or id
+        /// The run's number or id, or `task-N`
         id: String,
         /// Why it is given up; written to the audit log
         #[arg(long)]
@@ -58,21 +58,11 @@ pub(super) async fn run(common: &Common, args: &RunsArgs, out: Output) -> anyhow
         None => list(&context, args, out).await,
         Some(RunsCommand::Show(args)) => run_record::show(&context, args, out).await,
         Some(RunsCommand::Release { id, why }) => release(&context, id, why, out).await,
-        Some(RunsCommand::Retry { id, why }) => {
-            runs_decide::retry(&context, &find(&context, id).await?, why, out).await
-        }
+        Some(RunsCommand::Retry { id, why }) => runs_decide::retry(&context, id, why, out).await,
         Some(RunsCommand::Discard { id, why }) => discard(&context, id, why, out).await,
     };
     context.close().await?;
     outcome
-}
-
-pub(super) async fn find(context: &Context, id: &str) -> anyhow::Result<RunLine> {
-    context
-        .store
-        .find_run(id)
-        .await?
-        .ok_or_else(|| usage(format!("there is no run `{id}`; `renzheng runs` lists them")))
 }
 
 async fn list(context: &Context, args: &RunsArgs, out: Output) -> anyhow::Result<Ended> {
@@ -111,7 +101,7 @@ fn line_of(run: &RunLine) -> Vec<String> {
 }
 
 async fn release(context: &Context, id: &str, why: &str, out: Output) -> anyhow::Result<Ended> {
-    let run = find(context, id).await?;
+    let run = context.run(id).await?;
     let jobs = context.jobs().await?;
     let job = jobs.iter().find(|job| job.name == run.job);
     let (_, counts) = decide::release(&context.store, job, &run, &context.actor.name, why).await.map_err(decided)?;
@@ -125,10 +115,10 @@ async fn release(context: &Context, id: &str, why: &str, out: Output) -> anyhow:
 }
 
 async fn discard(context: &Context, id: &str, why: &str, out: Output) -> anyhow::Result<Ended> {
-    let run = find(context, id).await?;
-    if runs_decide::discard(context, &run, why, out).await? {
+    if runs_decide::discard(context, id, why, out).await? {
         return Ok(Ended::Done);
     }
+    let run = context.run(id).await?;
     decide::discard(&context.store, &run, &context.actor.name, why).await.map_err(decided)?;
     out.value(&serde_json::json!({ "discarded": run.run_number }), |_| {
         "discarded; the next run begins afresh".to_owned()

@@ -1,11 +1,10 @@
-//! What a person decides about a task that was given up: once more, or for good.
+//! What a person decides about a task that was given up, or has not begun: once more, or not at all.
 
 use serde::Serialize;
 
 use super::Ended;
 use super::context::{Context, usage};
 use super::output::Output;
-use crate::store::runs::RunLine;
 use crate::store::task_history::TaskLine;
 
 #[derive(Serialize)]
@@ -15,9 +14,10 @@ struct Decided {
     state: &'static str,
 }
 
-/// Queues the task of a run once more. A run that belongs to none, or did not fail, is run again instead.
-pub(super) async fn retry(context: &Context, run: &RunLine, why: &str, out: Output) -> anyhow::Result<Ended> {
-    let Some(task) = find_task(context, run).await? else {
+/// Queues a task once more. A run that belongs to none, or did not fail, is run again instead.
+pub(super) async fn retry(context: &Context, id: &str, why: &str, out: Output) -> anyhow::Result<Ended> {
+    let Some(task) = find_task(context, id).await? else {
+        let run = context.run(id).await?;
         return Err(usage(format!(
             "run {} belongs to no task: `renzheng run {}` runs the job again",
             run.run_number, run.job
@@ -25,8 +25,8 @@ pub(super) async fn retry(context: &Context, run: &RunLine, why: &str, out: Outp
     };
     if !context.store.retry_dead_task(task.task_id, &context.actor.name, why).await? {
         return Err(usage(format!(
-            "task {} of run {} is `{}`: only what was given up is tried once more; `renzheng run {}` runs the job again",
-            task.task_id, run.run_number, task.state, run.job
+            "task {} is `{}`: only what was given up is tried once more; `renzheng run {}` runs the job again",
+            task.task_id, task.state, task.job
         )));
     }
     let decided = Decided { task_id: task.task_id, job: task.job, state: "queued" };
@@ -36,21 +36,39 @@ pub(super) async fn retry(context: &Context, run: &RunLine, why: &str, out: Outp
     Ok(Ended::Done)
 }
 
-/// Gives up the task of a run for good; false if it is not a task's that was given up.
-pub(super) async fn discard(context: &Context, run: &RunLine, why: &str, out: Output) -> anyhow::Result<bool> {
-    let Some(task) = find_task(context, run).await?.filter(|task| task.state == "dead") else { return Ok(false) };
+/// Gives up a task for good that was given up, or has not begun; false if `id` is a run's that is over in another way, whose delivery may be
+/// held.
+pub(super) async fn discard(context: &Context, id: &str, why: &str, out: Output) -> anyhow::Result<bool> {
+    let Some(task) = find_task(context, id).await? else { return Ok(false) };
+    if task.state == "done" && task_number(id).is_none() {
+        return Ok(false);
+    }
     if !context.store.discard_task(task.task_id, &context.actor.name, why).await? {
-        return Err(usage(format!("task {} was decided on a moment ago", task.task_id)));
+        return Err(usage(format!(
+            "task {} is `{}`: only what was given up or has not begun is discarded",
+            task.task_id, task.state
+        )));
     }
     let decided = Decided { task_id: task.task_id, job: task.job, state: "discarded" };
     out.value(&decided, |decided| format!("task {} of {} is given up for good", decided.task_id, decided.job))?;
     Ok(true)
 }
 
-async fn find_task(context: &Context, run: &RunLine) -> anyhow::Result<Option<TaskLine>> {
-    let (task_id, _) = context.store.task_of_run(run.run_id).await?;
+/// `task-7` is a task by its own number: one that has not begun has no run.
+fn task_number(id: &str) -> Option<i64> {
+    id.strip_prefix("task-")?.parse().ok()
+}
+
+async fn find_task(context: &Context, id: &str) -> anyhow::Result<Option<TaskLine>> {
+    let store = &context.store;
+    if let Some(number) = task_number(id) {
+        let task = store.find_task(number).await?;
+        return task.map(Some).ok_or_else(|| usage(format!("there is no task {number}")));
+    }
+    let run = context.run(id).await?;
+    let (task_id, _) = store.task_of_run(run.run_id).await?;
     match task_id {
-        Some(task_id) => Ok(context.store.find_task(task_id).await?),
+        Some(task_id) => Ok(store.find_task(task_id).await?),
         None => Ok(None),
     }
 }

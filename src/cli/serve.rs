@@ -12,12 +12,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
 use super::{Common, Ended};
-use crate::config::{AlertSettings, Job};
+use crate::config::AlertSettings;
+use crate::notify::{self, Installation};
 use crate::schedule::Schedule;
 use crate::schedule::serve::Loops;
 use crate::store::Store;
 use crate::web::{self, Site};
-use crate::{clock, errors, notify};
+use crate::{clock, errors};
 
 #[derive(Args)]
 pub(super) struct ServeArgs {
@@ -56,15 +57,17 @@ async fn serve(context: &Context, args: &ServeArgs, stop: CancellationToken) -> 
     let (store, environment) = (context.store.clone(), context.environment.clone());
     let schedule = Schedule::new(
         store.clone(),
-        jobs.clone(),
+        jobs,
         environment,
         context.policy()?,
         settings.tax.clone(),
         settings.retention.clone(),
     );
+    let schedule = Arc::new(schedule.of_folder(&settings.jobs_dir));
     let mut loops = Loops::new(stop.clone());
-    loops.run_schedule(&Arc::new(schedule), args.workers.into());
-    loops.run("alerts", keep_watching(store.clone(), jobs, settings.alerts.clone(), stop.clone()));
+    loops.run_schedule(&schedule, args.workers.into());
+    let tax_is_set = settings.tax.is_some();
+    loops.run("alerts", keep_watching(schedule, settings.alerts.clone(), tax_is_set, stop.clone()));
     loops.run("messages", keep_delivering(store.clone(), settings.alerts.clone(), stop.clone()));
     loops.run("http", async move {
         if let Err(error) = web::serve(listener, Site { store }, stop.cancelled_owned()).await {
@@ -81,10 +84,13 @@ const LOOK: Duration = Duration::from_secs(30);
 const SEND: Duration = Duration::from_secs(5);
 
 /// Looks for what is wrong until it is stopped.
-async fn keep_watching(store: Store, jobs: Vec<Job>, settings: AlertSettings, stop: CancellationToken) {
+async fn keep_watching(schedule: Arc<Schedule>, alerts: AlertSettings, tax_is_set: bool, stop: CancellationToken) {
     let watching = async {
         loop {
-            if let Err(error) = notify::watch(&store, &jobs, &settings, clock::system_now()).await {
+            let known = schedule.known();
+            let broken_jobs = known.broken.as_deref();
+            let installation = Installation { jobs: &known.jobs, alerts: &alerts, tax_is_set, broken_jobs };
+            if let Err(error) = notify::watch(schedule.store(), &installation, clock::system_now()).await {
                 tracing::error!(error = errors::chain(&error), "alerts were not looked for");
             }
             tokio::time::sleep(LOOK).await;

@@ -7,6 +7,7 @@ pub mod duration;
 pub mod environment;
 pub mod error;
 pub mod job;
+pub mod job_folder;
 mod picked;
 pub mod record;
 mod retention;
@@ -24,6 +25,7 @@ pub use job::{
     AmountUnit, Covers, Delivery, Formats, Gates, Job, JobKind, Keep, Key, Misfire, Missing, Overlap, Retry, StampFrom,
     ZeroRows, read_jobs,
 };
+pub use job_folder::JobFolder;
 pub use picked::{Origin, SettingLine};
 pub use settings::{LogFormat, Options, Settings, TaxSettings};
 pub use source::{Auth, DatabaseSource, Encoding, FileFormat, FileSource, HttpSource, Paging, SourceSettings};

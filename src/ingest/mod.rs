@@ -189,7 +189,7 @@ pub async fn pull(
     by: impl Into<Trigger<'_>>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Report, PullError> {
-    let by = by.into();
+    let by = by.into().of_part(range.is_some());
     let settings = settings_of_job(job).ok_or_else(|| PullError::NoRecord(job.name.clone()))?;
     if range.is_some() && job.key.updated_at == Some(StampFrom::Delivery) {
         return Err(PullError::NoStamps(job.name.clone()));
@@ -219,7 +219,7 @@ pub async fn pull_persons(
     persons: &[PersonId],
     by: impl Into<Trigger<'_>>,
 ) -> Result<Option<Counts>, PullError> {
-    let by = by.into();
+    let by = by.into().of_part(true);
     let settings = settings_of_job(job).ok_or_else(|| PullError::NoRecord(job.name.clone()))?;
     if !persons::can_ask(job) {
         return Ok(None);

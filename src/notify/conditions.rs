@@ -1,26 +1,23 @@
-//! What is wrong, derived from what is stored.
-
-use std::collections::BTreeSet;
+//! What is wrong, derived from what is stored; each in English and in Chinese.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::lateness::lateness;
+use super::{Installation, Said};
 use crate::clock::rfc3339;
-use crate::config::{AlertSettings, Job};
-use crate::store::alerts::{AlertKind, Condition};
+use crate::config::{AlertSettings, JobKind};
+use crate::store::alerts::{AlertKind, Condition, REPLAY_OF};
+use crate::store::failed_jobs::LastEnd;
 use crate::store::metrics::{OutboxFigure, SourceFigure};
 use crate::store::readiness::Finding;
-use crate::store::runs::RunLine;
 
 /// What was looked at.
 pub(super) struct Seen {
     pub now: DateTime<Utc>,
     /// How far this machine's clock is before the database's.
     pub skew: TimeDelta,
-    /// The latest of every job and kind that has ended.
-    pub runs: Vec<RunLine>,
-    /// Jobs that are tried again by themselves: they have not failed for good.
-    pub tried_again: BTreeSet<String>,
+    /// How the last of each job ended.
+    pub ends: Vec<LastEnd>,
     pub sources: Vec<SourceFigure>,
     pub outbox: Vec<OutboxFigure>,
     /// Where this runs.
@@ -35,149 +32,202 @@ const REFUSALS_THAT_MATTER: i64 = 20;
 const MOST_SKEW: TimeDelta = TimeDelta::seconds(60);
 /// What an installation has one of.
 const INSTALLATION: &str = "installation";
+const TAX_DEPARTMENT: &str = "tax department";
 
 /// Everything that is wrong, each cause once.
-pub(super) fn conditions(seen: &Seen, jobs: &[Job], settings: &AlertSettings) -> Vec<Condition> {
+pub(super) fn conditions(seen: &Seen, installation: &Installation<'_>) -> Vec<Condition> {
+    let Installation { jobs, alerts: settings, .. } = *installation;
     let mut found = Vec::new();
-    let mut add = |kind, subject: &str, text: String| {
-        found.push(Condition { kind, subject: subject.to_owned(), text });
+    let mut add = |kind, subject: &str, said: Said| {
+        let Said { text, chinese } = said;
+        found.push(Condition { kind, subject: subject.to_owned(), text, chinese });
     };
-    let failed_runs = seen.runs.iter().filter(|run| matches!(run.state.as_str(), "failed" | "timed_out" | "crashed"));
-    for run in failed_runs.filter(|run| !seen.tried_again.contains(&run.job)) {
-        let replay = run.kind == "replay";
-        let subject = if replay { format!("replay of {}", run.job) } else { run.job.clone() };
-        let again = if replay { "quarantine replay --job" } else { "run" };
-        add(AlertKind::RunFailed, &subject, failed(run, again));
+    for end in seen.ends.iter().filter(|end| end.failed()) {
+        let subject = if end.replay { format!("{REPLAY_OF}{}", end.job) } else { end.job.clone() };
+        add(AlertKind::RunFailed, &subject, failed(end));
     }
     for source in &seen.sources {
         let job = jobs.iter().find(|job| job.name == source.job);
-        if let Some(why) = job.and_then(|job| lateness(job, source, seen.now)) {
-            add(AlertKind::SourceLate, &source.job, why);
+        if let Some(late) = job.and_then(|job| lateness(job, source, seen.now)) {
+            add(AlertKind::SourceLate, &source.job, late);
         }
         if source.held > 0 {
             add(AlertKind::DeliveryHeld, &source.job, held(source));
         }
-        if let Some(text) = quarantine(source, settings) {
-            add(AlertKind::QuarantineLarge, &source.job, text);
+        if let Some(said) = quarantine(source, settings) {
+            add(AlertKind::QuarantineLarge, &source.job, said);
         }
     }
-    if let Some(text) = receipts(seen, settings) {
-        add(AlertKind::ReceiptMissing, "tax department", text);
+    if let Some(said) = receipts(seen, settings) {
+        add(AlertKind::ReceiptMissing, TAX_DEPARTMENT, said);
+    }
+    if let Some(said) = nobody_to_tell(seen, installation) {
+        add(AlertKind::TaxNotSet, TAX_DEPARTMENT, said);
     }
     if let Some(finding) = &seen.keys {
-        add(AlertKind::KeysWrong, INSTALLATION, format!("the keys {}", finding.text));
+        let text = format!("the keys {}", finding.text);
+        let chinese = format!("密钥有误：{}", finding.text);
+        add(AlertKind::KeysWrong, INSTALLATION, Said { text, chinese });
     }
     if seen.skew.abs() > MOST_SKEW {
+        add(AlertKind::ClockWrong, &seen.machine, skewed(seen.skew));
+    }
+    if let Some(why) = installation.broken_jobs {
         let text = format!(
-            "this machine's clock is {} s {} the database's: signed requests will be refused; let both keep time by NTP",
-            seen.skew.abs().num_seconds(),
-            if seen.skew > TimeDelta::zero() { "before" } else { "behind" }
+            "the job files changed and cannot be worked with: {why}. The jobs as they were before go on; `renzheng check` tells everything \
+             that is wrong"
         );
-        add(AlertKind::ClockWrong, &seen.machine, text);
+        let chinese =
+            format!("任务文件有改动但无法使用：{why}。程序继续按原来的任务运行；运行 `renzheng check` 查看全部错误");
+        add(AlertKind::JobsBroken, &seen.machine, Said { text, chinese });
     }
     found
 }
 
-/// `again` is the command that does it again.
-fn failed(run: &RunLine, again: &str) -> String {
-    let at = run.finished_at.map(rfc3339).unwrap_or_default();
-    let why = run.error.as_deref().unwrap_or("no reason is known");
-    format!(
-        "run {} of `{}` ended {} at {at}: {why}. What was stored stays; `renzheng runs show {}` tells more, `renzheng {again} {}` goes on",
-        run.run_number, run.job, run.state, run.run_number, run.job
-    )
+fn failed(end: &LastEnd) -> Said {
+    let again = if end.replay { "quarantine replay --job" } else { "run" };
+    let LastEnd { job, state, .. } = end;
+    let at = rfc3339(end.ended_at);
+    let number = end.run_number.map(|number| number.to_string()).unwrap_or_default();
+    let why = end.error.as_deref().unwrap_or("no reason is known");
+    Said {
+        text: format!(
+            "run {number} of `{job}` ended {state} at {at}: {why}. What was stored stays; `renzheng runs show {number}` tells more, \
+             `renzheng {again} {job}` goes on"
+        ),
+        chinese: format!(
+            "任务 `{job}` 的第 {number} 次运行于 {at} 失败（{state}）：{why}。已入库的数据不受影响；运行 `renzheng runs show {number}` 查看详情，\
+             运行 `renzheng {again} {job}` 继续"
+        ),
+    }
 }
 
-fn held(source: &SourceFigure) -> String {
-    let deliveries = if source.held == 1 { "a delivery".to_owned() } else { format!("{} deliveries", source.held) };
-    format!(
-        "{deliveries} of `{}` waits, held, and nothing of it is visible until a person decides: `renzheng runs {}` says why, then \
-         `renzheng runs release` or `renzheng runs discard`",
-        source.job, source.job
-    )
+fn held(source: &SourceFigure) -> Said {
+    let SourceFigure { job, held, .. } = source;
+    let deliveries = if *held == 1 { "a delivery".to_owned() } else { format!("{held} deliveries") };
+    Said {
+        text: format!(
+            "{deliveries} of `{job}` waits, held, and nothing of it is visible until a person decides: `renzheng runs {job}` says why, then \
+             `renzheng runs release` or `renzheng runs discard`"
+        ),
+        chinese: format!(
+            "数据源 `{job}` 有 {held} 批数据被暂挂，在人工决定之前不生效：运行 `renzheng runs {job}` 查看原因，再运行 `renzheng runs release` 放行\
+             或 `renzheng runs discard` 放弃"
+        ),
+    }
 }
 
-fn quarantine(source: &SourceFigure, settings: &AlertSettings) -> Option<String> {
-    let share = source.refused as f64 / (source.records + source.refused).max(1) as f64;
-    (source.refused >= REFUSALS_THAT_MATTER && share > settings.quarantine_ratio).then(|| {
-        format!(
-            "{} of {} records of `{}` lie refused in quarantine, more than quarantine_ratio = {} allows: `renzheng quarantine list \
-             --job {}` shows them, `renzheng quarantine replay` reads them again once the job's mapping is mended",
-            source.refused,
-            source.records + source.refused,
-            source.job,
-            settings.quarantine_ratio,
-            source.job
-        )
+fn quarantine(source: &SourceFigure, settings: &AlertSettings) -> Option<Said> {
+    let SourceFigure { job, refused, .. } = source;
+    let (all, ratio) = (source.records + refused, settings.quarantine_ratio);
+    let share = *refused as f64 / all.max(1) as f64;
+    (*refused >= REFUSALS_THAT_MATTER && share > ratio).then(|| Said {
+        text: format!(
+            "{refused} of {all} records of `{job}` lie refused in quarantine, more than quarantine_ratio = {ratio} allows: `renzheng \
+             quarantine list --job {job}` shows them, `renzheng quarantine replay` reads them again once the job's mapping is mended"
+        ),
+        chinese: format!(
+            "数据源 `{job}` 的 {all} 条记录中有 {refused} 条被拒收隔离，超过 quarantine_ratio = {ratio}：运行 `renzheng quarantine list --job {job}` \
+             查看，修正字段映射后运行 `renzheng quarantine replay` 重新读取"
+        ),
     })
 }
 
-fn receipts(seen: &Seen, settings: &AlertSettings) -> Option<String> {
+/// Messages that wait for their answer: how many, and the oldest.
+fn waiting(seen: &Seen) -> Option<(i64, DateTime<Utc>)> {
     let open = seen.outbox.iter().filter(|figure| matches!(figure.state.as_str(), "waiting" | "sent" | "unknown"));
     let oldest = open.clone().map(|figure| figure.oldest_at).min()?;
+    Some((open.map(|figure| figure.messages).sum(), oldest))
+}
+
+fn receipts(seen: &Seen, settings: &AlertSettings) -> Option<Said> {
+    let (messages, oldest) = waiting(seen)?;
     let late = (seen.now - oldest).to_std().is_ok_and(|age| age > settings.receipt_after.duration());
-    late.then(|| {
-        format!(
-            "{} messages to the tax department wait for their answer, the oldest since {}, longer than receipt_after = {} allows: \
+    late.then(|| Said {
+        text: format!(
+            "{messages} messages to the tax department wait for their answer, the oldest since {}, longer than receipt_after = {} allows: \
              `renzheng push status` shows them with the last answer",
-            open.map(|figure| figure.messages).sum::<i64>(),
             rfc3339(oldest),
             settings.receipt_after
-        )
+        ),
+        chinese: format!(
+            "有 {messages} 条发往税务部门的报文未收到回执，最早一条自 {} 起，已超过 receipt_after = {}：运行 `renzheng push status` 查看最近的答复",
+            rfc3339(oldest),
+            settings.receipt_after
+        ),
     })
+}
+
+/// Something is to be handed over, and nobody is named to whom.
+fn nobody_to_tell(seen: &Seen, installation: &Installation<'_>) -> Option<Said> {
+    let pushes = installation.jobs.iter().any(|job| job.kind == JobKind::Push);
+    let (messages, _) = waiting(seen).filter(|_| pushes && !installation.tax_is_set)?;
+    const VARIABLES: &str = "RENZHENG_TAX_URL, RENZHENG_TAX_KEY_ID, RENZHENG_TAX_KEY";
+    Some(Said {
+        text: format!(
+            "{messages} messages wait for the tax department, which is not set: {VARIABLES}, or `[tax]` in `renzheng.toml`. They stay and go \
+             out once it is"
+        ),
+        chinese: format!(
+            "有 {messages} 条报文待发往税务部门，但尚未配置税务接口：{VARIABLES}，或 `renzheng.toml` 的 `[tax]`。报文会保留，配置后自动发送"
+        ),
+    })
+}
+
+fn skewed(skew: TimeDelta) -> Said {
+    let seconds = skew.abs().num_seconds();
+    let (side, chinese_side) = if skew > TimeDelta::zero() { ("before", "快") } else { ("behind", "慢") };
+    Said {
+        text: format!(
+            "this machine's clock is {seconds} s {side} the database's: signed requests will be refused; let both keep time by NTP"
+        ),
+        chinese: format!("本机时钟比数据库{chinese_side} {seconds} 秒：签名请求会被拒绝；请让两者都通过 NTP 对时"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn run(job: &str, kind: &str, state: &str) -> RunLine {
-        let at: DateTime<Utc> = "2026-04-15T02:00:00+08:00".parse().expect("an instant");
-        RunLine {
-            run_id: uuid::Uuid::nil(),
-            run_number: 7,
-            kind: kind.to_owned(),
+    fn end(job: &str, replay: bool, state: &str) -> LastEnd {
+        LastEnd {
             job: job.to_owned(),
+            replay,
+            run_number: Some(7),
             state: state.to_owned(),
-            actor: "test".to_owned(),
-            because: "a test".to_owned(),
-            business_date: "2026-04-15".parse().expect("a date"),
-            started_at: at,
-            finished_at: Some(at),
-            counts: serde_json::json!({}),
+            ended_at: "2026-04-15T02:00:00+08:00".parse().expect("an instant"),
             error: Some("the agency cannot be reached".to_owned()),
         }
     }
 
-    fn seen(runs: Vec<RunLine>, tried_again: &[&str]) -> Seen {
-        Seen {
+    #[test]
+    fn what_failed_and_nothing_else_is_told_with_the_command_that_goes_on() {
+        let ends = vec![
+            end("pull-wage", false, "failed"),
+            end("pull-medical", false, "held"),
+            end("push", false, "done"),
+            end("verify", false, "crashed"),
+            end("pull-wage", true, "timed_out"),
+        ];
+        let seen = Seen {
             now: "2026-04-15T03:00:00+08:00".parse().expect("an instant"),
             skew: TimeDelta::seconds(-60),
-            runs,
-            tried_again: tried_again.iter().map(|job| (*job).to_owned()).collect(),
+            ends,
             sources: Vec::new(),
             outbox: Vec::new(),
             machine: "here".to_owned(),
             keys: None,
-        }
-    }
-
-    #[test]
-    fn a_run_has_failed_for_good_only_if_it_is_not_tried_again_by_itself() {
-        let runs = vec![
-            run("pull-wage", "pull", "failed"),
-            run("pull-pension", "pull", "timed_out"),
-            run("pull-medical", "pull", "held"),
-            run("verify", "verify", "crashed"),
-            run("pull-wage", "replay", "failed"),
-        ];
-        let found = conditions(&seen(runs, &["pull-pension"]), &[], &AlertSettings::default());
+        };
+        let alerts = AlertSettings::default();
+        let found =
+            conditions(&seen, &Installation { jobs: &[], alerts: &alerts, tax_is_set: false, broken_jobs: None });
         let subjects: Vec<&str> = found.iter().map(|condition| condition.subject.as_str()).collect();
         assert_eq!(subjects, ["pull-wage", "verify", "replay of pull-wage"]);
         assert_eq!(
             found[2].text,
-            "run 7 of `pull-wage` ended failed at 2026-04-15T02:00:00+08:00: the agency cannot be reached. What was stored stays; \
+            "run 7 of `pull-wage` ended timed_out at 2026-04-15T02:00:00+08:00: the agency cannot be reached. What was stored stays; \
              `renzheng runs show 7` tells more, `renzheng quarantine replay --job pull-wage` goes on"
         );
+        assert!(found.iter().all(|condition| condition.chinese.contains("已入库的数据不受影响")), "{found:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::Said;
 use crate::clock::rfc3339;
 use crate::config::Job;
 use crate::store::metrics::SourceFigure;
@@ -10,7 +11,7 @@ use crate::store::metrics::SourceFigure;
 const LOOKED_BACK: [i64; 5] = [1, 7, 31, 366, 4 * 366];
 
 /// Why the source is late, if it is.
-pub(super) fn lateness(job: &Job, source: &SourceFigure, now: DateTime<Utc>) -> Option<String> {
+pub(super) fn lateness(job: &Job, source: &SourceFigure, now: DateTime<Utc>) -> Option<Said> {
     let last = source.last_whole_at;
     let since = match last {
         Some(at) => format!("the last whole pull of `{}` began at {}", job.name, rfc3339(at)),
@@ -20,17 +21,27 @@ pub(super) fn lateness(job: &Job, source: &SourceFigure, now: DateTime<Utc>) -> 
             rfc3339(source.registered_at)
         ),
     };
+    let chinese_since = match last {
+        Some(at) => format!("任务 `{}` 最近一次完整拉取始于 {}", job.name, rfc3339(at)),
+        None => format!("任务 `{}` 自 {} 登记以来从未完整拉取过", job.name, rfc3339(source.registered_at)),
+    };
     let what_to_do = format!("look at `renzheng runs {}`; results rest on what there is until then", job.name);
+    let chinese_to_do = format!("请运行 `renzheng runs {}` 查看；在此之前核验结果以已有数据为准", job.name);
     let age = now - last.unwrap_or(source.registered_at);
     if let Some(max_age) = job.gates.max_age
         && age.to_std().is_ok_and(|age| age > max_age.duration())
     {
-        return Some(format!("{since}, longer ago than max_age = {max_age} allows; {what_to_do}"));
+        return Some(Said {
+            text: format!("{since}, longer ago than max_age = {max_age} allows; {what_to_do}"),
+            chinese: format!("{chinese_since}，已超过 max_age = {max_age}；{chinese_to_do}"),
+        });
     }
     let fire = last_fire(job, now - grace(job))?;
     let missed = fire > source.registered_at && last.is_none_or(|at| at < fire);
-    missed.then(|| {
-        format!("{since}, and nothing was published since its schedule asked for it at {}; {what_to_do}", rfc3339(fire))
+    let fire = rfc3339(fire);
+    missed.then(|| Said {
+        text: format!("{since}, and nothing was published since its schedule asked for it at {fire}; {what_to_do}"),
+        chinese: format!("{chinese_since}，按计划应于 {fire} 拉取，此后没有数据发布；{chinese_to_do}"),
     })
 }
 
@@ -90,10 +101,10 @@ mod tests {
         let last = source(Some("2026-04-01T01:30:00+08:00"));
         assert_eq!(lateness(&job, &last, instant("2026-04-02T13:30:00+08:00")), None);
         let late = lateness(&job, &last, instant("2026-04-02T13:30:01+08:00")).expect("late");
-        assert!(late.contains("longer ago than max_age = 36h allows"), "{late}");
+        assert!(late.text.contains("longer ago than max_age = 36h allows"), "{late:?}");
         assert_eq!(lateness(&job, &source(None), instant("2026-03-02T12:00:00+08:00")), None);
         let never = lateness(&job, &source(None), instant("2026-03-02T12:00:01+08:00")).expect("late");
-        assert!(never.contains("never been pulled whole"), "{never}");
+        assert!(never.text.contains("never been pulled whole"), "{never:?}");
     }
 
     #[test]
@@ -102,7 +113,7 @@ mod tests {
         let last = source(Some("2026-04-01T01:30:05+08:00"));
         assert_eq!(lateness(&job, &last, instant("2026-04-02T03:29:59+08:00")), None);
         let late = lateness(&job, &last, instant("2026-04-02T03:30:00+08:00")).expect("late");
-        assert!(late.contains("schedule asked for it at 2026-04-02T01:30:00+08:00"), "{late}");
+        assert!(late.text.contains("schedule asked for it at 2026-04-02T01:30:00+08:00"), "{late:?}");
         let evening = instant("2026-03-01T23:00:00+08:00");
         assert!(lateness(&job, &source(None), evening).is_some(), "its first fire led to nothing");
         let later = SourceFigure { registered_at: instant("2026-03-01T02:00:00+08:00"), ..source(None) };

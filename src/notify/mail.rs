@@ -27,7 +27,7 @@ pub(super) async fn send(settings: &MailSettings, message: &OutgoingMessage) -> 
     for address in &settings.to {
         letter = letter.to(mailbox(address)?);
     }
-    let letter = letter.body(message.text.clone()).map_err(Undelivered::Letter)?;
+    let letter = letter.body(format!("{}\n{}", message.chinese, message.text)).map_err(Undelivered::Letter)?;
     let server = AsyncSmtpTransport::<Tokio1Executor>::from_url(settings.server.reveal()).map_err(Undelivered::Smtp)?;
     let server = server.timeout(Some(TIMEOUT)).build();
     let taken = tokio::time::timeout(TOTAL_TIMEOUT, server.send(letter)).await;

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::config::{AlertSettings, Job, MailSettings, WebhookSettings, machine_name};
 use crate::errors;
 use crate::http::{ClientError, backoff};
-use crate::store::alerts::Changes;
+use crate::store::alerts::{Changes, Look};
 use crate::store::readiness::Aspect;
 use crate::store::{Store, StoreError};
 
@@ -58,29 +58,47 @@ pub struct Delivered {
     pub failed: u64,
 }
 
+/// A sentence for people, in both languages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Said {
+    text: String,
+    chinese: String,
+}
+
+/// What is looked after.
+#[derive(Clone, Copy, Debug)]
+pub struct Installation<'a> {
+    pub jobs: &'a [Job],
+    pub alerts: &'a AlertSettings,
+    pub tax_is_set: bool,
+    /// What is wrong with the job files as they are now, which therefore are not in use.
+    pub broken_jobs: Option<&'a str>,
+}
+
 /// Looks at what is stored, opens an alert for what is wrong, closes those that are over, and puts down the messages. `machine_now` is
 /// this machine's own time, which should be the database's.
 pub async fn watch(
     store: &Store,
-    jobs: &[Job],
-    settings: &AlertSettings,
+    installation: &Installation<'_>,
     machine_now: DateTime<Utc>,
 ) -> Result<Changes, NotifyError> {
     let _alone = store.lock_alerts().await?;
     store.close_crashed_runs().await?;
     let now = store.now().await?;
+    let jobs: Vec<String> = installation.jobs.iter().map(|job| job.name.clone()).collect();
     let seen = Seen {
         now,
         skew: machine_now - (now - store.clock_offset().await?),
-        runs: store.last_ended_runs().await?,
-        tried_again: store.jobs_tried_again().await?,
+        ends: store.last_ends(&jobs).await?,
         sources: store.source_figures().await?,
         outbox: store.outbox_figures().await?,
         machine: machine_name(),
         keys: store.readiness().await.into_iter().find(|finding| finding.aspect == Aspect::Keys && !finding.ok),
     };
-    let names: Vec<String> = targets(settings).into_keys().collect();
-    Ok(store.save_conditions(&conditions(&seen, jobs, settings), &names, &seen.machine, now).await?)
+    let targets: Vec<String> = targets(installation.alerts).into_keys().collect();
+    let conditions = conditions(&seen, installation);
+    let look = Look { conditions: &conditions, targets: &targets, machine: &seen.machine, jobs: &jobs };
+    Ok(store.save_conditions(look, now).await?)
 }
 
 /// Sends what is due, one after the other, until nothing is. What fails waits and is tried again, later each time.

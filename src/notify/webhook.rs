@@ -26,6 +26,7 @@ struct Body<'a> {
     event: &'a str,
     subject: &'a str,
     text: &'a str,
+    text_zh: &'a str,
     created_at: String,
 }
 
@@ -47,6 +48,7 @@ pub(super) async fn send(
         event: &message.event,
         subject: &message.subject,
         text: &message.text,
+        text_zh: &message.chinese,
         created_at: clock::rfc3339(message.created_at),
     })
     .to_string();

@@ -22,7 +22,7 @@ impl Schedule {
             return Ok(());
         }
         let schedules = self.store.list_schedules().await?;
-        for job in self.jobs.iter().filter(|job| job.kind == JobKind::Pull && !comes_soon(job, now)) {
+        for job in self.known().jobs.iter().filter(|job| job.kind == JobKind::Pull && !comes_soon(job, now)) {
             let paused = schedules.iter().any(|schedule| schedule.job == job.name && schedule.pause.is_some());
             if paused {
                 continue;

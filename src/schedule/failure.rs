@@ -5,13 +5,14 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
+use super::hand_over::HandOverError;
 use crate::config::Retry;
-use crate::declare::DeclareError;
 use crate::domain::facts::words;
 use crate::errors;
 use crate::ingest::PullError;
 use crate::push::PushError;
 use crate::store::StoreError;
+use crate::store::runs::Ending;
 use crate::verify::VerifyError;
 
 words! {
@@ -41,6 +42,8 @@ const STORE_LONGEST: Duration = Duration::from_mins(1);
 pub struct Failure {
     pub class: Class,
     pub error: String,
+    /// How a run ends that was dropped for it: it failed, or took too long.
+    pub ending: Ending,
     /// The agency asked us to stay away so long.
     pub stay_away: Option<Duration>,
 }
@@ -67,7 +70,7 @@ pub struct Attempt {
 
 impl Failure {
     pub fn new(class: Class, error: impl Into<String>) -> Self {
-        Self { class, error: error.into(), stay_away: None }
+        Self { class, error: error.into(), ending: Ending::Failed, stay_away: None }
     }
 
     /// What follows.
@@ -118,7 +121,7 @@ impl From<PullError> for Failure {
             PullError::Timeout(_) | PullError::Busy(_) | PullError::Crashed(_) => (Class::Transient, None),
             PullError::Store(_) => (Class::Store, None),
         };
-        Self { class, error: errors::chain(&error), stay_away }
+        Self { stay_away, ..Self::new(class, errors::chain(&error)) }
     }
 }
 
@@ -142,9 +145,12 @@ impl From<PushError> for Failure {
     }
 }
 
-impl From<DeclareError> for Failure {
-    fn from(error: DeclareError) -> Self {
-        Self::new(Class::Store, errors::chain(&error))
+impl From<HandOverError> for Failure {
+    fn from(error: HandOverError) -> Self {
+        match error {
+            HandOverError::Push(error) => error.into(),
+            HandOverError::News(_) | HandOverError::Store(_) => Self::new(Class::Store, errors::chain(&error)),
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! [`Schedule::tick`] decides what is due, [`Schedule::step`] does one piece of work. Neither waits: whoever wants to wait in between is
 //! in [`serve`].
 
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use crate::config::{Environment, Job, TaxSettings};
@@ -15,21 +17,25 @@ pub mod backfill;
 mod concerned;
 pub mod decide;
 pub mod failure;
+pub mod hand_over;
+mod jobs;
 pub mod serve;
 mod step;
 mod tick;
 pub mod waiting;
 mod work;
 
+use jobs::Jobs;
+pub use jobs::Known;
 pub use step::Stepped;
 
 /// In whose name scheduled work is done.
 pub const ACTOR: &str = "schedule";
 
-/// What the clockwork of one process works with. Jobs, policy and settings are those of its start.
+/// What the clockwork of one process works with. Policy and settings are those of its start.
 pub struct Schedule {
     store: Store,
-    jobs: Vec<Job>,
+    jobs: Jobs,
     environment: Environment,
     policy: Reading,
     tax: Option<TaxSettings>,
@@ -48,18 +54,22 @@ impl Schedule {
         tax: Option<TaxSettings>,
         keep: Keep,
     ) -> Self {
-        Self { store, jobs, environment, policy, tax, keep, concerned_until: AtomicI64::new(-1) }
+        let concerned_until = AtomicI64::new(-1);
+        Self { store, jobs: Jobs::new(jobs), environment, policy, tax, keep, concerned_until }
+    }
+
+    /// The jobs are those of a folder, and read anew when its files change.
+    #[must_use]
+    pub fn of_folder(self, folder: &Path) -> Self {
+        Self { jobs: self.jobs.of_folder(folder), ..self }
     }
 
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    fn job_names(&self) -> Vec<String> {
-        self.jobs.iter().map(|job| job.name.clone()).collect()
-    }
-
-    fn find_job(&self, name: &str) -> Option<&Job> {
-        self.jobs.iter().find(|job| job.name == name)
+    /// The jobs as they are now.
+    pub fn known(&self) -> Arc<Known> {
+        self.jobs.known()
     }
 }

@@ -54,7 +54,9 @@ impl Schedule {
     ) -> Result<Option<(Claimed, Stepped)>, StoreError> {
         let now = self.store.now().await?;
         self.store.bury_spent_tasks(now).await?;
-        let Some(task) = self.store.claim_task(now, &self.job_names(), with_backfills).await? else { return Ok(None) };
+        let Some(task) = self.store.claim_task(now, &self.known().names(), with_backfills).await? else {
+            return Ok(None);
+        };
         if task.taken_over {
             tracing::warn!(task_id = task.lease.task_id, job = %task.job, attempt = task.attempt, "the worker before was lost: taken over");
             self.store.end_connections_of(&task.lease).await?;
@@ -79,7 +81,7 @@ impl Schedule {
 
     /// Works while the lease is held and nobody stops it. A panic is a failed attempt.
     async fn attend(&self, task: &Claimed, landed: &Arc<Landed>, stop: &CancellationToken) -> Ended {
-        let stands_still = self.find_job(&task.job).and_then(|job| job.no_progress_timeout);
+        let stands_still = self.known().find(&task.job).and_then(|job| job.no_progress_timeout);
         // on a thread of its own: work that computes for long must not keep its lease from being renewed
         let mut beats = JoinSet::new();
         beats.spawn(beat(self.store.clone(), task.lease.clone(), landed.clone(), stands_still));
@@ -110,10 +112,10 @@ impl Schedule {
             Ended::Worked(Ok(ending)) => (Stepped::Done(ending), self.store.finish_task(lease, ending, now).await?),
             Ended::Worked(Err(failure)) => {
                 // work that was cut off in the middle has not ended its run
-                self.store.close_runs_of_lease(lease, &failure.error).await?;
+                self.store.close_runs_of_lease(lease, failure.ending, &failure.error).await?;
                 let Claimed { attempt, barren, attempts, .. } = *task;
                 let attempt = Attempt { task_id: lease.task_id, attempt, barren, attempts, progressed };
-                let retry = self.find_job(job).map(|job| job.retry).unwrap_or_default();
+                let retry = self.known().find(job).map(|job| job.retry).unwrap_or_default();
                 let Failure { class, error, .. } = &failure;
                 match failure.next(&attempt, &retry, now) {
                     Next::Again { due_at } => {

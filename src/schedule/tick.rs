@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::decide::{LATE, Situation, Verdict, decide};
 use super::waiting::{Predecessor, Readiness, readiness};
-use super::{ACTOR, Schedule};
+use super::{ACTOR, Known, Schedule};
 use crate::clock;
 use crate::config::{Job, Tick};
 use crate::store::StoreError;
@@ -19,14 +19,16 @@ const MOST_AT_ONCE: usize = 1000;
 impl Schedule {
     /// Decides everything that is due now. Several processes may tick at once, and any of them as often as it likes.
     pub async fn tick(&self) -> Result<(), StoreError> {
+        self.jobs.reread(&self.store).await?;
+        let known = self.known();
         let now = self.store.now().await?;
         let schedules = self.store.list_schedules().await?;
-        for job in &self.jobs {
+        for job in &known.jobs {
             let schedule = schedules.iter().find(|schedule| schedule.job == job.name);
             self.pause_if_failing(job, schedule).await?;
             self.fire(job, schedule, now).await?;
         }
-        self.let_go(now).await?;
+        self.let_go(&known, now).await?;
         self.queue_for_concerned(now).await
     }
 
@@ -83,7 +85,7 @@ impl Schedule {
     }
 
     /// Lets go what waited for other jobs long enough.
-    async fn let_go(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn let_go(&self, known: &Known, now: DateTime<Utc>) -> Result<(), StoreError> {
         let waiting = self.store.list_waiting().await?;
         if waiting.is_empty() {
             return Ok(());
@@ -95,7 +97,7 @@ impl Schedule {
             let predecessors: Vec<Predecessor> = standings
                 .into_iter()
                 .map(|standing| {
-                    let expected = self.is_expected(&standing.job, &task, &schedules);
+                    let expected = is_expected(known, &standing.job, &task, &schedules);
                     Predecessor { standing, expected }
                 })
                 .collect();
@@ -108,20 +110,20 @@ impl Schedule {
         }
         Ok(())
     }
+}
 
-    /// Whether a fire of a job is still to come on the business date of the work that waits, before patience ends.
-    fn is_expected(&self, name: &str, waiting: &Waiting, schedules: &[ScheduleLine]) -> bool {
-        let Some((job, cron)) = self.find_job(name).and_then(|job| Some((job, job.schedule.as_ref()?))) else {
-            return false;
-        };
-        let Some(schedule) = schedules.iter().find(|schedule| schedule.job == name) else { return false };
-        let just_before = clock::start_of_day(waiting.business_date) - TimeDelta::seconds(1);
-        let next = cron.next_after(schedule.decided_until.max(just_before), &job.timezone);
-        next.is_some_and(|next| {
-            clock::business_date(next.at) == waiting.business_date
-                && waiting.patient_until.is_none_or(|until| next.at <= until)
-        })
-    }
+/// Whether a fire of a job is still to come on the business date of the work that waits, before patience ends.
+fn is_expected(known: &Known, name: &str, waiting: &Waiting, schedules: &[ScheduleLine]) -> bool {
+    let Some((job, cron)) = known.find(name).and_then(|job| Some((job, job.schedule.as_ref()?))) else {
+        return false;
+    };
+    let Some(schedule) = schedules.iter().find(|schedule| schedule.job == name) else { return false };
+    let just_before = clock::start_of_day(waiting.business_date) - TimeDelta::seconds(1);
+    let next = cron.next_after(schedule.decided_until.max(just_before), &job.timezone);
+    next.is_some_and(|next| {
+        clock::business_date(next.at) == waiting.business_date
+            && waiting.patient_until.is_none_or(|until| next.at <= until)
+    })
 }
 
 /// A fire with its work, if it runs.

@@ -2,19 +2,15 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use chrono::Datelike;
-
 use super::Schedule;
 use super::failure::{Class, Failure};
-use crate::clock;
+use super::hand_over::{hand_over, leave_waiting};
 use crate::config::{Job, JobKind};
-use crate::declare::news::apply_news;
 use crate::ingest::{self, PullOutcome, Range};
-use crate::push;
 use crate::store::Store;
-use crate::store::runs::Ending;
+use crate::store::runs::{Ending, Trigger};
 use crate::store::tasks::Claimed;
-use crate::verify::{Selection, verify};
+use crate::verify::nightly::verify_years;
 
 /// How far an attempt has come: whether it gets somewhere at all.
 #[derive(Debug, Default)]
@@ -34,9 +30,9 @@ impl Landed {
 impl Schedule {
     /// Does a task's work to its end. Dropped halfway it leaves what a killed process leaves, from which the next attempt goes on.
     pub(super) async fn work(&self, task: &Claimed, landed: &Landed) -> Result<Ending, Failure> {
-        let Some(job) = self.find_job(&task.job) else {
-            let known = self.job_names().join(", ");
-            let error = format!("there is no job `{}` any more; there are {known}", task.job);
+        let known = self.known();
+        let Some(job) = known.find(&task.job) else {
+            let error = format!("there is no job `{}` any more; there are {}", task.job, known.names().join(", "));
             return Err(Failure::new(Class::Contract, error));
         };
         let store = self.store.working_for(task);
@@ -67,14 +63,9 @@ impl Schedule {
         })
     }
 
-    /// The running year and the one before, as far as the policy has rules for them.
     async fn verify(&self, store: &Store, task: &Claimed) -> Result<Ending, Failure> {
-        let this_year = clock::business_date(store.now().await?).year();
-        for year in [this_year - 1, this_year] {
-            if self.policy.policy.knows_year(year) {
-                verify(store, &self.policy, year, &Selection::default(), &task.created_by, &|_| ()).await?;
-            }
-        }
+        let by = Trigger { date: task.date_of_runs(), ..(&task.created_by).into() };
+        verify_years(store, &self.policy, by, &|_| ()).await?;
         Ok(Ending::Done)
     }
 
@@ -84,29 +75,15 @@ impl Schedule {
         Ok(Ending::Done)
     }
 
-    /// Sends what waits, as far as the department takes it now, and takes in the answers.
     async fn push(&self, store: &Store, job: &Job, task: &Claimed) -> Result<Ending, Failure> {
-        let run = store.start_run("push", &job.name, &task.created_by).await?;
-        let (ending, counts, failure) = match self.send(store).await {
-            Ok(counts) => (Ending::Done, counts, None),
-            Err(failure) => (Ending::Failed, serde_json::json!({}), Some(failure)),
-        };
-        let error = failure.as_ref().map(|failure| failure.error.as_str());
-        store.finish_run(&run, ending, &counts, error).await?;
-        failure.map_or(Ok(ending), Err)
-    }
-
-    async fn send(&self, store: &Store) -> Result<serde_json::Value, Failure> {
-        let Some(tax) = &self.tax else {
-            let error = "the tax department is not set: RENZHENG_TAX_URL, RENZHENG_TAX_KEY_ID, RENZHENG_TAX_KEY";
-            return Err(Failure::new(Class::Contract, error));
-        };
-        let client = push::Client::new(tax)?;
-        let drained = push::drain(store, &client, u64::MAX, |_| ()).await?;
-        let answers = apply_news(store).await?;
-        let mut counts = serde_json::to_value(drained).unwrap_or_default();
-        counts["answers"] = answers.into();
-        Ok(counts)
+        match &self.tax {
+            Some(tax) => {
+                hand_over(store, &job.name, tax, &task.created_by, |_| ()).await?;
+            }
+            // an alert tells of it once
+            None => leave_waiting(store, &job.name, &task.created_by).await?,
+        }
+        Ok(Ending::Done)
     }
 }
 
@@ -114,6 +91,7 @@ impl Schedule {
 async fn within(job: &Job, work: impl Future<Output = Result<Ending, Failure>>) -> Result<Ending, Failure> {
     let timeout = tokio::time::timeout(job.timeout.duration(), work);
     timeout.await.unwrap_or_else(|_| {
-        Err(Failure::new(Class::Transient, format!("took longer than `timeout` = {}", job.timeout)))
+        let error = format!("took longer than `timeout` = {}", job.timeout);
+        Err(Failure { ending: Ending::TimedOut, ..Failure::new(Class::Transient, error) })
     })
 }

@@ -17,8 +17,12 @@ words! {
         DeliveryHeld = "delivery_held",
         QuarantineLarge = "quarantine_large",
         ReceiptMissing = "receipt_missing",
+        /// Messages wait for a tax department that is not set.
+        TaxNotSet = "tax_not_set",
         KeysWrong = "keys_wrong",
         ClockWrong = "clock_wrong",
+        /// Job files changed and cannot be worked with.
+        JobsBroken = "jobs_broken",
     }
 }
 
@@ -30,7 +34,33 @@ pub struct Condition {
     pub subject: String,
     /// What is the matter, and what to do.
     pub text: String,
+    /// The same in Chinese.
+    pub chinese: String,
 }
+
+/// What is wrong now, and who is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Look<'a> {
+    pub conditions: &'a [Condition],
+    /// Names of the settings' targets.
+    pub targets: &'a [String],
+    /// Where it was looked.
+    pub machine: &'a str,
+    /// Jobs that there are: what was wrong with another is over.
+    pub jobs: &'a [String],
+}
+
+impl Look<'_> {
+    /// Why an alert is over, where that is more than that it no longer holds.
+    fn why_over(&self, kind: &str, subject: &str) -> Option<&'static str> {
+        let of_a_job = [AlertKind::RunFailed, AlertKind::SourceLate].iter().any(|one| one.as_str() == kind);
+        let job = subject.strip_prefix(REPLAY_OF).unwrap_or(subject);
+        (of_a_job && !self.jobs.iter().any(|known| known == job)).then_some("there is no such job any more")
+    }
+}
+
+/// Subject of what is wrong with reading a job's refused records once more.
+pub const REPLAY_OF: &str = "replay of ";
 
 /// What a look at the conditions changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -46,8 +76,12 @@ pub struct AlertLine {
     pub kind: String,
     pub subject: String,
     pub text: String,
+    /// The same in Chinese.
+    pub chinese: String,
     pub opened_at: DateTime<Utc>,
     pub closed_at: Option<DateTime<Utc>>,
+    /// Why it is over, where that is more than that it no longer holds.
+    pub closed_why: Option<String>,
     pub acknowledged_at: Option<DateTime<Utc>>,
     pub acknowledged_by: Option<String>,
     pub acknowledged_why: Option<String>,
@@ -74,14 +108,8 @@ impl Store {
 
     /// Makes the open alerts those of the conditions, and puts down one message to each target for each alert that opened and for each
     /// that is over. A target that is new hears of what is open; who did not hear that it opened does not hear that it is over.
-    /// The caller holds the alerts. `machine` is where it runs.
-    pub async fn save_conditions(
-        &self,
-        conditions: &[Condition],
-        targets: &[String],
-        machine: &str,
-        at: DateTime<Utc>,
-    ) -> Result<Changes, StoreError> {
+    /// The caller holds the alerts.
+    pub async fn save_conditions(&self, look: Look<'_>, at: DateTime<Utc>) -> Result<Changes, StoreError> {
         let mut transaction = self.pool.begin().await?;
         let open = sqlx::query!("select alert_id, kind, subject, text from alert where closed_at is null")
             .fetch_all(&mut *transaction)
@@ -89,21 +117,27 @@ impl Store {
         let mut open: BTreeMap<(String, String), (i32, String)> =
             open.into_iter().map(|row| ((row.kind, row.subject), (row.alert_id, row.text))).collect();
         let mut changes = Changes::default();
-        for Condition { kind, subject, text } in conditions {
+        for Condition { kind, subject, text, chinese } in look.conditions {
             match open.remove(&(kind.as_str().to_owned(), subject.clone())) {
                 Some((_, told)) if told == *text => {}
                 Some((alert_id, _)) => {
-                    sqlx::query!("update alert set text = $2 where alert_id = $1", alert_id, text)
-                        .execute(&mut *transaction)
-                        .await?;
+                    sqlx::query!(
+                        "update alert set text = $2, chinese = $3 where alert_id = $1",
+                        alert_id,
+                        text,
+                        chinese
+                    )
+                    .execute(&mut *transaction)
+                    .await?;
                 }
                 None => {
                     changes.opened += sqlx::query!(
-                        "insert into alert (kind, subject, text, opened_at) values ($1, $2, $3, $4)
+                        "insert into alert (kind, subject, text, chinese, opened_at) values ($1, $2, $3, $4, $5)
                          on conflict (kind, subject) where closed_at is null do nothing",
                         kind.as_str(),
                         subject,
                         text,
+                        chinese,
                         at
                     )
                     .execute(&mut *transaction)
@@ -112,15 +146,21 @@ impl Store {
                 }
             }
         }
-        // a machine's clock is seen by that machine only
-        open.retain(|(kind, subject), _| kind != AlertKind::ClockWrong.as_str() || subject == machine);
-        for (alert_id, _) in open.into_values() {
-            sqlx::query!("update alert set closed_at = $2 where alert_id = $1", alert_id, at)
-                .execute(&mut *transaction)
-                .await?;
+        // a machine's clock and files are seen by that machine only
+        let of_machines = [AlertKind::ClockWrong.as_str(), AlertKind::JobsBroken.as_str()];
+        open.retain(|(kind, subject), _| !of_machines.contains(&kind.as_str()) || subject == look.machine);
+        for ((kind, subject), (alert_id, _)) in open {
+            sqlx::query!(
+                "update alert set closed_at = $2, closed_why = $3 where alert_id = $1",
+                alert_id,
+                at,
+                look.why_over(&kind, &subject)
+            )
+            .execute(&mut *transaction)
+            .await?;
             changes.closed += 1;
         }
-        messages::enqueue(&mut transaction, targets, at).await?;
+        messages::enqueue(&mut transaction, look.targets, at).await?;
         transaction.commit().await?;
         Ok(changes)
     }
@@ -129,7 +169,7 @@ impl Store {
     pub async fn list_alerts(&self, all: bool, limit: i64) -> Result<Vec<AlertLine>, StoreError> {
         Ok(sqlx::query_as!(
             AlertLine,
-            "select alert_id, kind, subject, text, opened_at, closed_at, acknowledged_at, acknowledged_by, acknowledged_why
+            "select alert_id, kind, subject, text, chinese, opened_at, closed_at, closed_why, acknowledged_at, acknowledged_by, acknowledged_why
              from alert where $1 or closed_at is null order by alert_id desc limit $2",
             all,
             limit

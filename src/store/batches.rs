@@ -1,14 +1,15 @@
-//! Deliveries: opened, gone on with after a crash, landed, checked, held, or given up. What makes them visible is in `publish_batch`.
+//! Deliveries: opened, and gone on with after a crash. How they end is in `endings`, what makes them visible in `publish_batch`.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::endings::{delete_rows, end_batch};
 use super::jobs::{JobSettings, SourceId, word};
 use super::page_log::add_page;
-use super::partitions::{ensure_partition, partition};
-use super::{Store, StoreError, ensure_affected};
+use super::partitions::ensure_partition;
+use super::{Store, StoreError};
 use crate::crypto::Place;
 use crate::domain::facts::{RecordKind, words};
 
@@ -109,6 +110,8 @@ pub struct Opening<'a> {
 #[expect(clippy::struct_excessive_bools, reason = "facts of their own, of which any may go with any")]
 pub struct Batch {
     pub batch_id: i32,
+    /// The run that brings it in: another that went on with it since has it now.
+    pub run_id: Uuid,
     pub source: SourceId,
     pub record: RecordKind,
     pub concerned_only: bool,
@@ -147,6 +150,7 @@ impl Batch {
     pub fn for_comparison(opening: &Opening<'_>, began_at: DateTime<Utc>, held: Vec<i32>) -> Self {
         Self {
             batch_id: 0,
+            run_id: opening.run_id,
             source: opening.source,
             record: opening.settings.record,
             concerned_only: opening.settings.concerned_only,
@@ -220,6 +224,7 @@ impl Store {
         let record = opening.settings.record;
         let at = self.now().await?;
         let mut transaction = self.pool.begin().await?;
+        self.ensure_ours(&mut transaction).await?;
         ensure_partition(&mut transaction, record, opening.source).await?;
         let open = sqlx::query_as!(
             OpenBatch,
@@ -241,7 +246,7 @@ impl Store {
             given_up => {
                 if let Some(open) = given_up {
                     let why = "given up: it was cut off, and what was asked for then is not asked for now";
-                    end_batch(&mut transaction, open.batch_id, "failed", why).await?;
+                    end_batch(&mut transaction, open.batch_id, None, "failed", why).await?;
                     let former = word(open.record, RecordKind::from_number).unwrap_or(record);
                     delete_rows(&mut transaction, former, opening.source, open.batch_id).await?;
                 }
@@ -255,6 +260,7 @@ impl Store {
         let asked = Asked::parse(&open.asked).unwrap_or(opening.asked);
         Ok(Batch {
             batch_id: open.batch_id,
+            run_id: opening.run_id,
             source: opening.source,
             record,
             concerned_only: opening.settings.concerned_only,
@@ -302,68 +308,6 @@ impl Store {
             log.resume = Some(resume);
         }
         Ok(log)
-    }
-
-    /// Everything the source has is in.
-    pub async fn complete_batch(&self, batch: &mut Batch, validator: Option<&str>) -> Result<(), StoreError> {
-        sqlx::query!(
-            "update batch set state = 'landed', validator = $2, unchanged = $3 where batch_id = $1 and state = 'fetching'",
-            batch.batch_id,
-            validator,
-            batch.unchanged
-        )
-        .execute(&self.pool)
-        .await?;
-        batch.complete = true;
-        Ok(())
-    }
-
-    /// What a person who looks at the delivery should know.
-    pub async fn note_batch(&self, batch: &Batch, notes: &[String]) -> Result<(), StoreError> {
-        sqlx::query!("update batch set notes = $2 where batch_id = $1", batch.batch_id, notes)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
-    }
-
-    /// Sets a batch aside where people can see why; nothing of it is visible. One that is held already and holds the very same
-    /// pages gives way to it.
-    pub async fn hold_batch(&self, batch: &Batch, why: &str) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        let same = sqlx::query_scalar!(
-            r#"select b.batch_id from batch b
-               where b.source_id = $1 and b.state = 'held' and b.batch_id <> $2
-                 and (select array_agg(digest order by page_number) from batch_page p where p.batch_id = b.batch_id)
-                   is not distinct from (select array_agg(digest order by page_number) from batch_page p where p.batch_id = $2)"#,
-            batch.source.0,
-            batch.batch_id
-        )
-        .fetch_all(&mut *transaction)
-        .await?;
-        for earlier in same {
-            let gave_way = format!("the same delivery came again and is held as batch {}", batch.batch_id);
-            sqlx::query!(
-                "with gone as (update batch set state = 'failed', why = $2 where batch_id = $1 returning run_id)
-                 update run set state = 'discarded', error = $2 where run_id in (select run_id from gone) and state = 'held'",
-                earlier,
-                gave_way
-            )
-            .execute(&mut *transaction)
-            .await?;
-            delete_rows(&mut transaction, batch.record, batch.source, earlier).await?;
-        }
-        save_counts(&mut transaction, batch).await?;
-        end_batch(&mut transaction, batch.batch_id, "held", why).await?;
-        Ok(transaction.commit().await?)
-    }
-
-    /// Gives a batch up with its rows: the next run of the job starts afresh.
-    pub async fn fail_batch(&self, batch: &Batch, why: &str) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        save_counts(&mut transaction, batch).await?;
-        end_batch(&mut transaction, batch.batch_id, "failed", why).await?;
-        delete_rows(&mut transaction, batch.record, batch.source, batch.batch_id).await?;
-        Ok(transaction.commit().await?)
     }
 }
 
@@ -429,52 +373,6 @@ async fn insert_batch(
         announced_at_most: None,
         unchanged: false,
     })
-}
-
-async fn save_counts(connection: &mut PgConnection, batch: &Batch) -> Result<(), StoreError> {
-    let counts = serde_json::to_value(batch.counts).unwrap_or_default();
-    sqlx::query!("update batch set counts = $2 where batch_id = $1", batch.batch_id, counts)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-async fn end_batch(connection: &mut PgConnection, batch_id: i32, state: &str, why: &str) -> Result<(), StoreError> {
-    let done = sqlx::query!(
-        "update batch set state = $2, why = $3 where batch_id = $1 and state in ('fetching', 'landed', 'checked')",
-        batch_id,
-        state,
-        why
-    )
-    .execute(&mut *connection)
-    .await?;
-    ensure_affected(&done, 1)?;
-    if state == "failed" {
-        forget_keys(connection, batch_id).await?;
-    }
-    Ok(())
-}
-
-/// What had to be remembered until the delivery came to its end.
-pub(super) async fn forget_keys(connection: &mut PgConnection, batch_id: i32) -> Result<(), StoreError> {
-    sqlx::query!("update batch_page set keys = null where batch_id = $1 and keys is not null", batch_id)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Removes what a batch brought that nobody ever saw: records, refused ones, notes.
-pub(super) async fn delete_rows(
-    connection: &mut PgConnection,
-    record: RecordKind,
-    source: SourceId,
-    batch_id: i32,
-) -> Result<(), StoreError> {
-    let sql = format!("delete from {} where batch_id = $1", partition(record, source));
-    sqlx::query(AssertSqlSafe(sql)).bind(batch_id).execute(&mut *connection).await?;
-    sqlx::query!("delete from quarantine where batch_id = $1", batch_id).execute(&mut *connection).await?;
-    sqlx::query!("delete from record_note where batch_id = $1", batch_id).execute(connection).await?;
-    Ok(())
 }
 
 /// Where a page's cursor is encrypted for.

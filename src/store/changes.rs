@@ -46,6 +46,8 @@ impl Store {
         verified: &Verified,
         run: &Started,
     ) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        self.ensure_ours(&mut transaction).await?;
         sqlx::query!(
             "insert into verified (year, shards, shard, seq, business_date, policy_version, run_number)
              values ($1, $2, $3, $4, $5, $6, $7)
@@ -61,9 +63,9 @@ impl Store {
             verified.policy_version,
             run.number
         )
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
-        Ok(())
+        Ok(transaction.commit().await?)
     }
 
     /// Whose placement or contract of the year was entered or changed, or whose employer was.

@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use super::batches::{Asked, Batch, Counts, delete_rows, forget_keys};
+use super::batches::{Asked, Batch, Counts};
+use super::endings::{delete_rows, forget_keys};
 use super::jobs::{SourceId, word};
 use super::publish_batch::{Decision, Outcome, Publication};
 use super::runs::Ending;
@@ -35,6 +36,7 @@ impl Store {
         let counts: Counts = serde_json::from_value(row.counts).map_err(|_| wrong("counts"))?;
         Ok(Some(Batch {
             batch_id: row.batch_id,
+            run_id,
             source: SourceId(row.source_id),
             record: word(row.record, RecordKind::from_number).ok_or_else(|| wrong("record"))?,
             concerned_only: row.concerned_only,

@@ -46,7 +46,7 @@ impl Store {
         if let Some(task) = self.commission.as_deref() {
             // so that it can be ended when the task passes to another worker, whatever became of this one
             sqlx::query("select set_config('application_name', $1, false)")
-                .bind(super::tasks::connection_name(task.task_id))
+                .bind(super::tasks::connection_name(task.lease.task_id))
                 .execute(&mut *connection)
                 .await?;
         }

@@ -160,16 +160,18 @@ impl<'a> Lander<'a> {
         let ours = sqlx::query!(
             "update batch set watermark = case when $2::timestamptz is null then watermark else greatest(watermark, least($2, began_at)) end,
                               again = $3, announced = $4, announced_at_most = $5
-             where batch_id = $1 and state = 'fetching'",
+             where batch_id = $1 and run_id = $6 and state = 'fetching'",
             batch.batch_id,
             batch.watermark,
             batch.again,
             batch.announced.map(|records| records as i64),
-            batch.announced_at_most.map(|records| records as i64)
+            batch.announced_at_most.map(|records| records as i64),
+            batch.run_id
         )
         .execute(&mut *transaction)
         .await?;
         ensure_affected(&ours, 1)?;
+        self.store.ensure_ours(&mut transaction).await?;
         transaction.commit().await?;
         self.next_version += kept.len() as i64;
         self.batch = batch;

@@ -23,6 +23,8 @@ pub struct OutgoingMessage {
     pub event: String,
     pub subject: String,
     pub text: String,
+    /// The text in Chinese.
+    pub chinese: String,
     pub created_at: DateTime<Utc>,
     /// From 1.
     pub attempt_number: i32,
@@ -51,11 +53,11 @@ pub(super) async fn enqueue(
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let opened = sqlx::query!(
-        r#"select alert_id, kind, a.subject, a.text, a.opened_at, t.target as "target!", 'opened' as "event!"
+        r#"select alert_id, kind, a.subject, a.text, a.chinese, a.opened_at, t.target as "target!", 'opened' as "event!"
            from alert a cross join unnest($1::text[]) as t (target)
            where closed_at is null
              and not exists (select from message m where m.alert_id = a.alert_id and m.target = t.target and m.event = 'opened')
-           order by alert_id, 6"#,
+           order by alert_id, 7"#,
         targets
     )
     .fetch_all(&mut *connection)
@@ -69,10 +71,18 @@ pub(super) async fn enqueue(
             clock::rfc3339(row.opened_at),
             row.alert_id
         );
-        insert(connection, row.alert_id, &row.target, &row.event, (&subject, &text), at).await?;
+        let chinese = format!(
+            "{}\n\n告警 {} 自 {} 起未解除。由谁处理，请登记：renzheng alerts acknowledge {} --why …\n",
+            row.chinese,
+            row.alert_id,
+            clock::rfc3339(row.opened_at),
+            row.alert_id
+        );
+        let words = Words { subject: &subject, text: &text, chinese: &chinese };
+        insert(connection, row.alert_id, &row.target, &row.event, words, at).await?;
     }
     let closed = sqlx::query!(
-        r#"select a.alert_id, a.kind, a.subject, a.text, a.opened_at, a.closed_at as "closed_at!", o.target
+        r#"select a.alert_id, a.kind, a.subject, a.text, a.chinese, a.opened_at, a.closed_at as "closed_at!", a.closed_why, o.target
            from alert a join message o on o.alert_id = a.alert_id and o.event = 'opened'
            where a.closed_at is not null
              and not exists (select from message m where m.alert_id = a.alert_id and m.target = o.target and m.event = 'closed')
@@ -82,16 +92,33 @@ pub(super) async fn enqueue(
     .await?;
     for row in closed {
         let subject = format!("renzheng: over: {} ({})", row.kind.replace('_', " "), row.subject);
+        let why = row.closed_why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
         let text = format!(
-            "Alert {} is over since {}; it had been open since {}. It was: {}\n",
+            "Alert {} is over since {}{why}; it had been open since {}. It was: {}\n",
             row.alert_id,
             clock::rfc3339(row.closed_at),
             clock::rfc3339(row.opened_at),
             row.text
         );
-        insert(connection, row.alert_id, &row.target, "closed", (&subject, &text), at).await?;
+        let why = if row.closed_why.is_some() { "（该任务已不再配置）" } else { "" };
+        let chinese = format!(
+            "告警 {} 已于 {} 解除{why}；开始于 {}。内容为：{}\n",
+            row.alert_id,
+            clock::rfc3339(row.closed_at),
+            clock::rfc3339(row.opened_at),
+            row.chinese
+        );
+        let words = Words { subject: &subject, text: &text, chinese: &chinese };
+        insert(connection, row.alert_id, &row.target, "closed", words, at).await?;
     }
     Ok(())
+}
+
+/// What a message says.
+struct Words<'a> {
+    subject: &'a str,
+    text: &'a str,
+    chinese: &'a str,
 }
 
 async fn insert(
@@ -99,18 +126,19 @@ async fn insert(
     alert_id: i32,
     target: &str,
     event: &str,
-    (subject, text): (&str, &str),
+    words: Words<'_>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "insert into message (message_id, alert_id, target, event, subject, text, created_at, next_attempt_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $7)",
+        "insert into message (message_id, alert_id, target, event, subject, text, chinese, created_at, next_attempt_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
         clock::uuid_v7(at),
         alert_id,
         target,
         event,
-        subject,
-        text,
+        words.subject,
+        words.text,
+        words.chinese,
         at
     )
     .execute(connection)
@@ -128,7 +156,7 @@ impl Store {
     ) -> Result<Option<OutgoingMessage>, StoreError> {
         let mut transaction = self.pool.begin().await?;
         let Some(row) = sqlx::query!(
-            "select message_id, m.alert_id, a.kind, target, event, m.subject, m.text, created_at
+            "select message_id, m.alert_id, a.kind, target, event, m.subject, m.text, m.chinese, created_at
              from message m join alert a using (alert_id)
              where delivered_at is null and next_attempt_at <= $1 and target = any($2)
                and (event = 'opened' or exists (select from message o where o.alert_id = m.alert_id and o.target = m.target
@@ -168,6 +196,7 @@ impl Store {
             event: row.event,
             subject: row.subject,
             text: row.text,
+            chinese: row.chinese,
             created_at: row.created_at,
             attempt_number,
         }))

@@ -16,10 +16,13 @@ pub mod backup;
 pub mod batches;
 pub mod change;
 pub mod changes;
+mod commission;
 pub mod declarations;
 pub mod deliveries;
+mod endings;
 pub mod entries;
 pub mod facts;
+pub mod failed_jobs;
 pub mod fires;
 pub mod frames;
 mod held;
@@ -52,6 +55,7 @@ pub mod tasks;
 pub mod testing;
 mod touched;
 pub mod upkeep;
+pub mod verification_lock;
 
 /// The migrations, in the order of their numbers.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("schemas/migrations");
@@ -79,6 +83,8 @@ pub enum StoreError {
     Inconsistent { table: &'static str, column: &'static str, row: String },
     #[error("personal data could not be decrypted")]
     Crypto(#[from] crate::crypto::CryptoError),
+    #[error("the task passed to another worker meanwhile: what that one does counts, and nothing was changed")]
+    LeaseLost,
     #[error("{expected} row should have changed, {actual} did")]
     LostRace { expected: u64, actual: u64 },
     #[error(
@@ -112,7 +118,7 @@ pub struct Store {
     renewals: PgPool,
     keys: std::sync::Arc<Keys>,
     /// The task it works for, if it works for one.
-    commission: Option<std::sync::Arc<tasks::Commission>>,
+    commission: Option<std::sync::Arc<commission::Commission>>,
 }
 
 impl Store {

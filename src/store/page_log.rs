@@ -19,23 +19,29 @@ pub struct SoFar {
 impl Store {
     /// How far the delivery that the run fetches, or fetched last, has come; nothing where it has none.
     pub async fn find_so_far(&self, run_id: Uuid) -> Result<Option<SoFar>, StoreError> {
-        let Some(batch_id) =
-            sqlx::query_scalar!("select batch_id from batch where run_id = $1 order by batch_id desc limit 1", run_id)
-                .fetch_optional(&self.pool)
-                .await?
-        else {
-            return Ok(None);
-        };
-        let pages =
-            sqlx::query!("select reading, counts from batch_page where batch_id = $1 order by page_number", batch_id)
-                .fetch_all(&self.pool)
-                .await?;
-        let mut counts = Counts::default();
-        for page in &pages {
-            add_page(&mut counts, batch_id, page.reading, &page.counts)?;
-        }
-        Ok(Some(SoFar { pages: pages.len() as u64, counts }))
+        let mut connection = self.pool.acquire().await?;
+        so_far(&mut connection, run_id).await
     }
+}
+
+/// As [`Store::find_so_far`].
+pub(super) async fn so_far(connection: &mut PgConnection, run_id: Uuid) -> Result<Option<SoFar>, StoreError> {
+    let Some(batch_id) =
+        sqlx::query_scalar!("select batch_id from batch where run_id = $1 order by batch_id desc limit 1", run_id)
+            .fetch_optional(&mut *connection)
+            .await?
+    else {
+        return Ok(None);
+    };
+    let pages =
+        sqlx::query!("select reading, counts from batch_page where batch_id = $1 order by page_number", batch_id)
+            .fetch_all(connection)
+            .await?;
+    let mut counts = Counts::default();
+    for page in &pages {
+        add_page(&mut counts, batch_id, page.reading, &page.counts)?;
+    }
+    Ok(Some(SoFar { pages: pages.len() as u64, counts }))
 }
 
 /// Takes a page that is in into the sum of its delivery.

@@ -4,10 +4,11 @@
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
 use serde::Serialize;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use uuid::Uuid;
 
-use super::batches::{Batch, Counts, forget_keys};
+use super::batches::{Batch, Counts};
+use super::endings::forget_keys;
 use super::known::{KeySet, remembered_keys, short};
 use super::partitions::{index, is_indexed, partition};
 use super::publish::Cause;
@@ -105,10 +106,16 @@ impl Store {
         if !is_indexed(&mut connection, batch.record, batch.source).await? {
             index(&mut connection, batch.record, batch.source).await?;
         }
-        sqlx::query!("update batch set state = 'checked' where batch_id = $1 and state = 'landed'", batch.batch_id)
-            .execute(&mut *connection)
-            .await?;
-        Ok(())
+        let mut transaction = connection.begin().await?;
+        self.ensure_ours(&mut transaction).await?;
+        sqlx::query!(
+            "update batch set state = 'checked' where batch_id = $1 and run_id = $2 and state = 'landed'",
+            batch.batch_id,
+            batch.run_id
+        )
+        .execute(&mut *transaction)
+        .await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Makes a checked batch visible, or one that was held.
@@ -162,12 +169,13 @@ impl Store {
         let state = if outcome == Outcome::Duplicate { "duplicate" } else { "published" };
         let done = sqlx::query!(
             "update batch set state = $2, published_seq = $3, counts = $4
-             where batch_id = $1 and (state in ('landed', 'checked') or state = 'held' and $5)",
+             where batch_id = $1 and run_id = $6 and (state in ('landed', 'checked') or state = 'held' and $5)",
             batch.batch_id,
             state,
             seq,
             serde_json::to_value(counts).unwrap_or_default(),
-            publication.decision.is_some()
+            publication.decision.is_some(),
+            batch.run_id
         )
         .execute(publish.connection())
         .await?;
@@ -184,6 +192,7 @@ impl Store {
         } else {
             forget_keys(publish.connection(), batch.batch_id).await?;
         }
+        self.ensure_ours(publish.connection()).await?;
         publish.commit().await?;
         Ok((outcome, counts))
     }

@@ -1,7 +1,5 @@
 //! What others than the scheduler ask of its tables.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 
 use super::metrics::CountFigure;
@@ -28,16 +26,6 @@ impl Store {
             sqlx::query_scalar("select min(due_at) from task where state = 'queued'").fetch_one(&self.pool).await?;
         let tasks = tasks.into_iter().map(|(name, count)| CountFigure { name, count }).collect();
         Ok(QueueFigures { tasks, oldest_due_at })
-    }
-
-    /// Jobs whose work was begun and will be tried again by itself: what failed of it did not fail for good.
-    pub async fn jobs_tried_again(&self) -> Result<BTreeSet<String>, StoreError> {
-        let jobs: Vec<String> = sqlx::query_scalar(
-            "select distinct job from task t where state in ('queued', 'running') and exists (select from run r where r.task_id = t.task_id)",
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(jobs.into_iter().collect())
     }
 
     /// Removes fires and finished work from before an instant, so many rows at a time; how many went.

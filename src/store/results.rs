@@ -180,6 +180,7 @@ impl Store {
         .bind(run)
         .execute(&mut *transaction)
         .await?;
+        self.ensure_ours(&mut transaction).await?;
         transaction.commit().await?;
         Ok(())
     }

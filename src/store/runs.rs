@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, page_log};
 use crate::clock;
 
 /// A run that says nothing for so long is over; who runs it says so every few seconds.
@@ -28,11 +28,25 @@ pub struct Trigger<'a> {
     pub actor: &'a str,
     /// `started by hand`, or what a schedule says.
     pub because: &'a str,
+    /// The job that is run, where what runs is not called as its job.
+    pub job: Option<&'a str>,
+    /// The business date, where that is not the day on which it begins.
+    pub date: Option<NaiveDate>,
+    /// Only a part of what the job does: it says nothing of whether the job is well.
+    pub part: bool,
+}
+
+impl Trigger<'_> {
+    /// A run of only a part, if `part`.
+    #[must_use]
+    pub fn of_part(self, part: bool) -> Self {
+        Self { part, ..self }
+    }
 }
 
 impl<'a> From<&'a str> for Trigger<'a> {
     fn from(actor: &'a str) -> Self {
-        Self { actor, because: "started by hand" }
+        Self { actor, because: "started by hand", job: None, date: None, part: false }
     }
 }
 
@@ -95,26 +109,31 @@ impl Store {
         job: &str,
         by: impl Into<Trigger<'a>>,
     ) -> Result<Started, StoreError> {
-        let Trigger { actor, because } = by.into();
+        let Trigger { actor, because, job: named, date, part } = by.into();
         let at = self.now().await?;
         let run_id = clock::uuid_v7(at);
-        let business_date = clock::business_date(at);
         let task = self.commission.as_deref();
+        let date = date.or_else(|| task.and_then(|task| task.date));
+        let business_date = date.unwrap_or_else(|| clock::business_date(at));
+        let mut transaction = self.pool.begin().await?;
+        self.ensure_ours(&mut transaction).await?;
         let number = sqlx::query_scalar!(
-            "insert into run (run_id, kind, job, state, actor, because, business_date, started_at, task_id, missing)
-             values ($1, $2, $3, 'running', $4, $5, $6, $7, $8, $9) returning run_number",
+            "insert into run (run_id, kind, job, state, actor, because, business_date, started_at, task_id, missing, part)
+             values ($1, $2, $3, 'running', $4, $5, $6, $7, $8, $9, $10) returning run_number",
             run_id,
             kind,
-            task.map_or(job, |task| task.job.as_str()),
+            task.map_or(named.unwrap_or(job), |task| task.job.as_str()),
             actor,
             task.map_or(because, |task| task.because.as_str()),
             business_date,
             at,
-            task.map(|task| task.task_id),
-            task.map_or(&[][..], |task| &task.missing)
+            task.map(|task| task.lease.task_id),
+            task.map_or(&[][..], |task| &task.missing),
+            part
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *transaction)
         .await?;
+        transaction.commit().await?;
         Ok(Started { run_id, number, at, business_date })
     }
 
@@ -127,6 +146,8 @@ impl Store {
         error: Option<&str>,
     ) -> Result<(), StoreError> {
         let at = self.now().await?;
+        let mut transaction = self.pool.begin().await?;
+        self.ensure_ours(&mut transaction).await?;
         let done = sqlx::query!(
             "update run set state = $2, finished_at = $3, counts = $4, error = $5
              where run_id = $1 and state in ('running', 'crashed')",
@@ -136,9 +157,10 @@ impl Store {
             counts,
             error
         )
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
-        super::ensure_affected(&done, 1)
+        super::ensure_affected(&done, 1)?;
+        Ok(transaction.commit().await?)
     }
 
     /// The latest runs, newest first; of one job if named.
@@ -167,64 +189,21 @@ impl Store {
         .await?)
     }
 
-    /// The latest run of every job and kind that has ended.
-    pub async fn last_ended_runs(&self) -> Result<Vec<RunLine>, StoreError> {
-        Ok(sqlx::query_as!(
-            RunLine,
-            "select distinct on (job, kind) run_id, run_number, kind, job, state, actor, because, business_date, started_at,
-                    finished_at, counts, error
-             from run where state <> 'running' order by job, kind, run_number desc"
-        )
-        .fetch_all(&self.pool)
-        .await?)
-    }
-
     /// Runs of a job that still say they go on although whoever ran them is gone. The caller holds the job's source.
     pub async fn close_cut_off_runs(&self, job: &str) -> Result<(), StoreError> {
-        self.close_runs(Some(job)).await?;
-        Ok(())
+        let at = self.now().await?;
+        let mut transaction = self.pool.begin().await?;
+        self.ensure_ours(&mut transaction).await?;
+        close_runs(&mut transaction, Gone::OfJob(job), at).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Runs, whichever, that stopped saying that they go on: whoever ran them is gone. How many there were.
     pub async fn close_crashed_runs(&self) -> Result<u64, StoreError> {
-        self.close_runs(None).await
-    }
-
-    /// A run whose delivery had come to its end before its process was gone ended so. What was read until then is counted.
-    async fn close_runs(&self, job: Option<&str>) -> Result<u64, StoreError> {
         let at = self.now().await?;
-        let gone = sqlx::query!(
-            r#"select run_id, (select state from batch b where b.run_id = r.run_id and state in ('published', 'duplicate', 'held')
-                               order by batch_id desc limit 1) as "ended?",
-                      (select why from batch b where b.run_id = r.run_id order by batch_id desc limit 1) as why
-               from run r
-               where state = 'running' and (job = $1 or $1 is null and alive_at < clock_timestamp() - make_interval(secs => $2))"#,
-            job,
-            SILENCE.as_secs_f64()
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        let mut closed = 0;
-        for run in gone {
-            let (state, why) = match run.ended.as_deref() {
-                Some("held") => ("held", run.why),
-                Some(_) => ("done", run.why),
-                None => ("crashed", Some("cut off: its process was gone; the next run goes on from there".to_owned())),
-            };
-            let so_far = self.find_so_far(run.run_id).await?;
-            closed += sqlx::query!(
-                "update run set state = $2, finished_at = $3, error = $4, counts = coalesce($5, counts)
-                 where run_id = $1 and state = 'running'",
-                run.run_id,
-                state,
-                at,
-                why,
-                so_far.and_then(|read| serde_json::to_value(read).ok())
-            )
-            .execute(&self.pool)
-            .await?
-            .rows_affected();
-        }
+        let mut transaction = self.pool.begin().await?;
+        let closed = close_runs(&mut transaction, Gone::Silent, at).await?;
+        transaction.commit().await?;
         Ok(closed)
     }
 
@@ -286,29 +265,66 @@ impl Store {
     }
 }
 
-/// Ends the runs of a task whose worker is gone: as their deliveries ended, if these did.
-pub(super) async fn close_runs_of(
+/// Which runs still say that they go on although nobody goes on with them.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Gone<'a> {
+    /// Of a job that nobody else runs now.
+    OfJob(&'a str),
+    /// Of a task: its worker is gone, or its work was dropped.
+    OfTask { task_id: i64, ending: Ending, why: &'a str },
+    /// Whoever says nothing for so long.
+    Silent,
+}
+
+/// Ends such runs: one whose delivery had come to its end ended so. What was read until then is counted. How many there were.
+pub(super) async fn close_runs(
     connection: &mut PgConnection,
-    task_id: i64,
-    why: &str,
+    gone: Gone<'_>,
     at: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "update run r set finished_at = $3,
-                state = case when b.ended = 'held' then 'held' when b.ended is not null then 'done' else 'failed' end,
-                error = case when b.ended is null then $2 else b.why end
-         from (select run_id, (select state from batch where batch.run_id = o.run_id and state in ('published', 'duplicate', 'held')
-                               order by batch_id desc limit 1) as ended,
-                      (select why from batch where batch.run_id = o.run_id order by batch_id desc limit 1) as why
-               from run o where task_id = $1 and state = 'running') as b
-         where r.run_id = b.run_id",
+) -> Result<u64, StoreError> {
+    const CRASHED: &str = "cut off: its process was gone; the next run goes on from there";
+    let (job, task_id, ending, why) = match gone {
+        Gone::OfJob(job) => (Some(job), None, "crashed", CRASHED),
+        Gone::OfTask { task_id, ending, why } => (None, Some(task_id), ending.as_str(), why),
+        Gone::Silent => (None, None, "crashed", CRASHED),
+    };
+    let runs = sqlx::query!(
+        r#"select run_id, (select state from batch b where b.run_id = r.run_id and state in ('published', 'duplicate', 'held')
+                           order by batch_id desc limit 1) as "ended?",
+                  (select why from batch b where b.run_id = r.run_id order by batch_id desc limit 1) as why
+           from run r
+           where state = 'running'
+             and (job = $1 or task_id = $2
+                  or $1::text is null and $2::bigint is null and alive_at < clock_timestamp() - make_interval(secs => $3))
+           order by run_number"#,
+        job,
         task_id,
-        why,
-        at
+        SILENCE.as_secs_f64()
     )
-    .execute(connection)
+    .fetch_all(&mut *connection)
     .await?;
-    Ok(())
+    let mut closed = 0;
+    for run in runs {
+        let (state, why) = match run.ended.as_deref() {
+            Some("held") => ("held", run.why),
+            Some(_) => ("done", run.why),
+            None => (ending, Some(why.to_owned())),
+        };
+        let so_far = page_log::so_far(connection, run.run_id).await?;
+        closed += sqlx::query!(
+            "update run set state = $2, finished_at = $3, error = $4, counts = coalesce($5, counts)
+             where run_id = $1 and state = 'running'",
+            run.run_id,
+            state,
+            at,
+            why,
+            so_far.and_then(|read| serde_json::to_value(read).ok())
+        )
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    }
+    Ok(closed)
 }
 
 /// The last run of a task that was given up says so; one that never had a run gets one, for people to find.

@@ -89,7 +89,7 @@ impl Store {
                       (select coalesce(error, state) from task t where t.job = j.job and t.business_date = $2 and t.backfill_id is null
                          and t.state in ('dead', 'discarded') order by finished_at desc, task_id desc limit 1) as error,
                       exists (select from run r where r.job = j.job and r.business_date = $2 and r.task_id is null
-                                and r.state in ('done', 'done_with_refusals')) as "ran_by_hand!",
+                                and not r.part and r.state in ('done', 'done_with_refusals')) as "ran_by_hand!",
                       (select decision || ': ' || why from fire f where f.job = j.job and f.business_date = $2 and f.decision <> 'run'
                          order by nominal_at desc limit 1) as not_run
                from unnest($1::text[]) with ordinality as j (job, place) order by place"#,

@@ -24,6 +24,7 @@ pub mod foresight;
 pub mod gather;
 pub mod judging;
 pub mod knowledge;
+pub mod nightly;
 pub mod policy_diff;
 pub mod view;
 pub mod worth;
@@ -131,7 +132,9 @@ pub async fn verify(
     by: impl Into<Trigger<'_>>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Summary, VerifyError> {
-    let run = store.start_run("verify", "verify", by.into()).await?;
+    let by = by.into();
+    let by = by.of_part(by.part || selection.is_part() || selection.shard.of > 1);
+    let run = store.start_run("verify", "verify", by).await?;
     let work = Box::pin(verify_as(store, reading, year, selection, &run, progress));
     let outcome = store.journal(&run, work).await;
     let (ending, counts, error) = match &outcome {
@@ -150,6 +153,11 @@ async fn verify_as(
     run: &Started,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Summary, VerifyError> {
+    // what is read is read after whoever was before has written
+    let _alone = match selection.is_part() {
+        true => None,
+        false => Some(store.lock_verification(year, selection.shard).await?),
+    };
     journal::stage("prepare");
     let point = Point { seq: store.head().await?, business_date: run.business_date };
     let version = &reading.policy.version;

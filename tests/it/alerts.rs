@@ -8,7 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use renzheng::clock;
 use renzheng::config::{AlertSettings, Job, MailSettings, Secret, WebhookSettings, system_user};
 use renzheng::crypto::{SignatureAlgorithm, Signed, content_digest_header};
-use renzheng::notify::{self, Delivered};
+use renzheng::ingest::Range;
+use renzheng::notify::{self, Delivered, Installation};
 use renzheng::store::alerts::{AlertKind, AlertLine, Changes};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -44,9 +45,17 @@ impl Scene {
 
     /// Looks, with a machine whose clock is right.
     async fn watch(&self) -> Changes {
-        notify::watch(&self.agency.harness.store, self.jobs(), &self.settings, clock::system_now())
-            .await
-            .expect("looked")
+        self.watch_at(clock::system_now()).await
+    }
+
+    /// Looks, with a machine whose clock says this.
+    async fn watch_at(&self, machine_now: DateTime<Utc>) -> Changes {
+        self.watch_jobs(self.jobs(), machine_now).await
+    }
+
+    async fn watch_jobs(&self, jobs: &[Job], machine_now: DateTime<Utc>) -> Changes {
+        let installation = Installation { jobs, alerts: &self.settings, tax_is_set: false, broken_jobs: None };
+        notify::watch(&self.agency.harness.store, &installation, machine_now).await.expect("looked")
     }
 
     async fn deliver(&self) -> Delivered {
@@ -212,6 +221,7 @@ async fn a_held_delivery_is_told_once_by_webhook_and_by_mail_and_so_is_its_end()
     let texts = ["kind", "event", "subject"].map(|name| opened[0][name].as_str().expect("a text").to_owned());
     assert_eq!(texts, ["delivery_held", "opened", "renzheng: delivery held (pull-wage)"]);
     assert!(opened[0]["text"].as_str().is_some_and(|text| text.contains("renzheng runs release")), "{}", opened[0]);
+    assert!(opened[0]["text_zh"].as_str().is_some_and(|text| text.contains("在人工决定之前不生效")), "{}", opened[0]);
     let letters = postbox.letters();
     assert_eq!(letters.len(), 1);
     assert!(
@@ -366,9 +376,7 @@ async fn what_is_wrong_is_seen_and_what_is_right_again_is_over() {
     scene.watch().await;
     assert_eq!(scene.kinds().await, [""; 0]);
     // a machine whose clock is another than the database's
-    let store = &scene.agency.harness.store;
-    let wrong = clock::system_now() + TimeDelta::seconds(90);
-    notify::watch(store, scene.jobs(), &scene.settings, wrong).await.expect("looked");
+    scene.watch_at(clock::system_now() + TimeDelta::seconds(90)).await;
     assert_eq!(scene.kinds().await, [AlertKind::ClockWrong.as_str()]);
     scene.watch().await;
     assert_eq!(scene.kinds().await, [""; 0]);
@@ -384,6 +392,44 @@ async fn what_is_wrong_is_seen_and_what_is_right_again_is_over() {
     sqlx::query("update installation set key_check = $1").bind(check).execute(&mut connection).await.expect("changed");
     scene.watch().await;
     assert_eq!(scene.kinds().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_a_job_says_nothing_of_whether_the_job_is_well() {
+    let scene = Scene::begin("alerts_part").await;
+    let gone = scene.agency.scratch.path().join("out");
+    std::fs::remove_dir_all(&gone).expect("the agency is gone");
+    scene.agency.try_pull(None).await.expect_err("nothing to read");
+    assert_eq!(scene.watch().await, Changes { opened: 1, closed: 0 });
+    let rows: Vec<Wage> = (0..4).map(|at| Wage::new(&format!("r{at}"), 1, at, "100")).collect();
+    scene.agency.deliver(&[rows]);
+    let day = "2026-01-01".parse().expect("a date");
+    scene.agency.try_pull(Some(Range { from: day, to: day })).await.expect("a range is pulled");
+    assert_eq!(scene.watch().await, Changes::default(), "one day is not the night that failed");
+    scene.agency.pull().await;
+    assert_eq!(scene.watch().await, Changes { opened: 0, closed: 1 });
+    // nor is a part that fails a night that did
+    std::fs::remove_dir_all(&gone).expect("the agency is gone");
+    scene.agency.try_pull(Some(Range { from: day, to: day })).await.expect_err("nothing to read");
+    assert_eq!(scene.watch().await, Changes::default());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_wrong_with_a_job_that_is_no_more_is_over_and_says_why() {
+    let server = Server::start(|_| Reply::status(200)).await;
+    let mut scene = Scene::begin("alerts_removed").await;
+    scene.settings.webhooks.insert("ops".to_owned(), webhook(&server.url));
+    std::fs::remove_dir_all(scene.agency.scratch.path().join("out")).expect("the agency is gone");
+    scene.agency.try_pull(None).await.expect_err("nothing to read");
+    scene.watch().await;
+    scene.deliver().await;
+    let closed = scene.watch_jobs(&[], clock::system_now()).await;
+    assert_eq!(closed, Changes { opened: 0, closed: 1 });
+    let alert = scene.agency.harness.store.list_alerts(true, 1).await.expect("alerts").remove(0);
+    assert_eq!(alert.closed_why.as_deref(), Some("there is no such job any more"));
+    scene.deliver().await;
+    let told = posted(&server).pop().expect("a post");
+    assert!(told["text"].as_str().is_some_and(|text| text.contains("(there is no such job any more)")), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

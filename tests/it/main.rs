@@ -21,6 +21,7 @@ mod mariadb;
 mod masked;
 mod metrics;
 mod nights;
+mod operate;
 mod program;
 mod provinces;
 mod pulls;

@@ -198,7 +198,7 @@ async fn a_delivery_whose_counts_do_not_balance_is_not_published_and_the_next_ru
 async fn a_run_says_who_began_it_and_why() {
     let agency = Agency::begin("runs_because", ALL, "").await;
     agency.deliver(&[vec![Wage::new("a", 1, 1, "100")]]);
-    let by = Trigger { actor: "schedule", because: "its schedule `30 1 * * *` of 2026-04-15" };
+    let by = Trigger { because: "its schedule `30 1 * * *` of 2026-04-15", ..Trigger::from("schedule") };
     let environment = Environment::default();
     ingest::pull(&agency.harness.store, &agency.job, &environment, None, by, &|_| ()).await.expect("pulled");
     let run = last_run(&agency.harness.store).await;

@@ -9,9 +9,10 @@ use renzheng::domain::facts::PersonId;
 use renzheng::domain::retention::{Keep, RetentionClass, usual};
 use renzheng::ingest::PullOutcome;
 use renzheng::store::Store;
-use renzheng::store::alerts::{AlertKind, Condition};
+use renzheng::store::alerts::{AlertKind, Condition, Look};
 use renzheng::store::facts::{Persons, Scope, Shard};
 use renzheng::store::local::search_directories;
+use renzheng::store::local::{LocalServer, Places};
 use renzheng::store::upkeep::Removed;
 use renzheng::verify::changes::Point;
 use renzheng::verify::{Selection, judge_at};
@@ -163,10 +164,12 @@ async fn alerts_that_are_over_go_after_a_year_with_their_messages_and_those_that
         kind: AlertKind::DeliveryHeld,
         subject: subject.to_owned(),
         text: "it is held".to_owned(),
+        chinese: "已暂挂".to_owned(),
     };
     let (now, targets) = (store.now().await.expect("business time"), ["webhook:ops".to_owned()]);
     for conditions in [vec![condition("a"), condition("b")], vec![condition("b")]] {
-        store.save_conditions(&conditions, &targets, "here", now).await.expect("decided");
+        let look = Look { conditions: &conditions, targets: &targets, machine: "here", jobs: &[] };
+        store.save_conditions(look, now).await.expect("decided");
     }
     let message = store.open_message(&targets, now).await.expect("an answer").expect("a message");
     store.close_message(&message, Some(("nobody is there", now))).await.expect("noted");
@@ -267,6 +270,12 @@ async fn a_backup_is_good_only_if_it_restores_whole_and_its_keys_open_it() {
     };
     let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
     let url = day.harness.url();
+    // a check that was cut off leaves its folder, and the server in it
+    let name = "backup-check-1";
+    let usual = Places::usual(Some(std::ffi::OsStr::new("/usr/local/bin:/usr/bin:/opt/homebrew/bin")));
+    let places = Places { fallback: usual.fallback.join(name), ..usual };
+    std::fs::create_dir_all(place("var")).expect("made");
+    LocalServer::start(&place("var").join(name), &places).expect("a server").leave_running();
     for which in [["--dump", &text(&custom)], ["--dump", &text(&plain)], ["--url", &url]] {
         let (code, report, words) = check(&which, &keys);
         assert_eq!(code, Some(0), "{words}");

@@ -123,6 +123,18 @@ impl LocalServer {
         Ok(Self { home, users: Some(users) })
     }
 
+    /// Stops the server of a data directory if it runs on although nobody uses it; false if somebody does.
+    pub fn stop_unused(data_dir: &Path, places: &Places) -> Result<bool, LocalError> {
+        let home = Home::choose(data_dir, &places.fallback, &Binaries::list(&places.binaries)?)?;
+        let _change = change_lock(&home)?;
+        let users = open_lock(&home.path.join("users.lock"))?;
+        match users.try_lock() {
+            Ok(()) => Server::new(&home).stop().map(|()| true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(source)) => Err(LocalError::io("lock", &home.path)(source)),
+        }
+    }
+
     /// A connection URL for one of its databases (`postgres` exists from the start), for sqlx and libpq. There is no password: the socket's
     /// directory is closed to all other users.
     pub fn url(&self, database: &str) -> String {

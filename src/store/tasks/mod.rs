@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgListener;
 use uuid::Uuid;
 
-use super::runs::Ending;
+use super::runs::{self, Ending, Gone};
 use super::{Store, StoreError};
 use crate::clock;
 
@@ -56,7 +56,7 @@ pub struct NewTask {
 #[derive(Clone, Debug)]
 pub struct Lease {
     pub task_id: i64,
-    token: Uuid,
+    pub(super) token: Uuid,
 }
 
 /// Work in the hands of a worker.
@@ -68,6 +68,8 @@ pub struct Claimed {
     pub job: String,
     pub days: Option<(NaiveDate, NaiveDate)>,
     pub business_date: NaiveDate,
+    /// A person asked for this business date, which was not that day's.
+    pub asked_for_date: bool,
     /// Jobs that should have gone before and did not, with the reason.
     pub missing: Vec<String>,
     /// Claims with this one; those of them since the last that got somewhere; how many of these there may be.
@@ -79,14 +81,12 @@ pub struct Claimed {
     pub created_by: String,
 }
 
-/// For whom a store works: what its runs are written down for.
-#[derive(Clone, Debug)]
-pub(super) struct Commission {
-    pub(super) task_id: i64,
-    pub(super) job: String,
-    pub(super) missing: Vec<String>,
-    /// Why its runs begin.
-    pub(super) because: String,
+impl Claimed {
+    /// The business date of its runs where that is not the day on which they begin: a pull is of its fire's, other work of the one a person
+    /// named. A verification that fires late judges for the day on which it runs.
+    pub fn date_of_runs(&self) -> Option<NaiveDate> {
+        (self.kind == "pull" || self.asked_for_date).then_some(self.business_date)
+    }
 }
 
 /// Hears that there may be work.
@@ -149,15 +149,6 @@ pub(super) fn connection_name(task_id: i64) -> String {
 }
 
 impl Store {
-    /// The same store, working for a task: the runs it starts are the task's.
-    #[must_use]
-    pub fn working_for(&self, task: &Claimed) -> Self {
-        let Claimed { lease, kind, key, job, missing, attempt, .. } = task;
-        let because = format!("task {}, {kind} `{key}`, attempt {attempt}", lease.task_id);
-        let commission = Commission { task_id: lease.task_id, job: job.clone(), missing: missing.clone(), because };
-        Self { commission: Some(std::sync::Arc::new(commission)), ..self.clone() }
-    }
-
     /// Hears of work that is queued from now on.
     pub async fn listen_for_tasks(&self) -> Result<Bell, StoreError> {
         let mut listener = PgListener::connect_with(&self.pool).await?;
@@ -222,7 +213,8 @@ impl Store {
                update task t set state = 'running', lease_token = $3, lease_expires_at = clock_timestamp() + make_interval(secs => $4),
                       attempt = attempt + 1, barren = barren + 1
                from candidate c where c.task_id = t.task_id
-               returning t.task_id, kind, key, job, from_on, to_on, business_date, missing, attempt, barren, attempts, created_by,
+               returning t.task_id, kind, key, job, from_on, to_on, business_date, missing, attempt, barren, attempts, created_at, created_by,
+                         exists (select from fire f where f.task_id = t.task_id) as "fired!",
                          c.state = 'running' as "taken_over!""#,
             at,
             with_backfills,
@@ -240,6 +232,7 @@ impl Store {
             job: row.job,
             days: row.from_on.zip(row.to_on),
             business_date: row.business_date,
+            asked_for_date: !row.fired && clock::business_date(row.created_at) != row.business_date,
             missing: row.missing,
             attempt: row.attempt as u32,
             barren: row.barren as u32,
@@ -316,8 +309,8 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Ends the runs of a task whose work was dropped in the middle, if the task is still ours.
-    pub async fn close_runs_of_lease(&self, lease: &Lease, why: &str) -> Result<(), StoreError> {
+    /// Ends the runs of a task whose work was dropped in the middle as it ended, if the task is still ours.
+    pub async fn close_runs_of_lease(&self, lease: &Lease, ending: Ending, why: &str) -> Result<(), StoreError> {
         let at = self.now().await?;
         let mut transaction = self.pool.begin().await?;
         let ours = sqlx::query_scalar!(
@@ -328,7 +321,8 @@ impl Store {
         .fetch_optional(&mut *transaction)
         .await?;
         if ours.is_some() {
-            super::runs::close_runs_of(&mut transaction, lease.task_id, why, at).await?;
+            let gone = Gone::OfTask { task_id: lease.task_id, ending, why };
+            runs::close_runs(&mut transaction, gone, at).await?;
         }
         transaction.commit().await?;
         Ok(())
@@ -369,7 +363,7 @@ impl Store {
         .await?;
         let ours = done.rows_affected() == 1;
         if ours {
-            super::runs::tell_given_up(&mut transaction, lease.task_id, error, at).await?;
+            runs::tell_given_up(&mut transaction, lease.task_id, error, at).await?;
         }
         ring(&mut transaction).await?;
         transaction.commit().await?;
@@ -392,8 +386,9 @@ impl Store {
         .fetch_all(&mut *transaction)
         .await?;
         for task in &spent {
-            super::runs::close_runs_of(&mut transaction, task.task_id, "its worker was lost", at).await?;
-            super::runs::tell_given_up(&mut transaction, task.task_id, &task.error, at).await?;
+            let gone = Gone::OfTask { task_id: task.task_id, ending: Ending::Failed, why: "its worker was lost" };
+            runs::close_runs(&mut transaction, gone, at).await?;
+            runs::tell_given_up(&mut transaction, task.task_id, &task.error, at).await?;
         }
         if !spent.is_empty() {
             ring(&mut transaction).await?;
@@ -406,7 +401,8 @@ impl Store {
     pub async fn close_runs_of_task(&self, task_id: i64, why: &str) -> Result<(), StoreError> {
         let at = self.now().await?;
         let mut connection = self.pool.acquire().await?;
-        super::runs::close_runs_of(&mut connection, task_id, why, at).await
+        runs::close_runs(&mut connection, Gone::OfTask { task_id, ending: Ending::Failed, why }, at).await?;
+        Ok(())
     }
 
     async fn ring(&self) -> Result<(), StoreError> {
