@@ -1,5 +1,7 @@
 //! Loads a scenario directory: employers, placements, contracts, claims, jobs, and all their pulls.
 
+use std::collections::HashMap;
+use std::hash::Hash;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
@@ -211,6 +213,12 @@ fn year(row: &Row) -> anyhow::Result<i32> {
     text::tidy(row.get("year")).parse().context("year")
 }
 
+/// A later row of the same key takes the earlier one's place.
+fn last_of_each<T, K: Eq + Hash>(rows: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
+    let last: HashMap<K, usize> = rows.iter().enumerate().map(|(at, row)| (key(row), at)).collect();
+    rows.into_iter().enumerate().filter(|(at, row)| last[&key(row)] == *at).map(|(_, row)| row).collect()
+}
+
 fn employers(path: &Path) -> anyhow::Result<Vec<Employer>> {
     let mut out: Vec<Employer> = Vec::new();
     for row in rows(path)? {
@@ -221,10 +229,9 @@ fn employers(path: &Path) -> anyhow::Result<Vec<Employer>> {
             wage_lag: need(text::optional(row.get("wage_lag"), |raw| text::number(raw, 0, 1)), "wage_lag")?
                 .unwrap_or(0),
         };
-        out.retain(|other| other.uscc != employer.uscc);
         out.push(employer);
     }
-    Ok(out)
+    Ok(last_of_each(out, |employer| employer.uscc.clone()))
 }
 
 fn placements(path: &Path) -> anyhow::Result<Vec<Placement>> {
@@ -246,14 +253,9 @@ fn placements(path: &Path) -> anyhow::Result<Vec<Placement>> {
                 "retirement_track",
             )?,
         };
-        out.retain(|other| {
-            other.employer_uscc != placement.employer_uscc
-                || other.year != placement.year
-                || other.id_number != placement.id_number
-        });
         out.push(placement);
     }
-    Ok(out)
+    Ok(last_of_each(out, |one| (one.employer_uscc.clone(), one.year, one.id_number.clone())))
 }
 
 fn contracts(path: &Path) -> anyhow::Result<Vec<Contract>> {
@@ -268,14 +270,9 @@ fn contracts(path: &Path) -> anyhow::Result<Vec<Contract>> {
             ends_on: need(text::optional(row.get("ends_on"), text::date), "ends_on")?,
             terminated_on: need(text::optional(row.get("terminated_on"), text::date), "terminated_on")?,
         };
-        out.retain(|other| {
-            other.employer_uscc != contract.employer_uscc
-                || other.year != contract.year
-                || other.id_number != contract.id_number
-                || other.kind != contract.kind
-                || other.starts_on != contract.starts_on
-        });
         out.push(contract);
     }
-    Ok(out)
+    Ok(last_of_each(out, |one| {
+        (one.employer_uscc.clone(), one.year, one.id_number.clone(), one.kind, one.starts_on)
+    }))
 }
