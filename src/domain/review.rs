@@ -28,6 +28,7 @@ pub struct Grounds(pub u8);
 
 impl Grounds {
     pub const NONE: Self = Self(0);
+    pub const ALL: Self = Self(u8::MAX);
 
     /// What keeps the month from passing: empty where it passes.
     pub fn failing(verdict: &Verdict) -> Self {
@@ -55,12 +56,58 @@ impl Grounds {
         Self(self.0 & !other.0)
     }
 
+    /// Those of either.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
+    /// Reads a list of words; the error names the word that is none.
+    pub fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        words.into_iter().try_fold(Self::NONE, |all, word| {
+            let ground = Ground::parse(word.trim()).ok_or_else(|| {
+                let known: Vec<&str> = Ground::ALL.iter().map(|ground| ground.as_str()).collect();
+                format!("`{word}` is no ground; accepted are {}", known.join(", "))
+            })?;
+            Ok(all.with(ground))
+        })
+    }
+
+    pub fn chinese(self) -> String {
+        self.iter().map(Ground::chinese).collect::<Vec<_>>().join("、")
+    }
+
     pub fn iter(self) -> impl Iterator<Item = Ground> {
         Ground::ALL.iter().copied().filter(move |ground| self.contains(*ground))
+    }
+}
+
+impl std::fmt::Display for Grounds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.iter().map(Ground::as_str).collect::<Vec<_>>().join(", "))
+    }
+}
+
+impl Ground {
+    /// As the pages name it.
+    pub const fn chinese(self) -> &'static str {
+        match self {
+            Self::Wage => "工资",
+            Self::Pension => "社保",
+            Self::Medical => "医保",
+            Self::Certificate => "残疾证",
+            Self::Age => "年龄",
+            Self::Contract => "合同",
+            Self::Dispatch => "派遣备案",
+            Self::Conflict => "重复申报",
+        }
     }
 }
 
@@ -106,6 +153,19 @@ pub enum MonthStanding {
 }
 
 impl MonthStanding {
+    /// Its word in lists and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unticked => "unticked",
+            Self::Passed => "passed",
+            Self::Approved => "approved",
+            Self::EvidenceMissing(_) => "evidence_missing",
+            Self::Ready => "ready",
+            Self::UnderReview => "under_review",
+            Self::Rejected => "rejected",
+        }
+    }
+
     pub fn of(verdict: &Verdict, facts: &MonthFacts) -> Self {
         if !facts.choice.unwrap_or_else(|| verdict.passed()) {
             return Self::Unticked;
