@@ -98,15 +98,9 @@ pub(super) async fn act(context: &Context, command: &ConflictCommand, out: Outpu
 fn text(contested: &Contested) -> String {
     let mut lines = vec![format!("{} person {}", contested.month, contested.person.0)];
     for rival in &contested.rivals {
-        let mut says = vec![if rival.passes { "passes" } else { "does not pass" }];
-        let flags = [
-            (rival.dispatched, "dispatched"),
-            (rival.unticked, "unticked"),
-            (rival.holds_claim, "holds the claim"),
-            (rival.in_conflict, "in conflict"),
-        ];
-        says.extend(flags.iter().filter(|(holds, _)| *holds).map(|(_, word)| *word));
-        lines.push(format!("    {} {} ({}): {}", rival.uscc, rival.name, rival.federation_division, says.join(", ")));
+        let says: Vec<&str> = rival.facts.iter().map(|fact| fact.as_str()).collect();
+        let says = if says.is_empty() { "does not pass".to_owned() } else { says.join(", ") };
+        lines.push(format!("    {} {} ({}): {}", rival.uscc, rival.name, rival.federation_division, says));
     }
     lines.extend(contested.decided.as_ref().map(|decided| {
         let note = decided.note.as_deref().map(|note| format!(" ({note})")).unwrap_or_default();

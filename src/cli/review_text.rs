@@ -52,7 +52,7 @@ pub(super) async fn opened_text(store: &Store, opened: &OpenedCase, as_json: boo
             .map(|view| {
                 json!({
                     "month": MonthLine::of(view), "checks": view.verdict.codes, "conflict": view.verdict.conflict,
-                    "fails_for": words(Grounds::failing(&view.verdict)), "evidence": words(view.facts.evidence),
+                    "fails_for": Grounds::failing(&view.verdict).words(), "evidence": view.facts.evidence.words(),
                 })
             })
             .collect();
@@ -82,10 +82,6 @@ pub(super) async fn opened_text(store: &Store, opened: &OpenedCase, as_json: boo
     lines.push(table(&["month", "standing", "fails for", "evidence"], &rows, &[]));
     lines.extend(opened.decisions.iter().map(decided));
     Ok(lines.join("\n"))
-}
-
-fn words(grounds: Grounds) -> Vec<&'static str> {
-    grounds.iter().map(|ground| ground.as_str()).collect()
 }
 
 fn decided(line: &DecisionLine) -> String {

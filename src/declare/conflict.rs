@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::DeclareError;
 use super::permit::permit;
 use crate::domain::access::{Action, Actor, Denied, Owner, Scope};
-use crate::domain::facts::{PersonId, UnitId};
+use crate::domain::facts::{PersonId, UnitId, words};
 use crate::domain::month::Month;
 use crate::domain::reviewing::Refused;
 use crate::domain::ruling::{PrevailingReason, check_note};
@@ -37,12 +37,19 @@ pub struct Rival {
     pub uscc: String,
     pub name: String,
     pub federation_division: String,
-    pub dispatched: bool,
-    /// Its seven checks pass.
-    pub passes: bool,
-    pub unticked: bool,
-    pub holds_claim: bool,
-    pub in_conflict: bool,
+    pub facts: Vec<RivalFact>,
+}
+
+words! {
+    /// What holds of a rival's month.
+    RivalFact {
+        /// Its seven checks pass.
+        Passes = "passes",
+        Dispatched = "dispatched",
+        Unticked = "unticked",
+        HoldsClaim = "holds_claim",
+        InConflict = "in_conflict",
+    }
 }
 
 /// For whom staff decided.
@@ -117,16 +124,21 @@ pub async fn list(
             if decided.is_none() && !marks.contains(&true) {
                 continue;
             }
-            let rivals = placements.iter().zip(marks).map(|(rival, in_conflict)| Rival {
-                employer: rival.employer,
-                uscc: code(rival.employer),
-                name: rival.employer_name.clone(),
-                federation_division: rival.federation_division.clone(),
-                dispatched: rival.dispatched,
-                passes: passes(rival.employer),
-                unticked: contest.is_unticked(rival.employer),
-                holds_claim: contest.holder() == Some(rival.employer),
-                in_conflict,
+            let rivals = placements.iter().zip(marks).map(|(rival, in_conflict)| {
+                let facts = [
+                    (passes(rival.employer), RivalFact::Passes),
+                    (rival.dispatched, RivalFact::Dispatched),
+                    (contest.is_unticked(rival.employer), RivalFact::Unticked),
+                    (contest.holder() == Some(rival.employer), RivalFact::HoldsClaim),
+                    (in_conflict, RivalFact::InConflict),
+                ];
+                Rival {
+                    employer: rival.employer,
+                    uscc: code(rival.employer),
+                    name: rival.employer_name.clone(),
+                    federation_division: rival.federation_division.clone(),
+                    facts: facts.into_iter().filter(|(holds, _)| *holds).map(|(_, fact)| fact).collect(),
+                }
             });
             let decided = decided.map(|decision: &ConflictDecision| DecidedFor {
                 uscc: code(decision.employer),

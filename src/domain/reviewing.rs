@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::facts::PersonId;
 use super::month::Month;
 use super::review::Grounds;
-use super::ticking::NotDue;
+use super::ticking::{NotDue, Wait};
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -131,7 +131,7 @@ impl Refused {
                 let told: Vec<String> = months
                     .iter()
                     .map(|one| {
-                        let waits: Vec<String> = one.waits.iter().map(super::ticking::Wait::chinese).collect();
+                        let waits: Vec<String> = one.waits.iter().copied().map(Wait::chinese).collect();
                         format!("{}{}", one.month, waits.join("、"))
                     })
                     .collect();

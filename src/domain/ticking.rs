@@ -74,13 +74,13 @@ pub fn may_tick(month: Month, verdict: &Verdict, waits: &[Wait], occasion: &Occa
 
 impl std::fmt::Display for NotDue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let told: Vec<String> = self.waits.iter().map(|wait| wait.told()).collect();
+        let told: Vec<String> = self.waits.iter().copied().map(Wait::told).collect();
         write!(f, "{}: {}", self.month, told.join(", "))
     }
 }
 
 impl Wait {
-    fn told(&self) -> String {
+    fn told(self) -> String {
         match self.due_on {
             Some(due) if !self.settled => format!("{} due on {due}", self.ground),
             _ => format!("{} without a day by which it must be known", self.ground),
@@ -88,7 +88,7 @@ impl Wait {
     }
 
     /// The same for the employer's handler.
-    pub fn chinese(&self) -> String {
+    pub fn chinese(self) -> String {
         let ground = self.ground.chinese();
         match self.due_on {
             Some(due) if !self.settled => format!("{ground}应于{due}到数"),

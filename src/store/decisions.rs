@@ -11,7 +11,7 @@ use super::review_cases::CaseKey;
 use super::{Store, StoreError};
 use crate::domain::facts::{PersonId, UnitId};
 use crate::domain::month::Month;
-use crate::domain::review::{Decision, Grounds};
+use crate::domain::review::{Decision, Grounds, as_words};
 
 /// A decision as it enters the table.
 #[derive(Clone, Debug)]
@@ -40,6 +40,7 @@ pub struct DecisionLine {
     pub approved: bool,
     pub reasons: Vec<String>,
     pub note: Option<String>,
+    #[serde(serialize_with = "as_words")]
     pub grounds: Grounds,
     pub evidence: serde_json::Value,
     pub decided_at: DateTime<Utc>,

@@ -59,8 +59,7 @@ pub async fn show_evidence(store: &Store, actor: &Actor, shown: &Shown) -> Resul
     let mut change = hold_open(store, *case).await?;
     let new = change.save_evidence_shown(case.employer, case.person, months, *grounds, &actor.name, at).await?;
     if new > 0 {
-        let words: Vec<&str> = grounds.iter().map(|ground| ground.as_str()).collect();
-        let detail = serde_json::json!({ "months": months, "shown": words });
+        let detail = serde_json::json!({ "months": months, "shown": grounds.words() });
         let object = case.declaring().placement(case.person);
         change.record(&Act { detail, ..Act::read(at, actor, action, object) }).await?;
     }

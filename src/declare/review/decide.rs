@@ -8,7 +8,7 @@ use crate::clock;
 use crate::domain::access::{Action, Actor};
 use crate::domain::month::Month;
 use crate::domain::policy::Policy;
-use crate::domain::review::{Grounds, MonthStanding};
+use crate::domain::review::{Grounds, MonthStanding, as_words};
 use crate::domain::reviewing::Refused;
 use crate::domain::ruling::{Ruling, check_note};
 use crate::store::Store;
@@ -33,6 +33,7 @@ pub struct Decided {
     pub decision_id: i64,
     pub month: Month,
     pub approved: bool,
+    #[serde(serialize_with = "as_words")]
     pub grounds: Grounds,
     /// A second person must agree before it counts.
     pub second_asked: bool,
