@@ -346,7 +346,8 @@ fn an_unticked_month_is_left_to_the_others_and_a_decision_settles_the_rest() {
     case.more_placements = format!("{OTHER},2025,{},张三,false,,{OWN},{OWN},{OWN},\n", case.id);
     let second = format!("{OTHER},2025,{},labour,2025-03-10,,\n", case.id);
     case.contracts += &second;
-    let said = |employer: &str, number: usize| json!({"employer_uscc": employer, "id_number": case.id, "month": month(number)});
+    let said =
+        |employer: &str, number: u32| json!({"employer_uscc": employer, "id_number": case.id, "month": month(number)});
     case.unticked = json!([said(OTHER, 4), said(OTHER, 5)]);
     case.decisions = json!([said(OWN, 6), said(OTHER, 5)]);
     let lines = case.run();
