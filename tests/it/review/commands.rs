@@ -19,7 +19,7 @@ async fn run(scene: &Scene, arguments: &[&str]) -> (i32, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_counter_ticks_shows_hands_in_and_decides_no_case() {
-    let mut scene = Scene::begin("review_commands").await;
+    let mut scene = Scene::begin().await;
     scene.lose("wage", 0, 0, 3).await;
     scene.night().await;
     let (code, person) = (uscc(0), scene.person(0).await.0.to_string());

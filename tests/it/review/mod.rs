@@ -27,7 +27,7 @@ const WAGE: Grounds = Grounds::NONE.with(Ground::Wage);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_passes_is_declared_without_a_tick_and_what_is_unticked_is_not() {
-    let scene = Scene::begin("review_default").await;
+    let scene = Scene::begin().await;
     assert_eq!(scene.months_standing(0, 0, MonthStanding::Passed).await, (1..=12).collect::<Vec<u8>>());
     scene.untick(0, 0, &[5, 6]).await.expect("unticked");
     assert_eq!(scene.months_standing(0, 0, MonthStanding::Unticked).await, [5, 6]);
@@ -44,7 +44,7 @@ async fn what_passes_is_declared_without_a_tick_and_what_is_unticked_is_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_month_not_known_yet_is_ticked_only_when_waiting_is_over() {
-    let mut scene = Scene::begin("review_pending").await;
+    let mut scene = Scene::begin().await;
     // wages of December settle by a pull on or after 31 March, and none comes
     scene.province.take(&Step::SettlesAfter(90)).await;
     scene.lose("wage", 1, 1, 12).await;
@@ -69,7 +69,7 @@ async fn a_month_not_known_yet_is_ticked_only_when_waiting_is_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_thirty_days_of_the_window_do_not_wait_for_what_no_source_delivers() {
-    let mut scene = Scene::begin("review_last_days").await;
+    let mut scene = Scene::begin().await;
     // the only wage of a settled month is a record that was refused: nothing says when a good one comes
     let refused = Step::Wage { record: 200, person: 5, payer: 2, month: 3, amount: Some(2600), readable: false };
     scene.province.take(&refused).await;
@@ -85,7 +85,7 @@ async fn the_last_thirty_days_of_the_window_do_not_wait_for_what_no_source_deliv
 
 #[tokio::test(flavor = "multi_thread")]
 async fn evidence_is_asked_for_every_check_of_a_ticked_month() {
-    let mut scene = Scene::begin("review_evidence").await;
+    let mut scene = Scene::begin().await;
     scene.lose("wage", 0, 0, 3).await;
     scene.lose("pension", 0, 0, 3).await;
     scene.night().await;
@@ -111,7 +111,7 @@ async fn evidence_is_asked_for_every_check_of_a_ticked_month() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_employer_does_not_say_that_its_documents_were_seen() {
-    let scene = Scene::begin("review_counter").await;
+    let scene = Scene::begin().await;
     let own = employer(scene.unit(0).await);
     let refused = scene.show_as(&own, 0, 0, &[3], WAGE).await.expect_err("staff see documents");
     assert_eq!(reason(&refused), Some(&Refused::NotAtTheCounter));
@@ -122,7 +122,7 @@ async fn an_employer_does_not_say_that_its_documents_were_seen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn work_is_handed_in_inside_the_window() {
-    let mut scene = Scene::begin("review_window").await;
+    let mut scene = Scene::begin().await;
     scene.fail_wage(0, 0, 3).await;
     scene.day("2026-11-01").await;
     let refused = scene.hand_in(0, 0).await.expect_err("the window is over");
@@ -137,7 +137,7 @@ async fn work_is_handed_in_inside_the_window() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_case_is_with_one_reviewer_at_a_time_the_oldest_first() {
-    let mut scene = Scene::begin("review_queue").await;
+    let mut scene = Scene::begin().await;
     for (person, employer) in [(1, 1), (0, 0), (3, 0)] {
         scene.submit(person, employer, 3).await;
     }
@@ -168,7 +168,7 @@ async fn a_case_is_with_one_reviewer_at_a_time_the_oldest_first() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_case_comes_back_by_the_clock_and_work_renews_it() {
-    let mut scene = Scene::begin("review_lapse").await;
+    let mut scene = Scene::begin().await;
     scene.fail_wage(0, 0, 4).await;
     let case = scene.submit(0, 0, 3).await;
     let (first, other) = (reviewer("first", "3601"), reviewer("second", "3601"));
@@ -193,7 +193,7 @@ async fn a_case_comes_back_by_the_clock_and_work_renews_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_jurisdictions_case_is_not_found() {
-    let mut scene = Scene::begin("review_foreign").await;
+    let mut scene = Scene::begin().await;
     let case = scene.submit(0, 0, 3).await;
     let foreign = reviewer("elsewhere", "3602");
     assert!(queue(scene.store(), &foreign, None, 10).await.expect("a page").cases.is_empty());
@@ -209,7 +209,7 @@ async fn another_jurisdictions_case_is_not_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_approved_month_is_declared_and_frozen_as_it_failed() {
-    let mut scene = Scene::begin("review_approved").await;
+    let mut scene = Scene::begin().await;
     let case = scene.submit(0, 0, 3).await;
     let first = reviewer("first", "3601");
     open(scene.store(), &first, case).await.expect("taken");
@@ -235,7 +235,7 @@ async fn an_approved_month_is_declared_and_frozen_as_it_failed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_approval_reaches_no_further_than_what_failed() {
-    let mut scene = Scene::begin("review_reach").await;
+    let mut scene = Scene::begin().await;
     let case = scene.submit(0, 0, 3).await;
     let first = reviewer("first", "3601");
     open(scene.store(), &first, case).await.expect("taken");
@@ -261,7 +261,7 @@ async fn an_approval_reaches_no_further_than_what_failed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rejected_month_is_unticked_or_handed_in_again_and_a_decision_can_be_undone() {
-    let mut scene = Scene::begin("review_rejected").await;
+    let mut scene = Scene::begin().await;
     let case = scene.submit(0, 0, 3).await;
     let first = reviewer("first", "3601");
     open(scene.store(), &first, case).await.expect("taken");
@@ -290,7 +290,7 @@ fn two_persons() -> Reading {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_a_second_person_is_asked_for_whoever_proposes_does_not_agree() {
-    let mut scene = Scene::begin("review_second").await;
+    let mut scene = Scene::begin().await;
     scene.province.policy = two_persons();
     scene.verify().await;
     let case = scene.submit(0, 0, 3).await;
@@ -332,7 +332,7 @@ async fn where_a_second_person_is_asked_for_whoever_proposes_does_not_agree() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_original_seen_that_day_stands_for_the_register() {
-    let mut scene = Scene::begin("review_original").await;
+    let mut scene = Scene::begin().await;
     let lapsed = Step::Certificate { person: 0, level: 1, valid_to_month: Some(12) };
     scene.province.take(&lapsed).await;
     scene.night().await;
@@ -358,7 +358,7 @@ async fn an_original_seen_that_day_stands_for_the_register() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_step_leaves_its_row_in_the_audit_log() {
-    let mut scene = Scene::begin("review_audit").await;
+    let mut scene = Scene::begin().await;
     let case = scene.submit(0, 0, 3).await;
     let first = reviewer("first", "3601");
     open(scene.store(), &first, case).await.expect("taken");

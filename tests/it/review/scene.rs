@@ -57,7 +57,7 @@ pub fn reason(error: &DeclareError) -> Option<&Refused> {
 
 impl Scene {
     /// 2 March 2026: persons 0 and 3 are at employer 0, 1 and 4 at employer 1, 2 and 5 (dispatched) at employer 2.
-    pub async fn begin(_name: &str) -> Self {
+    pub async fn begin() -> Self {
         let mut scene = Self { province: Province::begin().await };
         for person in 0..PEOPLE - 1 {
             scene.employ(person, person % 3).await;
@@ -234,7 +234,7 @@ impl Scene {
         self.view(person, employer).await.month(month_of(month)).expect("a month").verdict
     }
 
-    /// Takes the other person out of the way: their months are not declared here.
+    /// Completes the employer's year with what is confirmed.
     pub async fn complete(&self, employer: u32) -> Result<Completed, DeclareError> {
         let declaring = self.declaring(employer).await;
         let today = self.store().today().await.expect("today");
