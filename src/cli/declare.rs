@@ -5,9 +5,8 @@ use clap::Subcommand;
 use super::context::Context;
 use super::output::Output;
 use super::run::verify_year;
-use super::{Common, Ended};
+use super::{Common, Ended, tick};
 use crate::declare::complete::{Completing, complete, state};
-use crate::declare::confirm::confirm_passed;
 use crate::declare::{DeclareError, Declaring};
 use crate::domain::completion::Obstacle;
 use crate::domain::facts::PersonId;
@@ -17,8 +16,14 @@ use crate::verify::Selection;
 pub(super) enum DeclareCommand {
     /// Where the employer's declaration stands
     Show(Whose),
-    /// Confirm every month that passes
-    Confirm(Whose),
+    /// Tick months: those that pass are ticked without it, others need evidence and a reviewer
+    Tick(tick::TickArgs),
+    /// Untick months: they are not declared, and stand in no other employer's way
+    Untick(tick::UntickArgs),
+    /// 送审: hand a placement in for review
+    HandIn(tick::HandInArgs),
+    /// Where every month of the employer's year stands
+    Standing(Whose),
     /// Print the commitment (真实性承诺) that completion asks for
     Commitment,
     /// 完成申报: freeze the confirmed months, number them, and hand them to the tax department
@@ -35,10 +40,10 @@ pub(super) enum DeclareCommand {
 pub(super) struct Whose {
     /// The employer (USCC)
     #[arg(long, value_name = "USCC")]
-    employer: String,
+    pub(super) employer: String,
     /// Business year
     #[arg(long)]
-    year: i32,
+    pub(super) year: i32,
 }
 
 pub(super) async fn run(common: &Common, command: &DeclareCommand, out: Output) -> anyhow::Result<Ended> {
@@ -48,7 +53,7 @@ pub(super) async fn run(common: &Common, command: &DeclareCommand, out: Output) 
     outcome
 }
 
-async fn declaring(context: &Context, whose: &Whose) -> anyhow::Result<Declaring> {
+pub(super) async fn declaring(context: &Context, whose: &Whose) -> anyhow::Result<Declaring> {
     Ok(Declaring { employer: context.employer(&whose.employer).await?, year: whose.year })
 }
 
@@ -59,12 +64,10 @@ async fn act(context: &Context, command: &DeclareCommand, out: Output) -> anyhow
             let state = state(store, declaring(context, whose).await?).await?;
             out.value(&state, |state| format!("{} {}: {}", whose.employer, whose.year, state.name()))?;
         }
-        DeclareCommand::Confirm(whose) => {
-            let confirmed = confirm_passed(store, declaring(context, whose).await?, &context.actor.name).await?;
-            out.value(&confirmed, |confirmed| {
-                format!("{} months pass, {} of them newly confirmed", confirmed.passed, confirmed.new)
-            })?;
-        }
+        DeclareCommand::Tick(args) => return tick::tick(context, args, out).await,
+        DeclareCommand::Untick(args) => return tick::untick(context, args, out).await,
+        DeclareCommand::HandIn(args) => return tick::hand_in(context, args, out).await,
+        DeclareCommand::Standing(whose) => return tick::standing(context, whose, out).await,
         DeclareCommand::Commitment => {
             let today = store.today().await?;
             let policy = context.policy()?.policy;

@@ -17,8 +17,8 @@ use super::{Common, Ended, import};
 use crate::clock;
 use crate::config::{Job, Secret, TaxSettings};
 use crate::declare::complete::{Completing, complete, state};
-use crate::declare::confirm::confirm_passed;
 use crate::declare::import::{ImportKind, import as import_file};
+use crate::declare::standing::placements;
 use crate::declare::{DeclareError, Declaring};
 use crate::domain::declaration::State;
 use crate::domain::facts::UnitId;
@@ -333,16 +333,13 @@ async fn hand_over(context: &Context, declaring: Declaring) -> anyhow::Result<()
     tokio::time::timeout(PATIENCE, waiting).await.unwrap_or(Ok(()))
 }
 
-/// True if the employer's passed months were confirmed and the declaration completed.
+/// True if the employer has months that pass, and its declaration is completed.
 async fn declare(context: &Context, declaring: Declaring) -> anyhow::Result<bool> {
     let store = &context.store;
     let reading = context.policy()?;
-    match confirm_passed(store, declaring, &context.actor.name).await {
-        Ok(confirmed) if confirmed.passed == 0 => return Ok(false),
-        Ok(_) => {}
-        // another demo on the same data completed it a moment ago
-        Err(DeclareError::Refused(_)) => return Ok(true),
-        Err(error) => return Err(error.into()),
+    // what passes is ticked unless somebody unticks it
+    if !placements(store, declaring).await?.iter().any(|view| view.confirmed().next().is_some()) {
+        return Ok(false);
     }
     let text = reading.policy.commitment(store.today().await?)?;
     let completing =

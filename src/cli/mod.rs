@@ -29,6 +29,9 @@ mod output;
 mod push;
 mod quarantine;
 mod results;
+mod review;
+mod review_conflict;
+mod review_text;
 mod run;
 mod run_record;
 mod runs;
@@ -36,6 +39,7 @@ mod runs_decide;
 mod sandbox;
 mod serve;
 mod table;
+mod tick;
 mod verify;
 mod worth;
 
@@ -130,6 +134,11 @@ enum Command {
     Declare {
         #[command(subcommand)]
         command: declare::DeclareCommand,
+    },
+    /// Review what employers handed in (审核): the queue, decisions on months, conflicts between employers
+    Review {
+        #[command(subcommand)]
+        command: review::ReviewCommand,
     },
     /// Hand messages over to the tax department
     Push {
@@ -249,6 +258,7 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Quarantine { command } => quarantine::run(&common, &command, out).await,
         Command::Policy { command } => check::policy(&common, &command, out).await,
         Command::Declare { command } => declare::run(&common, &command, out).await,
+        Command::Review { command } => review::run(&common, &command, out).await,
         Command::Push { command } => push::run(&common, &command, out).await,
         Command::Levy(args) => levy::run(&common, &args, out),
         Command::Keys { command } => keys::run(&common, &command, out),

@@ -1,12 +1,10 @@
 //! 完成申报: every gate, then in one publish the result is frozen, numbered, claimed, and its message put into the outbox.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use sha2::{Digest, Sha256};
 
 use super::message::{body, digest};
-use super::{DeclareError, Declaring};
+use super::{DeclareError, Declaring, standing};
 use crate::clock;
 use crate::domain::certificate::{WeightRules, in_force_on};
 use crate::domain::certification::{Certification, OutboundMessage, Subject};
@@ -16,7 +14,6 @@ use crate::domain::declaration::{Commitment, Effect, Event, State};
 use crate::domain::facts::PersonId;
 use crate::domain::month::Month;
 use crate::domain::policy::Policy;
-use crate::domain::verdict::Verdict;
 use crate::policy::Reading;
 use crate::store::Store;
 use crate::store::declarations::{DeclaredMonth, OutboxMessage};
@@ -157,8 +154,8 @@ async fn publish_freshly_judged(
 struct PersonMonths {
     person: PersonId,
     months: Vec<DeclaredMonth>,
-    /// Confirmed once, but by the results of today no more.
-    fallen: Vec<Month>,
+    /// Ticked, but neither passed nor approved.
+    awaiting: Vec<Month>,
     certificate_in_force: bool,
 }
 
@@ -168,43 +165,31 @@ async fn declared_months(
     declaring: Declaring,
     today: NaiveDate,
 ) -> Result<Vec<PersonMonths>, DeclareError> {
-    let confirmed = store.confirmed_months(declaring.employer, declaring.year).await?;
-    let placements = store.list_placements(&[declaring.employer]).await?;
-    let dispatched: HashMap<PersonId, bool> = placements
-        .iter()
-        .filter(|placement| i32::from(placement.year) == declaring.year)
-        .map(|placement| (placement.person, placement.dispatch.is_some()))
-        .collect();
-    let persons: Vec<PersonId> = confirmed.keys().copied().collect();
-    let certificates = store.certificates_of(&persons).await?;
-    let weights: WeightRules = policy.weights(today)?;
-    let mut verdicts_of: HashMap<PersonId, HashMap<Month, Verdict>> = HashMap::new();
-    for row in store.employer_rows(declaring.year, declaring.employer).await? {
-        verdicts_of.insert(row.person, row.verdicts(declaring.year)?.into_iter().collect());
+    let views = standing::placements(store, declaring).await?;
+    let persons: Vec<PersonId> = views.iter().map(|view| view.person).collect();
+    let mut certificates = store.certificates_of(&persons).await?;
+    // an original that a reviewer saw serves where the register lags behind
+    for original in store.originals_seen(declaring.employer, declaring.year).await? {
+        certificates.entry(original.person).or_default().push(original.as_certificate());
     }
-    let mut declared = Vec::with_capacity(persons.len());
-    for (person, months) in confirmed {
-        let results = verdicts_of.get(&person);
-        let passed = |month: &Month| results.and_then(|results| results.get(month)).filter(|verdict| verdict.passed());
-        let kept = months.iter().filter_map(|month| {
-            let verdict = passed(month)?;
-            Some(DeclaredMonth {
-                person,
-                month: *month,
-                weight: verdict.weight,
-                dispatched: dispatched.get(&person).copied().unwrap_or_default(),
-                cell: verdict.pack(),
-            })
+    let weights: WeightRules = policy.weights(today)?;
+    let mut declared = Vec::with_capacity(views.len());
+    for view in views {
+        let kept = view.confirmed().map(|month| DeclaredMonth {
+            person: view.person,
+            month: month.month,
+            weight: month.verdict.weight,
+            dispatched: view.dispatched,
+            cell: month.verdict.pack(),
         });
-        let held = certificates.get(&person).map_or(&[][..], Vec::as_slice);
+        let held = certificates.get(&view.person).map_or(&[][..], Vec::as_slice);
         declared.push(PersonMonths {
-            person,
+            person: view.person,
             months: kept.collect(),
-            fallen: months.iter().filter(|month| passed(month).is_none()).copied().collect(),
+            awaiting: view.awaiting().map(|month| month.month).collect(),
             certificate_in_force: in_force_on(held, today, weights).is_some(),
         });
     }
-    declared.sort_by_key(|person| person.person);
     Ok(declared)
 }
 
@@ -221,7 +206,7 @@ fn check_gates(
         .map(|person| DeclaredPerson {
             person: person.person,
             confirmed: person.months.iter().map(|month| month.month).collect(),
-            awaiting: person.fallen.clone(),
+            awaiting: person.awaiting.clone(),
             new_or_changed: true,
             certificate_in_force: person.certificate_in_force,
         })

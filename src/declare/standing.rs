@@ -1,13 +1,17 @@
-//! Where every ticked month of an employer's year stands, from stored results, choices, evidence and decisions.
+//! Where every month of an employer's year stands, from stored results, choices, evidence, handings-in and decisions.
 
 use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
 
 use super::{DeclareError, Declaring};
 use crate::domain::facts::PersonId;
 use crate::domain::month::Month;
-use crate::domain::review::{MonthFacts, MonthStanding, PlacementStanding};
+use crate::domain::review::{Grounds, MonthFacts, MonthStanding, PlacementStanding};
 use crate::domain::verdict::Verdict;
-use crate::store::Store;
+use crate::store::decisions::Standing;
+use crate::store::results::YearRow;
+use crate::store::{Store, StoreError};
 
 /// One month of a placement as it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,27 +39,101 @@ impl PlacementView {
     pub fn confirmed(&self) -> impl Iterator<Item = &MonthView> {
         self.months.iter().filter(|month| month.standing.is_confirmed())
     }
+
+    /// The ticked months that keep the placement from being confirmed.
+    pub fn awaiting(&self) -> impl Iterator<Item = &MonthView> {
+        self.months.iter().filter(|month| !month.standing.is_confirmed() && month.standing != MonthStanding::Unticked)
+    }
+
+    pub fn month(&self, month: Month) -> Option<&MonthView> {
+        self.months.iter().find(|view| view.month == month)
+    }
+}
+
+/// By person and month.
+pub type ByMonth<T> = HashMap<(PersonId, Month), T>;
+
+/// What is known of an employer's year besides the verdicts.
+#[derive(Clone, Debug, Default)]
+pub struct Entered {
+    /// Persons placed, and whether they are dispatched.
+    pub placed: HashMap<PersonId, bool>,
+    /// Ticked or unticked; what is missing is ticked where it passes.
+    pub choices: ByMonth<bool>,
+    pub evidence: ByMonth<Grounds>,
+    pub handed_in: HashMap<PersonId, DateTime<Utc>>,
+    pub decisions: ByMonth<Standing>,
 }
 
 /// Every placement of the employer's year, by person.
 pub async fn placements(store: &Store, declaring: Declaring) -> Result<Vec<PlacementView>, DeclareError> {
-    let chosen = store.confirmed_months(declaring.employer, declaring.year).await?;
-    let entered = store.list_placements(&[declaring.employer]).await?;
-    let dispatched: HashMap<PersonId, bool> = entered
-        .iter()
-        .filter(|placement| placement.year == declaring.stored_year())
-        .map(|placement| (placement.person, placement.dispatch.is_some()))
-        .collect();
-    let mut views = Vec::new();
-    for row in store.employer_rows(declaring.year, declaring.employer).await? {
-        let Some(dispatched) = dispatched.get(&row.person).copied() else { continue };
-        let ticked = chosen.get(&row.person).map_or(&[][..], Vec::as_slice);
-        let months = row.verdicts(declaring.year)?.into_iter().map(|(month, verdict)| {
-            let facts = MonthFacts { choice: ticked.contains(&month).then_some(true), ..MonthFacts::default() };
+    let entered = entered(store, declaring).await?;
+    let rows = store.employer_rows(declaring.year, declaring.employer).await?;
+    Ok(assemble(declaring.year, &rows, &entered)?)
+}
+
+/// What is known of the employer's year besides the verdicts: one question for each kind, however many persons there are.
+pub async fn entered(store: &Store, declaring: Declaring) -> Result<Entered, DeclareError> {
+    let Declaring { employer, year } = declaring;
+    let employers = [employer];
+    let (placements, choices, evidence, handed_in, decisions) = tokio::try_join!(
+        store.list_placements(&employers),
+        store.list_choices(employer, year),
+        evidence_grounds(store, declaring),
+        store.list_handed_in(employer, year),
+        store.list_standing_decisions(employer, year),
+    )?;
+    let of_year = placements.iter().filter(|placement| placement.year == declaring.stored_year());
+    let placed = of_year.map(|placement| (placement.person, placement.dispatch.is_some())).collect();
+    Ok(Entered { placed, choices, evidence, handed_in, decisions })
+}
+
+/// For which grounds there is evidence: what was shown on paper at the counter.
+async fn evidence_grounds(store: &Store, declaring: Declaring) -> Result<ByMonth<Grounds>, StoreError> {
+    store.evidence_shown(declaring.employer, declaring.year).await
+}
+
+/// Verdicts and what was entered, put together; results of persons who are placed no more are left out.
+pub fn assemble(year: i32, rows: &[YearRow], entered: &Entered) -> Result<Vec<PlacementView>, StoreError> {
+    let mut views = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Some(dispatched) = entered.placed.get(&row.person).copied() else { continue };
+        let handed_in_at = entered.handed_in.get(&row.person).copied();
+        let months = row.verdicts(year)?.into_iter().map(|(month, verdict)| {
+            let key = (row.person, month);
+            let facts = MonthFacts {
+                choice: entered.choices.get(&key).copied(),
+                evidence: entered.evidence.get(&key).copied().unwrap_or_default(),
+                handed_in_at,
+                decision: entered.decisions.get(&key).map(|standing| standing.decision),
+            };
             MonthView { month, verdict, facts, standing: MonthStanding::of(&verdict, &facts) }
         });
         views.push(PlacementView { person: row.person, dispatched, months: months.collect() });
     }
     views.sort_by_key(|view| view.person);
     Ok(views)
+}
+
+/// One placement, with all that was entered at its employer.
+pub(super) async fn one(
+    store: &Store,
+    declaring: Declaring,
+    person: PersonId,
+) -> Result<Option<(PlacementView, Entered)>, DeclareError> {
+    let (views, entered) = some(store, declaring, vec![person]).await?;
+    Ok(views.into_iter().next().map(|view| (view, entered)))
+}
+
+/// Some placements of an employer's year, with all that was entered at it.
+pub(super) async fn some(
+    store: &Store,
+    declaring: Declaring,
+    persons: Vec<PersonId>,
+) -> Result<(Vec<PlacementView>, Entered), DeclareError> {
+    let entered = entered(store, declaring).await?;
+    let scope = store.scope_of(declaring.year, persons).await?;
+    let mut rows = store.year_rows(&scope).await?;
+    rows.retain(|row| row.employer == declaring.employer);
+    Ok((assemble(declaring.year, &rows, &entered)?, entered))
 }

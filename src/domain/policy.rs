@@ -14,6 +14,7 @@ use super::decimal::Exact;
 use super::facts::{EmployerKind, words};
 use super::money::Fen;
 use super::month::Month;
+use super::ruling::SecondPerson;
 
 words! {
     /// 最低工资类区 of the employer's place.
@@ -235,6 +236,7 @@ pub struct Policy {
     pub certificate_at_submission: Dated<bool>,
     pub completion_grace_days: Dated<u32>,
     pub pending_tick_days: Dated<u32>,
+    pub second_person: Dated<SecondPerson>,
     pub stranger_retention_days: Dated<u32>,
     pub placed_persons_rounding: Dated<PlacedPersonsRounding>,
     pub commitments: Dated<Commitment>,
@@ -316,6 +318,11 @@ impl Policy {
     /// A pending month may be ticked with evidence when fewer days than this remain of the window.
     pub fn pending_tick_days(&self, on: NaiveDate) -> Result<u32, NoRule> {
         self.pending_tick_days.on(on).copied()
+    }
+
+    /// For which months a decision needs a second person; for none where the policy does not say.
+    pub fn second_person(&self, on: NaiveDate) -> SecondPerson {
+        self.second_person.on(on).cloned().unwrap_or_default()
     }
 
     /// Days for which refused records of persons who are neither placed nor holders stay in quarantine.

@@ -28,6 +28,7 @@ pub struct Grounds(pub u8);
 
 impl Grounds {
     pub const NONE: Self = Self(0);
+    pub const ALL: Self = Self(u8::MAX);
 
     /// What keeps the month from passing: empty where it passes.
     pub fn failing(verdict: &Verdict) -> Self {
@@ -42,6 +43,7 @@ impl Grounds {
         Self(Check::ALL.iter().filter(pending).fold(0, |bits, check| bits | 1 << check.number()))
     }
 
+    #[must_use]
     pub const fn with(self, ground: Ground) -> Self {
         Self(self.0 | 1 << ground.number())
     }
@@ -51,16 +53,74 @@ impl Grounds {
     }
 
     /// Those of `self` that `other` lacks.
+    #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
+    }
+
+    /// Those of either.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
+    /// Reads a list of words; the error names the word that is none.
+    pub fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        words.into_iter().try_fold(Self::NONE, |all, word| {
+            let ground = Ground::parse(word.trim()).ok_or_else(|| {
+                let known: Vec<&str> = Ground::ALL.iter().map(|ground| ground.as_str()).collect();
+                format!("`{word}` is no ground; accepted are {}", known.join(", "))
+            })?;
+            Ok(all.with(ground))
+        })
+    }
+
+    pub fn words(self) -> Vec<&'static str> {
+        self.iter().map(Ground::as_str).collect()
+    }
+
+    pub fn chinese(self) -> String {
+        self.iter().map(Ground::chinese).collect::<Vec<_>>().join("、")
+    }
+
     pub fn iter(self) -> impl Iterator<Item = Ground> {
         Ground::ALL.iter().copied().filter(move |ground| self.contains(*ground))
+    }
+}
+
+/// As a list of words, for programs.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
+pub fn as_words<S: serde::Serializer>(grounds: &Grounds, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(grounds.words())
+}
+
+impl std::fmt::Display for Grounds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.words().join(", "))
+    }
+}
+
+impl Ground {
+    /// As the pages name it.
+    pub const fn chinese(self) -> &'static str {
+        match self {
+            Self::Wage => "工资",
+            Self::Pension => "社保",
+            Self::Medical => "医保",
+            Self::Certificate => "残疾证",
+            Self::Age => "年龄",
+            Self::Contract => "合同",
+            Self::Dispatch => "派遣备案",
+            Self::Conflict => "重复申报",
+        }
     }
 }
 
@@ -106,6 +166,19 @@ pub enum MonthStanding {
 }
 
 impl MonthStanding {
+    /// Its word in lists and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unticked => "unticked",
+            Self::Passed => "passed",
+            Self::Approved => "approved",
+            Self::EvidenceMissing(_) => "evidence_missing",
+            Self::Ready => "ready",
+            Self::UnderReview => "under_review",
+            Self::Rejected => "rejected",
+        }
+    }
+
     pub fn of(verdict: &Verdict, facts: &MonthFacts) -> Self {
         if !facts.choice.unwrap_or_else(|| verdict.passed()) {
             return Self::Unticked;
@@ -174,5 +247,170 @@ impl PlacementStanding {
             }
         }
         standing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::verdict::{AgeCode, CertificateCode, Codes, ContractCode, DispatchCode, InsuranceCode, WageCode};
+    use super::*;
+
+    const PASSING: Codes = Codes {
+        wage: WageCode::Pass,
+        pension: InsuranceCode::Pass,
+        medical: InsuranceCode::Pass,
+        certificate: CertificateCode::Pass,
+        age: AgeCode::Pass,
+        contract: ContractCode::Pass,
+        dispatch: DispatchCode::NotApplicable,
+    };
+
+    /// A verdict that fails for these grounds.
+    fn failing_for(grounds: Grounds) -> Verdict {
+        let mut codes = PASSING;
+        for ground in grounds.iter() {
+            match ground {
+                Ground::Wage => codes.wage = WageCode::BelowMinimum,
+                Ground::Pension => codes.pension = InsuranceCode::NoRecord,
+                Ground::Medical => codes.medical = InsuranceCode::Pending,
+                Ground::Certificate => codes.certificate = CertificateCode::Expired,
+                Ground::Age => codes.age = AgeCode::OverAge,
+                Ground::Contract => codes.contract = ContractCode::None,
+                Ground::Dispatch => codes.dispatch = DispatchCode::NotFiled,
+                Ground::Conflict => {}
+            }
+        }
+        Verdict { codes, conflict: grounds.contains(Ground::Conflict), weight: 1 }
+    }
+
+    fn at(minute: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + chrono::Duration::minutes(minute)
+    }
+
+    const WAGE: Grounds = Grounds::NONE.with(Ground::Wage);
+    const BOTH: Grounds = WAGE.with(Ground::Pension);
+
+    /// Ticked, with evidence for everything, handed in.
+    fn handed_in() -> MonthFacts {
+        MonthFacts { choice: Some(true), evidence: Grounds::ALL, handed_in_at: Some(at(10)), decision: None }
+    }
+
+    fn decided(approved: bool, grounds: Grounds, minute: i64) -> MonthFacts {
+        let decision = Decision { approved, grounds, decided_at: at(minute), effective: true };
+        MonthFacts { decision: Some(decision), ..handed_in() }
+    }
+
+    fn standing(grounds: Grounds, facts: MonthFacts) -> MonthStanding {
+        MonthStanding::of(&failing_for(grounds), &facts)
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_every_check_that_fails_or_waits_and_the_conflict() {
+        for bits in 0..=u8::MAX {
+            let grounds = Grounds(bits);
+            assert_eq!(Grounds::failing(&failing_for(grounds)), grounds);
+        }
+        let medical = Grounds::NONE.with(Ground::Medical);
+        assert_eq!(Grounds::pending(&failing_for(BOTH.with(Ground::Medical))), medical);
+    }
+
+    #[test]
+    fn a_month_that_passes_is_ticked_unless_it_is_unticked() {
+        let chosen = |choice| MonthFacts { choice, ..MonthFacts::default() };
+        assert_eq!(standing(Grounds::NONE, chosen(None)), MonthStanding::Passed);
+        assert_eq!(standing(Grounds::NONE, chosen(Some(true))), MonthStanding::Passed);
+        assert_eq!(standing(Grounds::NONE, chosen(Some(false))), MonthStanding::Unticked);
+        assert_eq!(standing(WAGE, chosen(None)), MonthStanding::Unticked);
+    }
+
+    #[test]
+    fn evidence_is_asked_for_each_ground() {
+        let with = |evidence| MonthFacts { choice: Some(true), evidence, ..MonthFacts::default() };
+        let pension = Grounds::NONE.with(Ground::Pension);
+        assert_eq!(standing(BOTH, with(Grounds::NONE)), MonthStanding::EvidenceMissing(BOTH));
+        assert_eq!(standing(BOTH, with(WAGE)), MonthStanding::EvidenceMissing(pension));
+        assert_eq!(standing(BOTH, with(BOTH)), MonthStanding::Ready);
+        assert_eq!(standing(BOTH, handed_in()), MonthStanding::UnderReview);
+    }
+
+    #[test]
+    fn an_approval_reaches_as_far_as_its_grounds() {
+        let approved = decided(true, WAGE, 20);
+        assert_eq!(standing(WAGE, approved), MonthStanding::Approved);
+        assert_eq!(standing(Grounds::NONE, approved), MonthStanding::Passed, "a later delivery made it pass");
+        assert_eq!(standing(BOTH, approved), MonthStanding::UnderReview, "a later delivery made it fail otherwise");
+        let without = MonthFacts { evidence: WAGE, ..approved };
+        let pension = Grounds::NONE.with(Ground::Pension);
+        assert_eq!(standing(BOTH, without), MonthStanding::EvidenceMissing(pension));
+    }
+
+    #[test]
+    fn a_rejected_month_is_looked_at_again_when_it_is_handed_in_again() {
+        assert_eq!(standing(WAGE, decided(false, WAGE, 20)), MonthStanding::Rejected);
+        assert_eq!(standing(WAGE, decided(false, WAGE, 5)), MonthStanding::UnderReview);
+    }
+
+    #[test]
+    fn a_proposal_decides_nothing() {
+        let mut proposed = decided(true, WAGE, 20);
+        proposed.decision = proposed.decision.map(|decision| Decision { effective: false, ..decision });
+        assert_eq!(standing(WAGE, proposed), MonthStanding::UnderReview);
+    }
+
+    #[test]
+    fn a_placement_stands_where_its_least_advanced_month_does() {
+        use MonthStanding as M;
+        let of = |months: &[M]| PlacementStanding::of(months.iter().copied());
+        assert_eq!(of(&[M::Unticked, M::Passed, M::Approved]), PlacementStanding::Confirmed);
+        assert_eq!(of(&[M::Passed, M::UnderReview]), PlacementStanding::UnderReview);
+        assert_eq!(of(&[M::UnderReview, M::Ready]), PlacementStanding::Ticked);
+        assert_eq!(of(&[M::Ready, M::Rejected]), PlacementStanding::Returned);
+        assert_eq!(of(&[M::Rejected, M::EvidenceMissing(WAGE)]), PlacementStanding::Draft);
+    }
+
+    fn any_facts() -> impl Strategy<Value = MonthFacts> {
+        let decision = (any::<bool>(), any::<u8>(), 0..40_i64, any::<bool>()).prop_map(
+            |(approved, grounds, minute, effective)| Decision {
+                approved,
+                grounds: Grounds(grounds),
+                decided_at: at(minute),
+                effective,
+            },
+        );
+        (any::<Option<bool>>(), any::<u8>(), prop::option::of(0..40_i64), prop::option::of(decision)).prop_map(
+            |(choice, evidence, handed_in, decision)| MonthFacts {
+                choice,
+                evidence: Grounds(evidence),
+                handed_in_at: handed_in.map(at),
+                decision,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_month_counts_only_ticked_and_passing_or_approved_for_all_that_fails(bits: u8, facts in any_facts()) {
+            let grounds = Grounds(bits);
+            let confirmed = standing(grounds, facts).is_confirmed();
+            let ticked = facts.choice.unwrap_or(grounds.is_empty());
+            let approved = facts.decision.is_some_and(|decision| {
+                decision.effective && decision.approved && grounds.without(decision.grounds).is_empty()
+            });
+            prop_assert_eq!(confirmed, ticked && (grounds.is_empty() || approved));
+        }
+
+        #[test]
+        fn nothing_is_under_review_without_evidence_for_everything_and_a_handing_in(bits: u8, facts in any_facts()) {
+            if standing(Grounds(bits), facts) == MonthStanding::UnderReview {
+                prop_assert!(facts.handed_in_at.is_some() && Grounds(bits).without(facts.evidence).is_empty());
+            }
+        }
+
+        #[test]
+        fn words_of_grounds_are_read_as_they_are_written(bits: u8) {
+            prop_assert_eq!(Grounds::parse(Grounds(bits).words()), Ok(Grounds(bits)));
+        }
     }
 }

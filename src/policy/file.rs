@@ -18,6 +18,7 @@ use crate::domain::policy::{
     BackPayment, ClassList, Commitment, DayOfYear, MinimumWages, PlacedPersonsRounding, Policy, ReliefRules,
     RewardRules, SocialAverageWage, WageBasis, Window, Windows,
 };
+use crate::domain::ruling::SecondPerson;
 
 /// What is refused, and where.
 pub(super) struct Fault {
@@ -55,6 +56,9 @@ struct RawPolicy {
     certificate_at_submission: Entries<bool>,
     completion_grace_days: Entries<u32>,
     pending_tick_days: Entries<u32>,
+    // policies in use before there was this switch do not have it
+    #[serde(default)]
+    second_person: Entries<SecondPerson>,
     stranger_retention_days: Entries<u32>,
     commitment: Entries<Commitment>,
     placed_persons_rounding: Entries<PlacedPersonsRounding>,
@@ -147,6 +151,7 @@ pub(super) fn parse(text: &str) -> Result<Policy, Fault> {
         )?,
         completion_grace_days: reader.days("completion_grace_days", raw.completion_grace_days)?,
         pending_tick_days: reader.days("pending_tick_days", raw.pending_tick_days)?,
+        second_person: reader.dated("second_person", raw.second_person, |_| None)?,
         stranger_retention_days: reader.days("stranger_retention_days", raw.stranger_retention_days)?,
         placed_persons_rounding: reader.covering("placed_persons_rounding", raw.placed_persons_rounding, |_| None)?,
         commitments,

@@ -10,6 +10,7 @@ use crate::domain::levy::{AverageWage, LevyInput, Tier, WageCap, estimate};
 use crate::domain::money::Fen;
 use crate::domain::month::Month;
 use crate::domain::policy::{BackPayment, PlacedPersonsRounding, WageClass};
+use crate::domain::ruling::SecondPerson;
 
 fn jiangxi() -> Policy {
     built_in().expect("the built-in policy is sound")
@@ -106,6 +107,7 @@ fn the_switches_are_as_decided() {
     let on = day("2026-05-01");
     assert_eq!(policy.completion_grace_days(on), Ok(10));
     assert_eq!(policy.pending_tick_days(on), Ok(30));
+    assert_eq!(policy.second_person(on), SecondPerson::default());
     assert_eq!(policy.stranger_retention_days(on), Ok(30));
     assert_eq!(policy.certificate_at_submission(on), Ok(true));
     assert_eq!(policy.placed_persons_rounding.on(on), Ok(&PlacedPersonsRounding::Exact));
@@ -182,6 +184,20 @@ fn an_unknown_key_is_refused_with_its_line() {
     assert!(found.starts_with("unknown field `provinz`"), "{found}");
     let (_, found) = refusal(r#"name = "东湖区", "#, r#"name = "东湖区", city = "南昌", "#);
     assert!(found.starts_with("unknown field `city`"), "{found}");
+}
+
+#[test]
+fn a_policy_from_before_there_were_second_persons_asks_for_none() {
+    let start = BUILT_IN.find("[[second_person]]").expect("the switch");
+    let length = BUILT_IN[start..].find("\n\n").expect("its end");
+    let before = format!("{}{}", &BUILT_IN[..start], &BUILT_IN[start + length..]);
+    let policy = parse(&before).expect("an older policy");
+    assert_eq!(policy.second_person(day("2026-05-01")), SecondPerson::default());
+    let (line, found) = refusal("value = \"off\"", "value = \"on\"");
+    assert!(
+        found.contains("`off`, `all` or a list of grounds") && line >= line_of("[[second_person]]"),
+        "{line}: {found}"
+    );
 }
 
 #[test]

@@ -93,6 +93,28 @@ impl Store {
         .await
     }
 
+    /// Whose months of the year an employer unticked, or ticked again.
+    pub async fn persons_chosen(&self, year: i32, between: Between) -> Result<Vec<PersonId>, StoreError> {
+        self.persons(
+            "select person_id from choice where not ticked and month between $3 * 12 and $3 * 12 + 11
+               and (from_seq > $1 and from_seq <= $2 or to_seq > $1 and to_seq <= $2)",
+            year,
+            between,
+        )
+        .await
+    }
+
+    /// Over whose months of the year a conflict was decided, or a decision taken back.
+    pub async fn persons_decided(&self, year: i32, between: Between) -> Result<Vec<PersonId>, StoreError> {
+        self.persons(
+            "select person_id from conflict_decision where month between $3 * 12 and $3 * 12 + 11
+               and (from_seq > $1 and from_seq <= $2 or to_seq > $1 and to_seq <= $2)",
+            year,
+            between,
+        )
+        .await
+    }
+
     /// Placed persons of whom some month of the year is pending.
     pub async fn persons_pending(&self, year: i32) -> Result<Vec<PersonId>, StoreError> {
         let rows = sqlx::query_scalar!(

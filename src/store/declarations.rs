@@ -1,4 +1,4 @@
-//! Declarations: ticks, frozen months, claims; what a completion changes, changes in one publish.
+//! Declarations: frozen months, claims, messages; what a completion changes, changes in one publish.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::jobs::word;
 use super::publish::Publish;
-use super::{Store, StoreError, audit, ensure_affected};
+use super::{Store, StoreError, ensure_affected};
 use crate::domain::declaration::State;
 use crate::domain::facts::{Certificate, CertificateKind, CertificateStatus, PersonId, UnitId, VersionId};
 use crate::domain::message::Message;
@@ -234,73 +234,6 @@ impl Store {
         read_state(state, employer)
     }
 
-    /// Confirms months: rows that are already confirmed stay as they are. How many are new; `None` if the declaration of their
-    /// year is not open (any more).
-    pub async fn confirm_months(
-        &self,
-        employer: UnitId,
-        months: &[(PersonId, Month)],
-        by: &str,
-        at: DateTime<Utc>,
-    ) -> Result<Option<u64>, StoreError> {
-        let persons: Vec<i64> = months.iter().map(|(person, _)| person.0).collect();
-        let indexes: Vec<i32> = months.iter().map(|(_, month)| month.index()).collect();
-        let Some(year) = months.first().map(|(_, month)| month.year() as i16) else { return Ok(Some(0)) };
-        let mut transaction = self.pool.begin().await?;
-        // a completion holds this lock: it is before us or after us, never between the look and the step
-        sqlx::query!("select seq from publish_head for share").fetch_one(&mut *transaction).await?;
-        let state =
-            sqlx::query_scalar!("select state from declaration where employer_id = $1 and year = $2", employer.0, year)
-                .fetch_optional(&mut *transaction)
-                .await?;
-        if !read_state(state, employer)?.is_editable() {
-            return Ok(None);
-        }
-        let done = sqlx::query!(
-            "insert into tick (person_id, employer_id, month, confirmed_at, confirmed_by)
-             select i.person, $3, i.month, $4, $5 from unnest($1::bigint[], $2::int[]) as i (person, month)
-             on conflict (person_id, employer_id, month) do nothing",
-            &persons,
-            &indexes,
-            employer.0,
-            at,
-            by
-        )
-        .execute(&mut *transaction)
-        .await?;
-        if done.rows_affected() > 0 {
-            let detail = serde_json::json!({ "months": done.rows_affected() });
-            audit::write(&mut transaction, at, by, "confirm_months", &format!("employer {}", employer.0), &detail)
-                .await?;
-        }
-        transaction.commit().await?;
-        Ok(Some(done.rows_affected()))
-    }
-
-    /// Confirmed months of an employer's year, by person.
-    pub async fn confirmed_months(
-        &self,
-        employer: UnitId,
-        year: i32,
-    ) -> Result<HashMap<PersonId, Vec<Month>>, StoreError> {
-        let january = year * 12;
-        let rows = sqlx::query!(
-            "select person_id, month from tick where employer_id = $1 and month between $2 and $3 order by 1, 2",
-            employer.0,
-            january,
-            january + 11
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        let mut months: HashMap<PersonId, Vec<Month>> = HashMap::new();
-        for row in rows {
-            let month =
-                Month::from_index(row.month).ok_or_else(|| StoreError::inconsistent("tick", "month", row.person_id))?;
-            months.entry(PersonId(row.person_id)).or_default().push(month);
-        }
-        Ok(months)
-    }
-
     /// Certificates in force at the head, by person: for the look at the day of submission.
     pub async fn certificates_of(
         &self,
@@ -335,7 +268,7 @@ impl Store {
     }
 }
 
-fn read_state(state: Option<serde_json::Value>, employer: UnitId) -> Result<State, StoreError> {
+pub(super) fn read_state(state: Option<serde_json::Value>, employer: UnitId) -> Result<State, StoreError> {
     match state {
         None => Ok(State::default()),
         Some(json) => {

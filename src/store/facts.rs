@@ -293,18 +293,23 @@ impl Store {
         columns(&mut connection, &names, &query).await
     }
 
-    /// `person_id` (wide); `month`, `employer_id`: who holds which month.
-    pub async fn claim_columns(&self, scope: &Scope) -> Result<Columns, StoreError> {
+    /// `person_id` (wide); `month`, `employer_id`, `what`: who holds a month (0), who unticked it (1), and for whom it was decided (2).
+    pub async fn stake_columns(&self, scope: &Scope) -> Result<Columns, StoreError> {
         let mut connection = self.pool.acquire().await?;
         let january = scope.year * 12;
-        let query = format!(
-            "select c.person_id, c.month, c.employer_id from claim c
-             where c.month between {january} and {} and {} and {}",
-            january + 11,
-            scope.entered_sql("c"),
-            scope.person_filter("c.person_id")
-        );
-        columns(&mut connection, &[("person_id", Eight), ("month", Four), ("employer_id", Four)], &query).await
+        let part = |table: &str, what: &str, filter: &str| {
+            format!(
+                "select s.person_id, s.month, s.employer_id, {what} from {table} s
+                 where s.month between {january} and {} and {} and {}{filter}",
+                january + 11,
+                scope.entered_sql("s"),
+                scope.person_filter("s.person_id")
+            )
+        };
+        let parts =
+            [part("claim", "0", ""), part("choice", "1", " and not s.ticked"), part("conflict_decision", "2", "")];
+        let names = [("person_id", Eight), ("month", Four), ("employer_id", Four), ("what", Four)];
+        columns(&mut connection, &names, &parts.join(" union all ")).await
     }
 
     /// Filings in force, all of them: they are few.

@@ -32,6 +32,10 @@ words! {
         Job = "job",
         /// This employer or person was asked for.
         Asked = "asked",
+        /// A month was ticked or unticked: whether it is a rival of the person's other placements.
+        Choice = "choice",
+        /// Staff decided a conflict, or took that back.
+        Conflict = "conflict",
     }
 }
 
@@ -99,6 +103,8 @@ pub async fn since_last(
     add(store.touched_persons(last.seq, now.seq).await?, Cause::Publish);
     add(store.persons_entered(year, between).await?, Cause::Entry);
     add(store.persons_claimed(year, between).await?, Cause::Claim);
+    add(store.persons_chosen(year, between).await?, Cause::Choice);
+    add(store.persons_decided(year, between).await?, Cause::Conflict);
     let companies = store.companies_touched(between, (last.business_date, now.business_date)).await?;
     add(store.persons_dispatched(year, &companies).await?, Cause::Date);
     if settled_further(&before, &after) {
@@ -153,6 +159,6 @@ mod tests {
         let mut causes = Causes::of(Cause::Publish);
         causes.add(Cause::Claim);
         assert_eq!((causes.0, causes.list()), (0b1_0010, vec![Cause::Publish, Cause::Claim]));
-        assert_eq!(Causes::of(Cause::Asked).0, 256);
+        assert_eq!((Causes::of(Cause::Asked).0, Causes::of(Cause::Conflict).0), (256, 1024));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use polars::prelude::*;
 
+use super::contest::{Stated, What};
 use crate::domain::facts::{
     Certificate, CertificateKind, CertificateStatus, Contract, ContractKind, ContributionStatus, Coverage,
     DispatchFiling, Insurance, Payment, PersonId, RetirementTrack, Scheme, UnitId, VersionId, Wage,
@@ -65,20 +66,20 @@ pub struct Gathered {
     pub insurances: Grouped<i64, Insurance>,
     pub certificates: Grouped<i64, Certificate>,
     pub contracts: Grouped<(i64, i32), Contract>,
-    pub claims: Grouped<i64, (Month, UnitId)>,
+    pub stakes: Grouped<i64, Stated>,
     pub filings: HashMap<UnitId, Vec<DispatchFiling>>,
 }
 
 /// Reads and joins everything that a scope's verdicts rest on.
 pub async fn gather(store: &Store, scope: &Scope) -> Result<Gathered, GatherError> {
     // each on a connection of its own: for one person it is the way there and back that takes time
-    let (placements_read, wages, insurances, certificates, contracts, claims, filings_read) = tokio::try_join!(
+    let (placements_read, wages, insurances, certificates, contracts, stakes, filings_read) = tokio::try_join!(
         store.placement_columns(scope),
         store.wage_columns(scope),
         store.insurance_columns(scope),
         store.certificate_columns(scope),
         store.contract_columns(scope),
-        store.claim_columns(scope),
+        store.stake_columns(scope),
         store.dispatch_filings(scope.seq),
     )?;
     let placements = placements(placements_read)?;
@@ -97,7 +98,7 @@ pub async fn gather(store: &Store, scope: &Scope) -> Result<Gathered, GatherErro
         &placed,
     )?;
     let contracts = joined(contracts, &[], &["employer_id", "kind", "starts_on", "ends_on", "terminated_on"], &placed)?;
-    let claims = joined(claims, &[], &["month", "employer_id"], &placed)?;
+    let stakes = joined(stakes, &[], &["month", "employer_id", "what"], &placed)?;
     let mut filings: HashMap<UnitId, Vec<DispatchFiling>> = HashMap::new();
     for filing in filings_read {
         filings.entry(filing.dispatcher).or_default().push(filing);
@@ -107,7 +108,7 @@ pub async fn gather(store: &Store, scope: &Scope) -> Result<Gathered, GatherErro
         insurances: insurance_rows(&insurances)?,
         certificates: certificate_rows(&certificates)?,
         contracts: contract_rows(&contracts)?,
-        claims: claim_rows(&claims)?,
+        stakes: stake_rows(&stakes)?,
         placements,
         filings,
     })
@@ -271,13 +272,17 @@ fn contract_rows(frame: &DataFrame) -> Result<Grouped<(i64, i32), Contract>, Gat
     Ok(Grouped::new(keys, rows))
 }
 
-fn claim_rows(frame: &DataFrame) -> Result<Grouped<i64, (Month, UnitId)>, GatherError> {
-    let (persons, months, employers) =
-        (wide(frame, "person_id")?, narrow(frame, "month")?, narrow(frame, "employer_id")?);
-    let rows = months
-        .iter()
-        .zip(employers)
-        .map(|(month, employer)| Ok((Month::from_index(*month).ok_or(GatherError::Word("month"))?, UnitId(*employer))))
+fn stake_rows(frame: &DataFrame) -> Result<Grouped<i64, Stated>, GatherError> {
+    let (persons, months) = (wide(frame, "person_id")?, narrow(frame, "month")?);
+    let (employers, what) = (narrow(frame, "employer_id")?, narrow(frame, "what")?);
+    let rows = (0..persons.len())
+        .map(|row| {
+            Ok(Stated {
+                month: Month::from_index(months[row]).ok_or(GatherError::Word("month"))?,
+                employer: UnitId(employers[row]),
+                what: word(what[row], What::from_number, "what")?,
+            })
+        })
         .collect::<Result<_, GatherError>>()?;
     Ok(Grouped::new(persons.to_vec(), rows))
 }

@@ -5,13 +5,14 @@ use std::collections::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::changes::Point;
+use super::contest::Contest;
 use super::gather::{GatherError, Gathered, Placed, gather};
 use super::knowledge::{DivisionKnowledge, Refusals, Sources, knowledge};
 use super::{JudgedYear, VerifyError};
 use crate::domain::dated::NoRule;
 use crate::domain::facts::UnitId;
 use crate::domain::ids::Uscc;
-use crate::domain::judge::{Case, EmployerTerms, Facts, Note, Stake, in_conflict, judge};
+use crate::domain::judge::{Case, EmployerTerms, Facts, Note, judge};
 use crate::domain::month::Month;
 use crate::domain::policy::{MonthRules, Policy, WageClass};
 use crate::domain::verdict::Check;
@@ -196,22 +197,15 @@ impl YearRules {
 
     fn mark_conflicts(&self, chunk: &Chunk, judged: &mut [JudgedYear]) {
         let Some(person) = judged.first().map(|first| first.person) else { return };
-        let claims = chunk.gathered.claims.of(&person.0);
-        if judged.len() == 1 && claims.is_empty() {
+        let stated = chunk.gathered.stakes.of(&person.0);
+        if judged.len() == 1 && stated.is_empty() {
             return;
         }
         for (place, rules) in self.months.iter().enumerate() {
-            let holder = claims.iter().find(|(month, _)| *month == rules.month).map(|(_, holder)| *holder);
-            let stakes: Vec<Stake> = judged
-                .iter()
-                .map(|one| Stake {
-                    passes: one.verdicts[place].codes.pass(),
-                    holds_claim: holder == Some(one.employer),
-                })
-                .collect();
-            let claimed_elsewhere = holder.is_some() && !stakes.iter().any(|stake| stake.holds_claim);
-            for (own, one) in judged.iter_mut().enumerate() {
-                one.verdicts[place].conflict = in_conflict(&stakes, own, claimed_elsewhere);
+            let passing = judged.iter().map(|one| (one.employer, one.verdicts[place].codes.pass()));
+            let marks = Contest::over(stated, rules.month).stakes(passing).in_conflict();
+            for (one, conflict) in judged.iter_mut().zip(marks) {
+                one.verdicts[place].conflict = conflict;
             }
         }
     }

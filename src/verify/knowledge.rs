@@ -88,6 +88,18 @@ impl Sources {
         })
     }
 
+    /// Whether every source that covers the place has delivered the period whole.
+    pub fn is_settled(&self, record: RecordKind, scheme: Option<Scheme>, division: &str, period: Month) -> bool {
+        self.reach(record, scheme, division).settled_through.is_some_and(|through| period <= through)
+    }
+
+    /// The last day on which the register would still be current; `None` if it was never pulled whole.
+    pub fn register_due_on(&self, record: RecordKind) -> Option<NaiveDate> {
+        let of_record = self.freshness.iter().filter(|source| source.settings.record == record);
+        let pulled = of_record.filter_map(|source| Some((source.last_whole_on?, source.settings.stale_after_days)));
+        pulled.max().map(|(on, stale_after)| on + Days::new(stale_after.max(0) as u64))
+    }
+
     /// The day from which a period counts as settled if it is delivered then: the latest over the sources that cover it.
     pub fn due_on(
         &self,

@@ -19,6 +19,7 @@ use crate::store::{Store, StoreError, journal};
 
 pub mod changes;
 mod chunks;
+pub mod contest;
 pub mod explain;
 pub mod foresight;
 pub mod gather;

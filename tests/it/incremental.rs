@@ -11,10 +11,14 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use renzheng::config::{Environment, Job};
 use renzheng::declare::Declaring;
 use renzheng::declare::complete::{Completing, commitment, complete};
-use renzheng::declare::confirm::confirm_passed;
+use renzheng::declare::conflict::{self, Deciding};
 use renzheng::declare::import::{ImportKind, import};
-use renzheng::domain::facts::PersonId;
-use renzheng::domain::ids::Uscc;
+use renzheng::declare::tick::{Choosing, choose};
+use renzheng::domain::access::{Actor, Role, Scope as Reach};
+use renzheng::domain::facts::{PersonId, UnitId};
+use renzheng::domain::ids::{ResidentId, Uscc};
+use renzheng::domain::month::Month;
+use renzheng::domain::ruling::PrevailingReason;
 use renzheng::ingest;
 use renzheng::policy::{self, Reading};
 use renzheng::store::facts::{Persons, Scope, Shard};
@@ -29,7 +33,7 @@ pub const YEAR: i32 = 2025;
 pub const PEOPLE: u32 = 6;
 
 /// A valid code of the synthetic units.
-fn uscc(number: u32) -> String {
+pub fn uscc(number: u32) -> String {
     let body = format!("91369900MA{number:06}");
     "0123456789ABCDEFGHJKLMNPQRTUWXY"
         .chars()
@@ -59,6 +63,13 @@ pub enum Step {
         month: u8,
         paid: bool,
     },
+    /// Placed, under contract, paid and insured by the employer in these months: they pass, as far as nobody else counts them.
+    Employed {
+        person: u32,
+        employer: u32,
+        from_month: u8,
+        to_month: u8,
+    },
     Certificate {
         person: u32,
         level: u8,
@@ -86,6 +97,23 @@ pub enum Step {
     Complete {
         employer: u32,
     },
+    /// The employer ticks or unticks a month.
+    Choose {
+        person: u32,
+        employer: u32,
+        month: u8,
+        ticked: bool,
+    },
+    /// Staff decide for an employer.
+    Decide {
+        person: u32,
+        employer: u32,
+        month: u8,
+    },
+    TakeBack {
+        person: u32,
+        month: u8,
+    },
     Days(u16),
     Policy(u8),
     SettlesAfter(u8),
@@ -103,6 +131,14 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (any::<bool>(), 1..400_u16).prop_map(|(approved, days)| Step::Filing { approved, days }),
         3 => (person.clone(), 0..3_u32, prop::bool::weighted(0.2))
             .prop_map(|(person, employer, dispatched)| Step::Placement { person, employer, dispatched }),
+        2 => (person.clone(), 0..3_u32, 1..7_u8, 7..13_u8).prop_map(|(person, employer, from_month, to_month)| {
+            Step::Employed { person, employer, from_month, to_month }
+        }),
+        2 => (person.clone(), 0..3_u32, 1..13_u8, any::<bool>())
+            .prop_map(|(person, employer, month, ticked)| Step::Choose { person, employer, month, ticked }),
+        2 => (person.clone(), 0..3_u32, 1..13_u8)
+            .prop_map(|(person, employer, month)| Step::Decide { person, employer, month }),
+        1 => (person.clone(), 1..13_u8).prop_map(|(person, month)| Step::TakeBack { person, month }),
         2 => (person, 0..3_u32, 1..13_u8, 1..24_u8)
             .prop_map(|(person, employer, from_month, months)| Step::Contract { person, employer, from_month, months }),
         1 => (0..3_u32, 1..4_u8).prop_map(|(employer, class)| Step::Division { employer, class }),
@@ -182,7 +218,7 @@ impl Province {
         province
     }
 
-    async fn set_day(&self) {
+    pub async fn set_day(&self) {
         self.harness.clock(self.today, "03:00").await;
     }
 
@@ -212,7 +248,7 @@ impl Province {
         jobs_of(&folder)
     }
 
-    async fn import(&self, kind: ImportKind, text: &str) {
+    pub async fn import(&self, kind: ImportKind, text: &str) {
         let path = self.scratch.path().join("import.csv");
         std::fs::write(&path, text).expect("written");
         // a row of a completed declaration is refused, which is as it should be
@@ -236,6 +272,18 @@ impl Province {
         self.deliveries.get_mut(kind).expect("a kind").insert(record, line);
     }
 
+    /// What was delivered of a month of an employed person is too little from now on: the wage, or a contribution that is owed.
+    pub fn spoil(&mut self, kind: &'static str, person: u32, employer: u32, month: u8) {
+        let stamp = self.stamped();
+        let record = format!("{person}at{employer}in{month}");
+        let (id, unit) = (id_number(person), uscc(employer));
+        let line = match kind {
+            "wage" => format!("W{record},{stamp},false,{id},某人,{unit},{YEAR}-{month:02},100"),
+            _ => format!("I{record},{stamp},{id},某人,{unit},{kind},employee,{YEAR}-{month:02},owed"),
+        };
+        self.put(kind, record, line);
+    }
+
     /// Where an agency puts its delivery.
     pub fn delivery(&self, kind: &str) -> std::path::PathBuf {
         self.scratch.path().join(format!("{kind}.csv"))
@@ -252,7 +300,7 @@ impl Province {
         }
     }
 
-    async fn pull_all(&self) {
+    pub async fn pull_all(&self) {
         let jobs = self.jobs();
         self.harness.register(&jobs).await;
         self.deliver();
@@ -285,6 +333,24 @@ impl Province {
                 let (id, unit) = (id_number(*person), uscc(*unit));
                 let line = format!("I{record},{stamp},{id},某人,{unit},{kind},employee,{YEAR}-{month:02},{status}");
                 self.put(kind, record.to_string(), line);
+            }
+            Step::Employed { person, employer, from_month, to_month } => {
+                let (id, unit) = (id_number(*person), uscc(*employer));
+                for month in *from_month..=*to_month {
+                    let record = format!("{person}at{employer}in{month}");
+                    let wage = format!("W{record},{stamp},false,{id},某人,{unit},{YEAR}-{month:02},2600");
+                    self.put("wage", record.clone(), wage);
+                    for kind in ["pension", "medical"] {
+                        let line = format!("I{record},{stamp},{id},某人,{unit},{kind},employee,{YEAR}-{month:02},paid");
+                        self.put(kind, record.clone(), line);
+                    }
+                }
+                for step in [
+                    Step::Placement { person: *person, employer: *employer, dispatched: false },
+                    Step::Contract { person: *person, employer: *employer, from_month: 1, months: 24 },
+                ] {
+                    Box::pin(self.take(&step)).await;
+                }
             }
             Step::Certificate { person, level, valid_to_month } => {
                 let id = id_number(*person);
@@ -326,6 +392,33 @@ impl Province {
             }
             Step::Division { employer, class } => self.employer(*employer, *class).await,
             Step::Complete { employer } => self.complete(*employer).await,
+            Step::Choose { person, employer, month, ticked } => {
+                let choosing = Choosing {
+                    declaring: Declaring { employer: self.unit(*employer).await, year: YEAR },
+                    person: self.person(*person).await,
+                    months: vec![month_of(*month)],
+                    ticked: *ticked,
+                    deregisters: false,
+                };
+                let actor = Actor::operator("test");
+                // refused where there is no such placement, or it is completed: then nothing changed
+                drop(choose(&self.harness.store, &self.policy.policy, &actor, &choosing).await);
+            }
+            Step::Decide { person, employer, month } => {
+                let deciding = Deciding {
+                    person: self.person(*person).await,
+                    month: month_of(*month),
+                    employer: self.unit(*employer).await,
+                    reason: PrevailingReason::LabourContract,
+                    note: None,
+                };
+                // refused where nobody else placed the person, or the month is claimed
+                drop(conflict::decide(&self.harness.store, &supervisor(), &deciding).await);
+            }
+            Step::TakeBack { person, month } => {
+                let person = self.person(*person).await;
+                drop(conflict::undo(&self.harness.store, &supervisor(), person, month_of(*month), None).await);
+            }
             Step::Days(days) => {
                 self.today = self.today.checked_add_days(Days::new((*days).into())).expect("a date");
                 self.set_day().await;
@@ -344,22 +437,27 @@ impl Province {
         }
     }
 
-    /// Confirms what passes and completes, if nothing stands in the way.
+    pub async fn unit(&self, employer: u32) -> UnitId {
+        let code = Uscc::parse(&uscc(employer)).expect("a code");
+        self.harness.store.find_unit(&code).await.expect("an answer").expect("a unit")
+    }
+
+    pub async fn person(&self, person: u32) -> PersonId {
+        let id = ResidentId::parse(&id_number(person)).expect("an ID number");
+        self.harness.store.find_person(&id).await.expect("an answer").expect("a person")
+    }
+
+    /// Completes with what is ticked, if nothing stands in the way.
     async fn complete(&self, employer: u32) {
         let store = &self.harness.store;
-        let code = Uscc::parse(&uscc(employer)).expect("a code");
-        let Some(unit) = store.find_unit(&code).await.expect("found") else { return };
-        let declaring = Declaring { employer: unit, year: YEAR };
+        let declaring = Declaring { employer: self.unit(employer).await, year: YEAR };
         let text = commitment(&self.policy.policy, self.today).expect("a text");
-        if confirm_passed(store, declaring, "test").await.is_err() {
-            return;
-        }
         let completing = Completing { declaring, accepted_commitment: Some(text.version), actor: "test".to_owned() };
         // refused outside the window, without certificates, or a second time: then nothing changed
         drop(complete(store, &self.policy, &completing).await);
     }
 
-    async fn verify(&mut self) -> Summary {
+    pub async fn verify(&mut self) -> Summary {
         let store = &self.harness.store;
         let summary =
             verify(store, &self.policy, YEAR, &Selection::default(), "test", &|_| ()).await.expect("verified");
@@ -393,6 +491,15 @@ impl Province {
         rows.sort();
         rows
     }
+}
+
+pub fn month_of(number: u8) -> Month {
+    Month::new(YEAR, number.into()).expect("a month")
+}
+
+/// Somebody of the province who may decide conflicts.
+pub fn supervisor() -> Actor {
+    Actor { name: "supervisor".to_owned(), role: Role::Supervisor, scope: Reach::Everything, on_behalf_of: None }
 }
 
 pub fn cells(rows: &[YearRow]) -> Vec<(PersonId, i32, [i32; 12])> {

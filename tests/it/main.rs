@@ -27,6 +27,7 @@ mod provinces;
 mod pulls;
 mod readme;
 mod resume;
+mod review;
 mod runs;
 mod schedule;
 mod serve;

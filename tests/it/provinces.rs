@@ -16,6 +16,7 @@ use renzheng::ingest::PullOutcome;
 use renzheng::policy::{BUILT_IN, Reading, parse};
 use renzheng::sandbox::province::{Province, Spec};
 use serde_json::{Value, json};
+use sqlx::PgConnection;
 
 use crate::evaluation;
 use crate::harness::{Harness, Line, Scratch};
@@ -100,6 +101,8 @@ struct Season {
     scratch: Scratch,
     jobs: Vec<PullJob>,
     claims: Vec<Value>,
+    unticked: Vec<Value>,
+    decisions: Vec<Value>,
     runs: u32,
     occurrences: Occurrences,
 }
@@ -116,6 +119,8 @@ impl Season {
             scratch,
             jobs,
             claims: Vec::new(),
+            unticked: Vec::new(),
+            decisions: Vec::new(),
             runs: 0,
             occurrences: Occurrences::new(),
         };
@@ -190,8 +195,17 @@ impl Season {
         folders.into_iter().find(|folder| folder.join("placements.csv").is_file()).expect("imports")
     }
 
-    /// Claims some months: of persons placed twice by one of the two or by a third employer, of others by another employer.
+    /// Claims some months: of persons placed twice by one of the two or by a third employer, of others by another employer. Others are
+    /// unticked by one of the two, or decided for one of them, or both; one for an employer who has not placed the person.
     async fn claim_some(&mut self) {
+        const CLAIM: &str =
+            "insert into claim (person_id, month, from_seq, employer_id, version) values ($1, $2, $3, $4, 1)";
+        const UNTICKED: &str =
+            "insert into choice (person_id, month, from_seq, employer_id, ticked, chosen_at, chosen_by)
+             values ($1, $2, $3, $4, false, now(), 'test')";
+        const DECISION: &str =
+            "insert into conflict_decision (person_id, month, from_seq, employer_id, reason, decided_at, decided_by)
+             values ($1, $2, $3, $4, 'labour_contract', now(), 'test')";
         let placements = read(&self.any_folder().join("placements.csv"));
         let mut employers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for row in &placements {
@@ -199,6 +213,12 @@ impl Season {
         }
         let third = placements[0]["employer_uscc"].as_str();
         let twice = employers.iter().filter(|(_, units)| units.len() > 1);
+        let (mut unticked, mut decisions) = (Vec::new(), Vec::new());
+        for (number, (id, units)) in twice.clone().enumerate() {
+            let one = units[number % 2];
+            unticked.extend([3, 5, 8].map(|month| (*id, one, month)));
+            decisions.extend([(*id, one, 4), (*id, one, 5), (*id, units[0], 8), (*id, one, 9), (*id, third, 10)]);
+        }
         let once = employers.iter().filter(|(_, units)| units.len() == 1).step_by(97);
         let mut claims = Vec::new();
         for (number, (id, units)) in twice.chain(once).enumerate() {
@@ -207,24 +227,40 @@ impl Season {
         }
         let seq = self.harness.store.head().await.expect("a sequence");
         let mut connection = self.harness.connection().await;
-        for (id, holder, month) in claims {
+        let claims = self.state(CLAIM, claims, seq, &mut connection).await;
+        let unticked = self.state(UNTICKED, unticked, seq, &mut connection).await;
+        let decisions = self.state(DECISION, decisions, seq, &mut connection).await;
+        self.claims.extend(claims);
+        self.unticked.extend(unticked);
+        self.decisions.extend(decisions);
+    }
+
+    /// Stores what is said of months, each with its person and employer, and tells it for the evaluator.
+    async fn state(
+        &self,
+        statement: &'static str,
+        months: Vec<(&str, &str, u32)>,
+        seq: i64,
+        connection: &mut PgConnection,
+    ) -> Vec<Value> {
+        let mut told = Vec::with_capacity(months.len());
+        for (id, employer, month) in months {
             let person = ResidentId::parse(id).expect("an ID number");
             let person = self.harness.store.find_person(&person).await.expect("an answer").expect("a person");
-            let unit = Uscc::parse(holder).expect("a code");
+            let unit = Uscc::parse(employer).expect("a code");
             let unit = self.harness.store.find_unit(&unit).await.expect("an answer").expect("a unit");
             let month = Month::new(self.year, month).expect("a month");
-            sqlx::query(
-                "insert into claim (person_id, month, from_seq, employer_id, version) values ($1, $2, $3, $4, 1)",
-            )
-            .bind(person.0)
-            .bind(month.index())
-            .bind(seq)
-            .bind(unit.0)
-            .execute(&mut connection)
-            .await
-            .expect("a claim");
-            self.claims.push(json!({ "employer_uscc": holder, "id_number": id, "month": month.to_string() }));
+            sqlx::query(statement)
+                .bind(person.0)
+                .bind(month.index())
+                .bind(seq)
+                .bind(unit.0)
+                .execute(&mut *connection)
+                .await
+                .expect("stated");
+            told.push(json!({ "employer_uscc": employer, "id_number": id, "month": month.to_string() }));
         }
+        told
     }
 
     /// Verifies on a business date, and has the evaluator say the same.
@@ -256,6 +292,7 @@ impl Season {
         let jobs: Vec<&Value> = self.jobs.iter().map(|pull| &pull.scenario).collect();
         let scenario = json!({
             "year": self.year, "business_date": business_date, "jobs": jobs, "claims": self.claims,
+            "unticked": self.unticked, "decisions": self.decisions,
             "switches": { "back_payment": switches.back_payment, "certificate_month": switches.certificate_month },
         });
         std::fs::write(folder.join("scenario.json"), scenario.to_string()).expect("written");

@@ -449,16 +449,22 @@ pub struct Stake {
     /// All seven checks pass and the month is not unticked.
     pub passes: bool,
     pub holds_claim: bool,
+    /// Staff decided that this employer counts the month, and it does not leave it: the month is not unticked.
+    pub prevails: bool,
 }
 
-/// Whether the month is in conflict for the employer at `own`: another holds the claim, or nobody does and another's placement
-/// passes. `claimed_elsewhere`: an employer without a placement among the stakes holds it.
+/// Whether the month is in conflict for the employer at `own`: another holds the claim; or nobody does and another prevails by decision, or,
+/// where that is not this one, another's placement passes. `claimed_elsewhere`: an employer without a placement among the stakes holds the
+/// claim.
 pub fn in_conflict(stakes: &[Stake], own: usize, claimed_elsewhere: bool) -> bool {
     if stakes[own].holds_claim {
         return false;
     }
-    let others = || stakes.iter().enumerate().filter(|(place, _)| *place != own).map(|(_, stake)| stake);
-    claimed_elsewhere || others().any(|stake| stake.holds_claim || stake.passes)
+    let mut others = stakes.iter().enumerate().filter(|(place, _)| *place != own).map(|(_, stake)| stake);
+    if claimed_elsewhere || others.clone().any(|stake| stake.holds_claim) {
+        return true;
+    }
+    !stakes[own].prevails && others.any(|stake| stake.prevails || stake.passes)
 }
 
 #[cfg(test)]

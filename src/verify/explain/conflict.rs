@@ -3,13 +3,14 @@
 use serde::Serialize;
 
 use super::super::VerifyError;
+use super::super::contest::{Contest, Stakes};
 use super::super::gather::Placed;
 use super::super::view::View;
 use super::heard;
 use super::records::Units;
 use crate::domain::basis::{Basis, conflict_basis};
 use crate::domain::facts::UnitId;
-use crate::domain::judge::{Stake, in_conflict};
+use crate::domain::judge::Stake;
 use crate::domain::month::Month;
 use crate::domain::remedy::{Remedy, conflict_remedy};
 use crate::domain::said::Said;
@@ -32,6 +33,8 @@ pub struct Claimant {
     pub uscc: String,
     pub holds_claim: bool,
     pub would_pass: bool,
+    /// Staff decided for it.
+    pub prevails: bool,
 }
 
 /// The conflict of `own`'s month, if there is one.
@@ -41,39 +44,45 @@ pub(super) fn evidence(
     month: Month,
     units: &Units,
 ) -> Result<Option<ConflictEvidence>, VerifyError> {
-    let claims = view.chunk.gathered.claims.of(&own.person.0);
-    let holder = claims.iter().find(|(claimed, _)| *claimed == month).map(|(_, holder)| *holder);
-    let mut stakes: Vec<(UnitId, Stake)> = Vec::new();
+    let contest = Contest::over(view.chunk.gathered.stakes.of(&own.person.0), month);
+    let mut passing: Vec<(UnitId, bool)> = Vec::new();
     for placed in view.chunk.gathered.placements.iter().filter(|placed| placed.person == own.person) {
         let Some(case) = view.case(placed, month) else { continue };
-        let passes = heard(view, &case, month)?.0.codes.pass();
-        stakes.push((placed.employer, Stake { passes, holds_claim: holder == Some(placed.employer) }));
+        passing.push((placed.employer, heard(view, &case, month)?.0.codes.pass()));
     }
-    let Some(place) = stakes.iter().position(|(unit, _)| *unit == own.employer) else { return Ok(None) };
-    let claimed_elsewhere = holder.is_some() && !stakes.iter().any(|(_, stake)| stake.holds_claim);
-    let all: Vec<Stake> = stakes.iter().map(|(_, stake)| *stake).collect();
-    if !in_conflict(&all, place, claimed_elsewhere) {
+    let stakes = contest.stakes(passing);
+    let Some(place) = stakes.each.iter().position(|(unit, _)| *unit == own.employer) else { return Ok(None) };
+    if !stakes.in_conflict()[place] {
         return Ok(None);
     }
-    let mut others = Vec::new();
-    if units.reveal {
-        let at_stake =
-            stakes.iter().filter(|(unit, stake)| *unit != own.employer && (stake.passes || stake.holds_claim));
-        others.extend(at_stake.map(|(unit, stake)| claimant(units, *unit, *stake)));
-        let elsewhere = holder.filter(|_| claimed_elsewhere);
-        others.extend(elsewhere.map(|unit| claimant(units, unit, Stake { passes: false, holds_claim: true })));
-    }
+    let prevailing = stakes.each.iter().any(|(unit, stake)| *unit != own.employer && stake.prevails);
+    let claimed = contest.holder().is_some();
+    let told = if prevailing && !claimed {
+        Said::new("staff decided that another employer counts this month", "经残联裁定，该月由另一单位计入")
+    } else {
+        Said::new("another employer claims this month or would count it too", "另有单位已认定该月或同样可以计入该月")
+    };
+    let others = if units.reveal { others(&stakes, own.employer, units) } else { Vec::new() };
     Ok(Some(ConflictEvidence {
-        told: Said::new(
-            "another employer claims this month or would count it too",
-            "另有单位已认定该月或同样可以计入该月",
-        ),
+        told,
         others,
         basis: conflict_basis(),
         remedy: conflict_remedy(month, own.subject.dispatch.is_some()),
     }))
 }
 
-fn claimant(units: &Units, unit: UnitId, stake: Stake) -> Claimant {
-    Claimant { uscc: units.code(unit).unwrap_or_default(), holds_claim: stake.holds_claim, would_pass: stake.passes }
+fn others(stakes: &Stakes, own: UnitId, units: &Units) -> Vec<Claimant> {
+    let claimant = |unit: UnitId, stake: Stake| Claimant {
+        uscc: units.code(unit).unwrap_or_default(),
+        holds_claim: stake.holds_claim,
+        would_pass: stake.passes,
+        prevails: stake.prevails,
+    };
+    let at_stake =
+        |(unit, stake): &&(UnitId, Stake)| *unit != own && (stake.passes || stake.holds_claim || stake.prevails);
+    let mut others: Vec<Claimant> =
+        stakes.each.iter().filter(at_stake).map(|(unit, stake)| claimant(*unit, *stake)).collect();
+    let holder = Stake { passes: false, holds_claim: true, prevails: false };
+    others.extend(stakes.claimed_elsewhere.map(|unit| claimant(unit, holder)));
+    others
 }

@@ -187,7 +187,7 @@ async fn units(store: &Store, view: &View, placed: &Placed, reveal: bool) -> Res
     all.extend(subject.dispatch);
     all.extend(view.chunk.gathered.wages.of(&person).iter().map(|wage| wage.payer));
     all.extend(view.chunk.gathered.insurances.of(&person).iter().filter_map(|record| record.insured));
-    all.extend(view.chunk.gathered.claims.of(&person).iter().map(|(_, holder)| *holder));
+    all.extend(view.chunk.gathered.stakes.of(&person).iter().map(|stated| stated.employer));
     all.sort_unstable();
     all.dedup();
     let codes = store.unit_codes(&all).await?;

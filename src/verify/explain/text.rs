@@ -107,10 +107,11 @@ pub fn conflict_text(conflict: &ConflictEvidence, language: Language) -> String 
         Language::Chinese => format!("Ⅹ 重复申报：{}", conflict.told.zh),
     });
     for other in &conflict.others {
-        let stake = match (other.holds_claim, other.would_pass) {
-            (true, _) => lines.pick("holds the claim", "已认定该月"),
-            (false, true) => lines.pick("would pass too", "同样通过"),
-            (false, false) => lines.pick("has a stake", "有关联"),
+        let stake = match (other.holds_claim, other.prevails, other.would_pass) {
+            (true, ..) => lines.pick("holds the claim", "已认定该月"),
+            (false, true, _) => lines.pick("prevails by decision", "经裁定计入该单位"),
+            (false, false, true) => lines.pick("would pass too", "同样通过"),
+            (false, false, false) => lines.pick("has a stake", "有关联"),
         };
         let told = format!("{}, {stake}", other.uscc);
         lines.say("other employer", "另一单位", &told);

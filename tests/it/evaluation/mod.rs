@@ -17,7 +17,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, Days, FixedOffset, Months, NaiveDate};
 
 use records::{Certificate, Content, DispatchFiling, Insurance, Kind, Refused, Wage};
-use scenario::{CertificateMonth, Contract, Employer, Job, Placement, Scenario};
+use scenario::{CertificateMonth, Claim, Contract, Employer, Job, Placement, Scenario};
 use text::Month;
 
 /// The checks in the order of [`Line::codes`].
@@ -649,22 +649,42 @@ fn refused_filing(records: &Records, placement: &Placement) -> bool {
 
 /// Marks conflicts; `passed` is still "otherwise passed" when this begins.
 fn mark_conflicts(scenario: &Scenario, lines: &mut [Line]) {
-    // By person and month: the employers that claim it, and those whose placement passed.
-    let mut claimed: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
-    for claim in &scenario.claims {
-        // Reading: a claim counts even if its holder has no placement in the files.
-        claimed.entry((claim.id_number.clone(), claim.month.text())).or_default().push(claim.employer_uscc.clone());
-    }
-    let mut passed: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
-    for line in lines.iter().filter(|line| line.passed) {
-        passed.entry((line.id_number.clone(), line.month.clone())).or_default().push(line.employer_uscc.clone());
+    let keep = |stated: &[Claim]| {
+        let mut by_month: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+        for one in stated {
+            let employers = by_month.entry((one.id_number.clone(), one.month.text())).or_default();
+            employers.push(one.employer_uscc.clone());
+        }
+        by_month
+    };
+    // Reading: a claim counts even if its holder has no placement in the files.
+    let (claimed, unticked, decided) = (keep(&scenario.claims), keep(&scenario.unticked), keep(&scenario.decisions));
+    let says = |stated: &BTreeMap<(String, String), Vec<String>>, line: &Line| {
+        let employers = stated.get(&(line.id_number.clone(), line.month.clone()));
+        employers.is_some_and(|employers| employers.contains(&line.employer_uscc))
+    };
+    let mut before: BTreeMap<(String, String), Vec<Line>> = BTreeMap::new();
+    for line in lines.iter() {
+        before.entry((line.id_number.clone(), line.month.clone())).or_default().push(line.clone());
     }
     for line in lines {
         let key = (line.id_number.clone(), line.month.clone());
-        let claims = claimed.get(&key).map_or(&[][..], Vec::as_slice);
-        let passing = passed.get(&key).map_or(&[][..], Vec::as_slice);
-        let own = &line.employer_uscc;
-        line.conflict = !claims.contains(own) && (!claims.is_empty() || passing.iter().any(|employer| employer != own));
+        if claimed.contains_key(&key) {
+            line.conflict = !says(&claimed, line);
+        } else {
+            let mut rival_passes = false;
+            let mut rival_prevails = false;
+            for other in &before[&key] {
+                // A month that its employer unticked is left to the others, decided or not.
+                if other.employer_uscc != line.employer_uscc && !says(&unticked, other) {
+                    rival_passes |= other.passed;
+                    // Reading: a decision holds while its employer keeps the month, whether or not it passes.
+                    rival_prevails |= says(&decided, other);
+                }
+            }
+            let prevails = says(&decided, line) && !says(&unticked, line);
+            line.conflict = rival_prevails || (rival_passes && !prevails);
+        }
         line.passed = line.passed && !line.conflict;
     }
 }

@@ -1,4 +1,4 @@
-//! Loads a scenario directory: employers, placements, contracts, claims, jobs, and all their pulls.
+//! Loads a scenario directory: employers, placements, contracts, claims, unticked months, decisions, jobs, and all their pulls.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -86,6 +86,10 @@ pub struct Scenario {
     pub placements: Vec<Placement>,
     pub contracts: Vec<Contract>,
     pub claims: Vec<Claim>,
+    /// Months that their employers unticked.
+    pub unticked: Vec<Claim>,
+    /// For whom staff decided.
+    pub decisions: Vec<Claim>,
     pub jobs: Vec<Job>,
     pub last_pulls: Vec<LastPull>,
     pub archive: Archive,
@@ -156,14 +160,6 @@ pub fn load(directory: &Path) -> anyhow::Result<Scenario> {
     }
 
     let switches = &json["switches"];
-    let mut claims = Vec::new();
-    for claim in list(&json["claims"]) {
-        claims.push(Claim {
-            employer_uscc: need(text::uscc(string(&claim["employer_uscc"])?), "claim employer")?,
-            id_number: need(text::id_number(string(&claim["id_number"])?), "claim ID")?,
-            month: need(text::month(string(&claim["month"])?), "claim month")?,
-        });
-    }
     Ok(Scenario {
         year: i32::try_from(json["year"].as_i64().context("year")?)?,
         business_date: need(text::date(string(&json["business_date"])?), "business_date")?,
@@ -181,11 +177,26 @@ pub fn load(directory: &Path) -> anyhow::Result<Scenario> {
         employers: employers(&directory.join("employers.csv"))?,
         placements: placements(&directory.join("placements.csv"))?,
         contracts: contracts(&directory.join("contracts.csv"))?,
-        claims,
+        claims: stated(&json["claims"])?,
+        unticked: stated(&json["unticked"])?,
+        decisions: stated(&json["decisions"])?,
         jobs,
         last_pulls,
         archive,
     })
+}
+
+/// Months that something is said of, each with an employer and a person.
+fn stated(value: &Value) -> anyhow::Result<Vec<Claim>> {
+    let mut out = Vec::new();
+    for entry in list(value) {
+        out.push(Claim {
+            employer_uscc: need(text::uscc(string(&entry["employer_uscc"])?), "employer of a month")?,
+            id_number: need(text::id_number(string(&entry["id_number"])?), "ID of a month")?,
+            month: need(text::month(string(&entry["month"])?), "month")?,
+        });
+    }
+    Ok(out)
 }
 
 /// The elements of an array; anything else is empty.

@@ -29,6 +29,8 @@ struct Case {
     certificates: String,
     filings: String,
     claims: Value,
+    unticked: Value,
+    decisions: Value,
     covers: Value,
     began_on: &'static str,
     extent: &'static str,
@@ -73,6 +75,8 @@ impl Case {
             certificates: certificate(&id, "c-1", 3, "2020-06-01,2030-05-31,valid,"),
             filings: String::new(),
             claims: json!([]),
+            unticked: json!([]),
+            decisions: json!([]),
             covers: json!({}),
             began_on: "2026-04-01",
             extent: "whole",
@@ -155,7 +159,7 @@ impl Case {
         }
         let scenario = json!({
             "year": 2025, "business_date": self.business_date, "switches": self.switches,
-            "jobs": jobs, "claims": self.claims,
+            "jobs": jobs, "claims": self.claims, "unticked": self.unticked, "decisions": self.decisions,
         });
         std::fs::write(directory.join("scenario.json"), scenario.to_string()).expect("a file");
         let lines = evaluate(&directory).expect("an evaluation");
@@ -334,6 +338,25 @@ fn two_unclaimed_passing_placements_are_both_in_conflict() {
         let expected = if line.employer_uscc == OWN { number >= 7 } else { number >= 3 };
         assert_eq!(line.conflict, expected, "{line:?}");
     }
+}
+
+#[test]
+fn an_unticked_month_is_left_to_the_others_and_a_decision_settles_the_rest() {
+    let mut case = Case::new();
+    case.more_placements = format!("{OTHER},2025,{},张三,false,,{OWN},{OWN},{OWN},\n", case.id);
+    let second = format!("{OTHER},2025,{},labour,2025-03-10,,\n", case.id);
+    case.contracts += &second;
+    let said =
+        |employer: &str, number: u32| json!({"employer_uscc": employer, "id_number": case.id, "month": month(number)});
+    case.unticked = json!([said(OTHER, 4), said(OTHER, 5)]);
+    case.decisions = json!([said(OWN, 6), said(OTHER, 5)]);
+    let lines = case.run();
+    let in_conflict = |uscc: &str| -> Vec<usize> {
+        let own = lines.iter().filter(|line| line.employer_uscc == uscc);
+        (1..).zip(own).filter(|(_, line)| line.conflict).map(|(number, _)| number).collect()
+    };
+    assert_eq!(in_conflict(OWN), [3, 7, 8, 9, 10, 11, 12]);
+    assert_eq!(in_conflict(OTHER), months(3, 12));
 }
 
 #[test]

@@ -128,8 +128,8 @@ fn v10_three_months_that_another_employer_claims_are_in_conflict_and_seven_pass(
         let verdict = world.verdict(number);
         assert!(!verdict.conflict, "the judge of one placement knows of no other");
         let stakes = [
-            Stake { passes: verdict.codes.pass(), holds_claim: false },
-            Stake { passes: true, holds_claim: (6..=8).contains(&number) },
+            Stake { passes: verdict.codes.pass(), holds_claim: false, prevails: false },
+            Stake { passes: true, holds_claim: (6..=8).contains(&number), prevails: false },
         ];
         // outside June to August the other employer has no placement that passes
         let others = if stakes[1].holds_claim { &stakes[..] } else { &stakes[..1] };

@@ -1,0 +1,234 @@
+//! Conflicts between employers: staff see who would count the same month and why, and decide for one by contract or agreement.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::DeclareError;
+use super::permit::permit;
+use crate::domain::access::{Action, Actor, Denied, Owner, Scope};
+use crate::domain::facts::{PersonId, UnitId, words};
+use crate::domain::month::Month;
+use crate::domain::reviewing::Refused;
+use crate::domain::ruling::{PrevailingReason, check_note};
+use crate::domain::verdict::Verdict;
+use crate::store::Store;
+use crate::store::audit::Act;
+use crate::store::conflicts::{ConflictDecision, NewConflictDecision, RivalPlacement};
+use crate::store::publish::Cause;
+use crate::verify::contest::{Contest, stated};
+
+/// One month that several employers would count, or about which it was decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Contested {
+    pub person: PersonId,
+    pub month: Month,
+    pub rivals: Vec<Rival>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided: Option<DecidedFor>,
+}
+
+/// An employer who placed the person, and why it counts or does not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rival {
+    #[serde(skip)]
+    pub employer: UnitId,
+    pub uscc: String,
+    pub name: String,
+    pub federation_division: String,
+    pub facts: Vec<RivalFact>,
+}
+
+words! {
+    /// What holds of a rival's month.
+    RivalFact {
+        /// Its seven checks pass.
+        Passes = "passes",
+        Dispatched = "dispatched",
+        Unticked = "unticked",
+        HoldsClaim = "holds_claim",
+        InConflict = "in_conflict",
+    }
+}
+
+/// For whom staff decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DecidedFor {
+    pub uscc: String,
+    pub reason: PrevailingReason,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    pub decided_at: DateTime<Utc>,
+    pub decided_by: String,
+}
+
+/// What staff decide.
+#[derive(Clone, Debug)]
+pub struct Deciding {
+    pub person: PersonId,
+    pub month: Month,
+    /// Who prevails.
+    pub employer: UnitId,
+    pub reason: PrevailingReason,
+    pub note: Option<String>,
+}
+
+/// Persons on a page.
+const PAGE: i64 = 100;
+
+/// Contested months of a year in the actor's jurisdiction, of persons after one: by stored results. The person after whom the next page
+/// begins; `None`: this is the last. Seeing them is a sensitive read.
+pub async fn list(
+    store: &Store,
+    actor: &Actor,
+    year: i32,
+    after: PersonId,
+) -> Result<(Vec<Contested>, Option<PersonId>), DeclareError> {
+    actor.may_at_all(Action::OpenCase)?;
+    let division = match &actor.scope {
+        Scope::Everything => "",
+        Scope::Division(prefix) => prefix.as_str(),
+        Scope::Units(_) => return Err(Denied::Forbidden { role: actor.role, action: Action::OpenCase }.into()),
+    };
+    let persons = store.list_contested_persons(year, division, after, PAGE).await?;
+    let next = (persons.len() as i64 == PAGE).then(|| persons.last().copied()).flatten();
+    let at = store.now().await?;
+    let detail = serde_json::json!({ "persons": persons });
+    store.record(&Act { detail, ..Act::read(at, actor, Action::OpenCase, format!("conflicts {year}")) }).await?;
+    let mut rivals: BTreeMap<PersonId, Vec<RivalPlacement>> = BTreeMap::new();
+    for rival in store.list_rivals(year, &persons).await? {
+        rivals.entry(rival.person).or_default().push(rival);
+    }
+    let units: Vec<UnitId> = rivals.values().flatten().map(|rival| rival.employer).collect();
+    let codes = store.unit_codes(&units).await?;
+    let code = |unit: UnitId| codes.get(&unit).map(ToString::to_string).unwrap_or_default();
+    let decisions = store.list_conflict_decisions(year, &persons).await?;
+    let scope = store.scope_of(year, persons).await?;
+    let mut verdicts: HashMap<(PersonId, UnitId, Month), Verdict> = HashMap::new();
+    for row in store.year_rows(&scope).await? {
+        let months = row.verdicts(year)?;
+        verdicts.extend(months.into_iter().map(|(month, verdict)| ((row.person, row.employer, month), verdict)));
+    }
+    let stated = stated(store, &scope).await?;
+    let mut found = Vec::new();
+    for (person, placements) in rivals {
+        let of_person = stated.get(&person).map_or(&[][..], Vec::as_slice);
+        for month in Month::all_of(year) {
+            let contest = Contest::over(of_person, month);
+            let passes =
+                |employer: UnitId| verdicts.get(&(person, employer, month)).is_some_and(|verdict| verdict.codes.pass());
+            let stakes = contest.stakes(placements.iter().map(|rival| (rival.employer, passes(rival.employer))));
+            let marks = stakes.in_conflict();
+            let decided = decisions.iter().find(|decision| decision.person == person && decision.month == month);
+            if decided.is_none() && !marks.contains(&true) {
+                continue;
+            }
+            let rivals = placements.iter().zip(marks).map(|(rival, in_conflict)| {
+                let facts = [
+                    (passes(rival.employer), RivalFact::Passes),
+                    (rival.dispatched, RivalFact::Dispatched),
+                    (contest.is_unticked(rival.employer), RivalFact::Unticked),
+                    (contest.holder() == Some(rival.employer), RivalFact::HoldsClaim),
+                    (in_conflict, RivalFact::InConflict),
+                ];
+                Rival {
+                    employer: rival.employer,
+                    uscc: code(rival.employer),
+                    name: rival.employer_name.clone(),
+                    federation_division: rival.federation_division.clone(),
+                    facts: facts.into_iter().filter(|(holds, _)| *holds).map(|(_, fact)| fact).collect(),
+                }
+            });
+            let decided = decided.map(|decision: &ConflictDecision| DecidedFor {
+                uscc: code(decision.employer),
+                reason: decision.reason,
+                note: decision.note.clone(),
+                decided_at: decision.decided_at,
+                decided_by: decision.decided_by.clone(),
+            });
+            found.push(Contested { person, month, rivals: rivals.collect(), decided });
+        }
+    }
+    Ok((found, next))
+}
+
+/// Decides which employer counts the month. Results follow when the person is verified next.
+pub async fn decide(store: &Store, actor: &Actor, deciding: &Deciding) -> Result<(), DeclareError> {
+    let Deciding { person, month, employer, reason, note } = deciding;
+    let (person, month) = (*person, *month);
+    permit(store, actor, Action::DecideConflict, *employer).await?;
+    check_note(note.as_deref(), false)?;
+    let rivals = store.list_rivals(month.year(), &[person]).await?;
+    let prevailing = rivals.iter().find(|rival| rival.employer == *employer);
+    let prevailing = prevailing.ok_or(Refused::NoPlacement { year: month.year() })?;
+    if rivals.len() < 2 {
+        return Err(Refused::NoRival { person, month }.into());
+    }
+    reach_all(actor, &rivals)?;
+    let fits = match reason {
+        PrevailingReason::LabourContract => !prevailing.dispatched,
+        PrevailingReason::DispatchAgreement => rivals.iter().any(|rival| rival.dispatched),
+    };
+    if !fits {
+        return Err(Refused::ReasonUnfit.into());
+    }
+    let standing = store.list_conflict_decisions(month.year(), &[person]).await?;
+    let before = standing.iter().find(|decision| decision.month == month);
+    if before.is_some_and(|decision| decision.employer == *employer && decision.reason == *reason) {
+        return Err(Refused::DecidedSo.into());
+    }
+    let at = store.now().await?;
+    let mut publish = store.publish(Cause::Decision, at).await?;
+    if publish.find_claim(person, month).await?.is_some() {
+        return Err(Refused::Claimed { month }.into());
+    }
+    let note = note.as_deref().map(str::trim).filter(|note| !note.is_empty());
+    let new = NewConflictDecision { person, month, employer: *employer, reason: *reason, note, by: &actor.name, at };
+    publish.save_conflict_decision(&new).await?;
+    let detail = serde_json::json!({
+        "employer": employer, "reason": reason, "instead_of": before.map(|decision| decision.employer),
+    });
+    let object = format!("conflict {month} person {}", person.0);
+    publish.record(&Act { why: note, detail, ..Act::read(at, actor, Action::DecideConflict, object) }).await?;
+    publish.commit().await?;
+    Ok(())
+}
+
+/// Takes a decision back, until a claim is taken.
+pub async fn undo(
+    store: &Store,
+    actor: &Actor,
+    person: PersonId,
+    month: Month,
+    why: Option<&str>,
+) -> Result<(), DeclareError> {
+    actor.may_at_all(Action::DecideConflict)?;
+    check_note(why, false)?;
+    let standing = store.list_conflict_decisions(month.year(), &[person]).await?;
+    let decided = standing.into_iter().find(|decision| decision.month == month);
+    let decided = decided.ok_or(Refused::NoConflictDecided { month })?;
+    permit(store, actor, Action::DecideConflict, decided.employer).await?;
+    reach_all(actor, &store.list_rivals(month.year(), &[person]).await?)?;
+    let at = store.now().await?;
+    let mut publish = store.publish(Cause::Decision, at).await?;
+    if publish.find_claim(person, month).await?.is_some() {
+        return Err(Refused::Claimed { month }.into());
+    }
+    if !publish.end_conflict_decision(person, month, &actor.name, why, at).await? {
+        return Err(Refused::NoConflictDecided { month }.into());
+    }
+    let detail = serde_json::json!({ "employer": decided.employer, "taken_back": true });
+    let object = format!("conflict {month} person {}", person.0);
+    publish.record(&Act { why, detail, ..Act::read(at, actor, Action::DecideConflict, object) }).await?;
+    publish.commit().await?;
+    Ok(())
+}
+
+/// Who decides must reach every employer that it is about: over jurisdictions the level above decides.
+fn reach_all(actor: &Actor, rivals: &[RivalPlacement]) -> Result<(), Refused> {
+    let reached = |rival: &RivalPlacement| {
+        actor.reaches(Owner { employer: rival.employer, federation_division: &rival.federation_division })
+    };
+    if rivals.iter().all(reached) { Ok(()) } else { Err(Refused::BeyondReach) }
+}

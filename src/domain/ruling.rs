@@ -1,0 +1,267 @@
+//! What a reviewer may say of a month: approval or rejection with structured reasons, a note, and whether a second person must agree.
+
+use super::facts::words;
+use super::ids::ResidentId;
+use super::review::{Ground, Grounds};
+use super::reviewing::Refused;
+
+words! {
+    /// Why a month that does not pass counts all the same.
+    ApprovalReason {
+        WagePaidByBankSlip = "wage_paid_by_bank_slip",
+        BackPaymentProven = "back_payment_proven",
+        InsuredInOtherProvince = "insured_in_other_province",
+        CertificateOriginalSeen = "certificate_original_seen",
+        ContractShown = "contract_shown",
+        AgreementNamesEmployer = "agreement_names_employer",
+        Other = "other",
+    }
+}
+
+words! {
+    /// Why the evidence does not do.
+    RejectionReason {
+        DocumentIllegible = "document_illegible",
+        DocumentOfOtherMonth = "document_of_other_month",
+        DocumentOfOtherUnit = "document_of_other_unit",
+        AmountBelowStandard = "amount_below_standard",
+        NotSignedByInsurer = "not_signed_by_insurer",
+        ShamSuspected = "sham_suspected",
+        Other = "other",
+    }
+}
+
+impl ApprovalReason {
+    /// The grounds that the reason may answer.
+    const fn answers(self) -> Grounds {
+        let none = Grounds::NONE;
+        match self {
+            Self::WagePaidByBankSlip => none.with(Ground::Wage),
+            Self::BackPaymentProven | Self::InsuredInOtherProvince => none.with(Ground::Pension).with(Ground::Medical),
+            Self::CertificateOriginalSeen => none.with(Ground::Certificate),
+            Self::ContractShown => none.with(Ground::Contract).with(Ground::Conflict),
+            Self::AgreementNamesEmployer => none.with(Ground::Dispatch).with(Ground::Conflict),
+            Self::Other => Grounds::ALL,
+        }
+    }
+
+    pub const fn chinese(self) -> &'static str {
+        match self {
+            Self::WagePaidByBankSlip => "银行流水证明已发工资",
+            Self::BackPaymentProven => "已补缴并有凭证",
+            Self::InsuredInOtherProvince => "在外省参保",
+            Self::CertificateOriginalSeen => "已核验残疾证原件",
+            Self::ContractShown => "已出示劳动合同",
+            Self::AgreementNamesEmployer => "派遣协议约定由本单位计入",
+            Self::Other => "其他",
+        }
+    }
+}
+
+impl RejectionReason {
+    pub const fn chinese(self) -> &'static str {
+        match self {
+            Self::DocumentIllegible => "材料无法辨认",
+            Self::DocumentOfOtherMonth => "材料不是当月的",
+            Self::DocumentOfOtherUnit => "材料不是本单位的",
+            Self::AmountBelowStandard => "金额低于标准",
+            Self::NotSignedByInsurer => "经办机构未盖章",
+            Self::ShamSuspected => "疑似虚假安置",
+            Self::Other => "其他",
+        }
+    }
+}
+
+/// What a reviewer says, with its reasons.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// For each ground that stands in the way a reason that answers it.
+    Approve(Vec<ApprovalReason>),
+    Reject(Vec<RejectionReason>),
+}
+
+/// A reviewer's word with the note that explains it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    pub word: Word,
+    pub note: Option<String>,
+}
+
+/// Signs of a note at most.
+const LONGEST_NOTE: usize = 500;
+
+impl Ruling {
+    pub fn approves(&self) -> bool {
+        matches!(self.word, Word::Approve(_))
+    }
+
+    /// The reasons as they are stored.
+    pub fn reasons(&self) -> Vec<String> {
+        match &self.word {
+            Word::Approve(reasons) => reasons.iter().map(|reason| reason.as_str().to_owned()).collect(),
+            Word::Reject(reasons) => reasons.iter().map(|reason| reason.as_str().to_owned()).collect(),
+        }
+    }
+
+    /// Whether it can be said of a month that fails for these grounds.
+    pub fn check(&self, grounds: Grounds) -> Result<(), Refused> {
+        let (none, other) = match &self.word {
+            Word::Approve(reasons) => (reasons.is_empty(), reasons.contains(&ApprovalReason::Other)),
+            Word::Reject(reasons) => (reasons.is_empty(), reasons.contains(&RejectionReason::Other)),
+        };
+        if none {
+            return Err(Refused::NoReason);
+        }
+        if let Word::Approve(reasons) = &self.word {
+            let answered = reasons.iter().fold(Grounds::NONE, |all, reason| all.and(reason.answers()));
+            let unanswered = grounds.without(answered);
+            if !unanswered.is_empty() {
+                return Err(Refused::GroundsUnanswered(unanswered));
+            }
+        }
+        check_note(self.note.as_deref(), other)
+    }
+}
+
+/// A note is short and holds no ID number; `needed`: there must be one.
+pub fn check_note(note: Option<&str>, needed: bool) -> Result<(), Refused> {
+    let note = note.map(str::trim).filter(|note| !note.is_empty());
+    let Some(note) = note else { return if needed { Err(Refused::NoteMissing) } else { Ok(()) } };
+    let signs = note.chars().count();
+    if signs > LONGEST_NOTE {
+        return Err(Refused::NoteTooLong { signs, most: LONGEST_NOTE });
+    }
+    let mut words = note.split(|sign: char| !sign.is_ascii_alphanumeric());
+    // a certificate number begins with the ID number
+    let holds_id = words.any(|word| {
+        let begins = |length: usize| word.get(..length).is_some_and(|start| ResidentId::parse(start).is_ok());
+        begins(18) || word.len() == 15 && begins(15)
+    });
+    if holds_id { Err(Refused::NoteHoldsIdNumber) } else { Ok(()) }
+}
+
+/// ⚙ For which months a decision is a proposal until a second person agrees.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "RawSecondPerson")]
+pub struct SecondPerson {
+    grounds: Grounds,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum RawSecondPerson {
+    Word(String),
+    Grounds(Vec<String>),
+}
+
+impl TryFrom<RawSecondPerson> for SecondPerson {
+    type Error = String;
+
+    fn try_from(raw: RawSecondPerson) -> Result<Self, String> {
+        match raw {
+            RawSecondPerson::Word(word) if word == "off" => Ok(Self::default()),
+            RawSecondPerson::Word(word) if word == "all" => Ok(Self { grounds: Grounds::ALL }),
+            RawSecondPerson::Word(word) => {
+                Err(format!("second_person `{word}`, where `off`, `all` or a list of grounds is accepted"))
+            }
+            RawSecondPerson::Grounds(words) => Ok(Self { grounds: Grounds::parse(words.iter().map(String::as_str))? }),
+        }
+    }
+}
+
+impl SecondPerson {
+    pub fn for_grounds(grounds: Grounds) -> Self {
+        Self { grounds }
+    }
+
+    /// Whether a month that fails for these grounds needs one.
+    pub fn is_asked(&self, grounds: Grounds) -> bool {
+        self.grounds.intersects(grounds)
+    }
+}
+
+words! {
+    /// Why one of several employers prevails in a conflict.
+    PrevailingReason {
+        /// It signed the labour contract; for persons who are not dispatched.
+        LabourContract = "labour_contract",
+        /// The dispatch agreement names it as the side that counts the person.
+        DispatchAgreement = "dispatch_agreement",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn approve(reasons: &[ApprovalReason], note: Option<&str>) -> Ruling {
+        Ruling { word: Word::Approve(reasons.to_vec()), note: note.map(str::to_owned) }
+    }
+
+    const WAGE: Grounds = Grounds::NONE.with(Ground::Wage);
+
+    #[test]
+    fn an_approval_answers_every_ground() {
+        let both = WAGE.with(Ground::Contract);
+        let slip = approve(&[ApprovalReason::WagePaidByBankSlip], None);
+        assert_eq!(slip.check(WAGE), Ok(()));
+        let unanswered = Grounds::NONE.with(Ground::Contract);
+        assert_eq!(slip.check(both), Err(Refused::GroundsUnanswered(unanswered)));
+        let all = approve(&[ApprovalReason::WagePaidByBankSlip, ApprovalReason::ContractShown], None);
+        assert_eq!(all.check(both), Ok(()));
+        assert_eq!(approve(&[], None).check(both), Err(Refused::NoReason));
+    }
+
+    #[test]
+    fn another_reason_is_told_in_a_note() {
+        let age = Grounds::NONE.with(Ground::Age);
+        assert_eq!(approve(&[ApprovalReason::Other], None).check(age), Err(Refused::NoteMissing));
+        assert_eq!(approve(&[ApprovalReason::Other], Some("  ")).check(age), Err(Refused::NoteMissing));
+        assert_eq!(approve(&[ApprovalReason::Other], Some("延迟退休已批准")).check(age), Ok(()));
+        let rejection = |note: Option<&str>| Ruling {
+            word: Word::Reject(vec![RejectionReason::Other]),
+            note: note.map(str::to_owned),
+        };
+        assert_eq!(rejection(None).check(age), Err(Refused::NoteMissing));
+        assert_eq!(rejection(Some("see the letter")).check(age), Ok(()));
+    }
+
+    #[test]
+    fn a_note_is_short_and_holds_no_id_number() {
+        assert_eq!(check_note(Some(&"长".repeat(501)), false), Err(Refused::NoteTooLong { signs: 501, most: 500 }));
+        for note in ["证号360001198005050117，已核", "360001198005050117", "36000119800505011741B1"] {
+            assert_eq!(check_note(Some(note), false), Err(Refused::NoteHoldsIdNumber), "{note}");
+        }
+        assert_eq!(check_note(Some("receipt 202500000000000001"), false), Ok(()));
+        assert_eq!(check_note(None, false), Ok(()));
+    }
+
+    #[test]
+    fn a_second_person_is_asked_for_by_ground() {
+        let read = |json: &str| serde_json::from_str::<SecondPerson>(json).map_err(|error| error.to_string());
+        assert_eq!(read("\"off\""), Ok(SecondPerson::default()));
+        assert!(read("\"all\"").expect("all").is_asked(WAGE));
+        let some = read("[\"certificate\", \"conflict\"]").expect("a list");
+        assert!(some.is_asked(WAGE.with(Ground::Conflict)) && !some.is_asked(WAGE));
+        assert!(read("\"on\"").expect_err("no such word").contains("`off`, `all` or a list"));
+        assert!(read("[\"salary\"]").expect_err("no such ground").contains("`salary`"));
+    }
+
+    proptest! {
+        #[test]
+        fn an_approval_for_other_reasons_alone_with_a_note_answers_anything(bits: u8) {
+            prop_assert_eq!(approve(&[ApprovalReason::Other], Some("seen")).check(Grounds(bits)), Ok(()));
+        }
+
+        #[test]
+        fn more_grounds_are_never_easier_to_answer(bits: u8, more: u8, which in prop::collection::vec(0..6_usize, 0..4)) {
+            let reasons: Vec<ApprovalReason> = which.into_iter().map(|place| ApprovalReason::ALL[place]).collect();
+            let ruling = approve(&reasons, None);
+            if ruling.check(Grounds(bits | more)).is_ok() {
+                prop_assert_eq!(ruling.check(Grounds(bits)), Ok(()));
+            }
+        }
+    }
+}
