@@ -105,7 +105,9 @@ pub type Awaiting = (PersonId, Vec<(Month, MonthStanding)>);
 /// What stands in the way of a completion.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Obstacle {
-    #[error("declarations can be completed from {first_day} to {last_day}, both days included, by the clock of Shanghai")]
+    #[error(
+        "declarations can be completed from {first_day} to {last_day}, both days included, by the clock of Shanghai"
+    )]
     OutsideWindow { first_day: NaiveDate, last_day: NaiveDate },
     #[error("no month of any person is ticked; tick at least one, there is nothing to certify")]
     NoMonths,
@@ -261,7 +263,8 @@ mod tests {
 
     #[test]
     fn what_was_asked_inside_the_window_leaves_it_open_ten_days_after_the_answer() {
-        let span = |asked: &str, answered: &str| Some(Span { asked_at: instant(asked), answered_at: instant(answered) });
+        let span =
+            |asked: &str, answered: &str| Some(Span { asked_at: instant(asked), answered_at: instant(answered) });
         let last = |extending: Extending| window(own(), 10, &extending).last_day.to_string();
         assert_eq!(last(Extending::default()), "2026-10-31");
         let inside = span("2026-10-31T23:59:59+08:00", "2026-11-20T00:00:01+08:00");
@@ -340,7 +343,10 @@ mod tests {
         let obstacles = check_with(&[wrong], "2026-11-01", None, true).expect_err("refused");
         let codes: Vec<_> = obstacles.iter().map(Obstacle::code).collect();
         assert_eq!(codes, ["outside_window", "not_confirmed", "no_certificate", "commitment_not_accepted"]);
-        assert_eq!(obstacles[0].to_string(), "declarations can be completed from 2026-03-01 to 2026-10-31, both days included, by the clock of Shanghai");
+        assert_eq!(
+            obstacles[0].to_string(),
+            "declarations can be completed from 2026-03-01 to 2026-10-31, both days included, by the clock of Shanghai"
+        );
         assert!(obstacles[2].chinese().starts_with("有1人"));
     }
 }

@@ -257,9 +257,9 @@ mod tests {
             present(7, failing, 9),
         ];
         let found = drift(&frozen, &now, 7);
-        let told: Vec<_> = found.iter().map(|one| (one.month.number(), one.kind, one.weighted_months(), one.run)).collect();
-        let expected =
-            [(1, DriftKind::Lost, -1, 9), (2, DriftKind::Weight, 1, 8), (5, DriftKind::Gained, 1, 8)];
+        let told: Vec<_> =
+            found.iter().map(|one| (one.month.number(), one.kind, one.weighted_months(), one.run)).collect();
+        let expected = [(1, DriftKind::Lost, -1, 9), (2, DriftKind::Weight, 1, 8), (5, DriftKind::Gained, 1, 8)];
         assert_eq!(told, expected, "unknown, approved for the same ground and left out before are none");
         assert_eq!(found[0].grounds.iter().collect::<Vec<_>>(), [Ground::Wage]);
     }

@@ -130,6 +130,19 @@ impl MonthStanding {
         if facts.handed_in_at.is_some() { Self::UnderReview } else { Self::Ready }
     }
 
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unticked => "unticked",
+            Self::Passed => "passed",
+            Self::Approved => "approved",
+            Self::EvidenceMissing(_) => "evidence_missing",
+            Self::Ready => "ready",
+            Self::UnderReview => "under_review",
+            Self::Rejected => "rejected",
+        }
+    }
+
     /// Whether a completion takes the month.
     pub fn is_confirmed(self) -> bool {
         matches!(self, Self::Passed | Self::Approved)

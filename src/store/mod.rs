@@ -17,6 +17,7 @@ pub mod batches;
 pub mod change;
 pub mod changes;
 pub mod declarations;
+pub mod declared;
 pub mod deliveries;
 pub mod entries;
 pub mod facts;

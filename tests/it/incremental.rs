@@ -13,6 +13,7 @@ use renzheng::declare::Declaring;
 use renzheng::declare::complete::{Completing, commitment, complete};
 use renzheng::declare::confirm::confirm_passed;
 use renzheng::declare::import::{ImportKind, import};
+use renzheng::domain::access::Actor;
 use renzheng::domain::facts::PersonId;
 use renzheng::domain::ids::Uscc;
 use renzheng::ingest;
@@ -354,9 +355,9 @@ impl Province {
         if confirm_passed(store, declaring, "test").await.is_err() {
             return;
         }
-        let completing = Completing { declaring, accepted_commitment: Some(text.version), actor: "test".to_owned() };
+        let completing = Completing::of(declaring, Some(text.version));
         // refused outside the window, without certificates, or a second time: then nothing changed
-        drop(complete(store, &self.policy, &completing).await);
+        drop(complete(store, &self.policy, &Actor::operator("test"), &completing).await);
     }
 
     async fn verify(&mut self) -> Summary {

@@ -205,7 +205,8 @@ impl Declaration {
     }
 
     fn reissue(mut self, issued: Act) -> Next {
-        if matches!(&self.stage, Stage::Completed { issue, .. } if issue.message.attempt > 1 && issue.issued.by == issued.by) {
+        if matches!(&self.stage, Stage::Completed { issue, .. } if issue.message.attempt > 1 && issue.issued.by == issued.by)
+        {
             return Ok((self, Vec::new()));
         }
         let supersedes = self.expected_in_force();
@@ -299,14 +300,9 @@ impl Declaration {
         self.amendment.as_ref().filter(|request| request.outcome.is_none())
     }
 
-    fn ask_withdrawal(
-        mut self,
-        asked: Act,
-        reason: String,
-        levy_paid: bool,
-        refund_reference: Option<String>,
-    ) -> Next {
-        let again = |open: &Withdrawal| open.asked.by == asked.by && open.reason == reason && open.levy_paid == levy_paid;
+    fn ask_withdrawal(mut self, asked: Act, reason: String, levy_paid: bool, refund_reference: Option<String>) -> Next {
+        let again =
+            |open: &Withdrawal| open.asked.by == asked.by && open.reason == reason && open.levy_paid == levy_paid;
         if self.open_withdrawal().is_some_and(again) {
             return Ok((self, Vec::new()));
         }

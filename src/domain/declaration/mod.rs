@@ -168,24 +168,65 @@ pub struct Declaration {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// 完成申报; whether it may happen, `completion::check` has said.
-    Complete { by: String, certification_number: String, commitment: Commitment },
+    Complete {
+        by: String,
+        certification_number: String,
+        commitment: Commitment,
+    },
     /// The message left for the tax department, or left once more.
-    Send { message: Message },
-    Accept { message: Message, receipt: String },
-    Reject { message: Message, rejection: Rejection },
+    Send {
+        message: Message,
+    },
+    Accept {
+        message: Message,
+        receipt: String,
+    },
+    Reject {
+        message: Message,
+        rejection: Rejection,
+    },
     /// Staff corrected technical data of a rejected message: the same result, or the same withdrawal, goes out once more.
-    Reissue { by: String, kind: MessageKind },
+    Reissue {
+        by: String,
+        kind: MessageKind,
+    },
     /// After a rejection the result itself is to change, or a closed declaration goes on: back to entering, then a new version.
-    Reopen { by: String },
+    Reopen {
+        by: String,
+    },
     /// What was rejected is given up: an earlier result in force stands, and without one the declaration is closed.
-    Close { by: String, reason: String },
-    AskWithdrawal { by: String, reason: String, levy_paid: bool, refund_reference: Option<String> },
-    DecideWithdrawal { by: String, approve: bool, reason: String, refund_reference: Option<String> },
+    Close {
+        by: String,
+        reason: String,
+    },
+    AskWithdrawal {
+        by: String,
+        reason: String,
+        levy_paid: bool,
+        refund_reference: Option<String>,
+    },
+    DecideWithdrawal {
+        by: String,
+        approve: bool,
+        reason: String,
+        refund_reference: Option<String>,
+    },
     /// Single person-months are to be added or removed; that they can be, the caller has made sure.
-    AskAmendment { by: String, changes: Vec<Change> },
-    DecideAmendment { by: String, approve: bool, reason: String, certification_number: String },
+    AskAmendment {
+        by: String,
+        changes: Vec<Change>,
+    },
+    DecideAmendment {
+        by: String,
+        approve: bool,
+        reason: String,
+        certification_number: String,
+    },
     /// The unit is being deregistered on that day.
-    Deregister { by: String, on: NaiveDate },
+    Deregister {
+        by: String,
+        on: NaiveDate,
+    },
 }
 
 /// What the caller does in the transaction that stores the next state.

@@ -17,7 +17,9 @@ pub enum Refused {
     NotRejected,
     #[error("a later version is on its way and takes the place of what the rejected withdrawal was about")]
     Superseded,
-    #[error("a result stands at the tax department; withdraw or amend it, or give up the rejected version that was to replace it")]
+    #[error(
+        "a result stands at the tax department; withdraw or amend it, or give up the rejected version that was to replace it"
+    )]
     ResultStands,
     #[error("the tax department may still accept a message of it; wait for the answer")]
     MayBeAccepted,

@@ -181,14 +181,444 @@ fn every_state_answers_every_event() {
             table.extend(["  ", event_name, " -> ", &outcome, "\n"]);
         }
     }
-    insta::assert_snapshot!(table, @"");
+    insta::assert_snapshot!(table, @r"
+    open = open
+      complete -> completed …v1 certified: freeze v1, claim v1, enqueue v1 certified #1
+      send v1 -> refused not_completed
+      accept v1 -> refused not_completed
+      accept v1, other receipt -> refused not_completed
+      accept v1 #2 -> refused not_completed
+      reject v1 -> refused not_completed
+      reject v1, other code -> refused not_completed
+      send withdrawal -> refused not_completed
+      accept withdrawal -> refused not_completed
+      reject withdrawal -> refused not_completed
+      accept v2 -> refused not_completed
+      reject v2 -> refused not_completed
+      reissue -> refused not_rejected
+      reissue withdrawal -> refused not_rejected
+      reopen -> refused not_rejected
+      close -> refused not_completed
+      ask withdrawal -> refused not_completed
+      approve withdrawal -> refused no_request
+      approve withdrawal, refunded -> refused no_request
+      refuse withdrawal -> refused no_request
+      ask amendment -> refused not_completed
+      approve amendment -> refused no_request
+      refuse amendment -> refused no_request
+      deregister -> open
+    deregistering = open
+      complete -> completed …v1 certified: freeze v1, claim v1, enqueue v1 certified #1
+      send v1 -> refused not_completed
+      accept v1 -> refused not_completed
+      accept v1, other receipt -> refused not_completed
+      accept v1 #2 -> refused not_completed
+      reject v1 -> refused not_completed
+      reject v1, other code -> refused not_completed
+      send withdrawal -> refused not_completed
+      accept withdrawal -> refused not_completed
+      reject withdrawal -> refused not_completed
+      accept v2 -> refused not_completed
+      reject v2 -> refused not_completed
+      reissue -> refused not_rejected
+      reissue withdrawal -> refused not_rejected
+      reopen -> refused not_rejected
+      close -> refused not_completed
+      ask withdrawal -> refused not_completed
+      approve withdrawal -> refused no_request
+      approve withdrawal, refunded -> refused no_request
+      refuse withdrawal -> refused no_request
+      ask amendment -> refused not_completed
+      approve amendment -> refused no_request
+      refuse amendment -> refused no_request
+      deregister -> open
+    completed = completed …v1 certified
+      complete -> refused already_completed
+      send v1 -> sent …v1 certified
+      accept v1 -> accepted v1 in force: release but [1]
+      accept v1, other receipt -> accepted v1 in force: release but [1]
+      accept v1 #2 -> refused another_message
+      reject v1 -> rejected
+      reject v1, other code -> rejected
+      send withdrawal -> refused another_message
+      accept withdrawal -> refused another_message
+      reject withdrawal -> refused another_message
+      accept v2 -> refused another_message
+      reject v2 -> refused another_message
+      reissue -> refused not_rejected
+      reissue withdrawal -> refused not_rejected
+      reopen -> refused not_rejected
+      close -> refused may_be_accepted
+      ask withdrawal -> completed …v1 certified
+      approve withdrawal -> refused no_request
+      approve withdrawal, refunded -> refused no_request
+      refuse withdrawal -> refused no_request
+      ask amendment -> completed …v1 certified
+      approve amendment -> refused no_request
+      refuse amendment -> refused no_request
+      deregister -> refused already_completed
+    sent = sent …v1 certified
+      complete -> refused already_completed
+      send v1 -> unchanged
+      accept v1 -> accepted v1 in force: release but [1]
+      accept v1, other receipt -> accepted v1 in force: release but [1]
+      accept v1 #2 -> refused another_message
+      reject v1 -> rejected
+      reject v1, other code -> rejected
+      send withdrawal -> refused another_message
+      accept withdrawal -> refused another_message
+      reject withdrawal -> refused another_message
+      accept v2 -> refused another_message
+      reject v2 -> refused another_message
+      reissue -> refused not_rejected
+      reissue withdrawal -> refused not_rejected
+      reopen -> refused not_rejected
+      close -> refused may_be_accepted
+      ask withdrawal -> sent …v1 certified
+      approve withdrawal -> refused no_request
+      approve withdrawal, refunded -> refused no_request
+      refuse withdrawal -> refused no_request
+      ask amendment -> sent …v1 certified
+      approve amendment -> refused no_request
+      refuse amendment -> refused no_request
+      deregister -> refused already_completed
+    accepted = accepted v1 in force
+      complete -> refused already_completed
+      send v1 -> refused already_answered
+      accept v1 -> unchanged
+      accept v1, other receipt -> refused already_answered
+      accept v1 #2 -> refused another_message
+      reject v1 -> refused already_answered
+      reject v1, other code -> refused already_answered
+      send withdrawal -> refused another_message
+      accept withdrawal -> refused another_message
+      reject withdrawal -> refused another_message
+      accept v2 -> refused another_message
+      reject v2 -> refused another_message
+      reissue -> refused not_rejected
+      reissue withdrawal -> refused not_rejected
+      reopen -> refused not_rejected
+      close -> refused result_stands
+      ask withdrawal -> accepted v1 in force
+      approve withdrawal -> refused no_request
+      approve withdrawal, refunded -> refused no_request
+      refuse withdrawal -> refused no_request
+      ask amendment -> accepted v1 in force
+      approve amendment -> refused no_request
+      refuse amendment -> refused no_request
+      deregister -> refused already_completed
+    rejected = rejected
+      complete -> refused rejection_open
+      send v1 -> refused already_answered
+      accept v1 -> refused already_answered
+      accept v1, other receipt -> refused already_answered
+      accept v1 #2 -> refused another_message
+      reject v1 -> unchanged
+      reject v1, other code -> refused already_answered
+      send withdrawal -> refused another_message
+      accept withdrawal -> refused another_message
+      reject withdrawal -> refused another_message
+      accept v2 -> refused another_message
+      reject v2 -> refused another_message
+      reissue -> completed …v1 certified: enqueue v1 certified #2
+      reissue withdrawal -> refused not_rejected
+      reopen -> open
+      close -> closed: release but []
+      ask withdrawal -> refused rejection_open
+      approve withdrawal -> refused no_request
+      approve withdrawal, refunded -> refused no_request
+      refuse withdrawal -> refused no_request
+      ask amendment -> refused rejection_open
+      approve amendment -> refused no_request
+      refuse amendment -> refused no_request
+      deregister -> refused already_completed
+    closed = closed
+      complete -> refused closed
+      send v1 -> refused another_message
+      accept v1 -> refused another_message
+      accept v1, other receipt -> refused another_message
+      accept v1 #2 -> refused another_message
+      reject v1 -> refused another_message
+      reject v1, other code -> refused another_message
+      send withdrawal -> refused another_message
+      accept withdrawal -> refused another_message
+      reject withdrawal -> refused another_message
+      accept v2 -> refused another_message
+      reject v2 -> refused another_message
+      reissue -> refused not_rejected
+      reissue withdrawal -> refused not_rejected
+      reopen -> open
+      close -> unchanged
+      ask withdrawal -> refused closed
+      approve withdrawal -> refused no_request
+      approve withdrawal, refunded -> refused no_request
+      refuse withdrawal -> refused no_request
+      ask amendment -> refused closed
+      approve amendment -> refused no_request
+      refuse amendment -> refused no_request
+      deregister -> refused already_completed
+    withdrawal asked = accepted v1 in force
+      complete -> refused already_completed
+      send v1 -> refused already_answered
+      accept v1 -> unchanged
+      accept v1, other receipt -> refused already_answered
+      accept v1 #2 -> refused another_message
+      reject v1 -> refused already_answered
+      reject v1, other code -> refused already_answered
+      send withdrawal -> refused another_message
+      accept withdrawal -> refused another_message
+      reject withdrawal -> refused another_message
+      accept v2 -> refused another_message
+      reject v2 -> refused another_message
+      reissue -> refused not_rejected
+      reissue withdrawal -> refused not_rejected
+      reopen -> refused not_rejected
+      close -> refused result_stands
+      ask withdrawal -> unchanged
+      approve withdrawal -> open v1 in force …v1 withdrawn: enqueue v1 withdrawn #1
+      approve withdrawal, refunded -> open v1 in force …v1 withdrawn: enqueue v1 withdrawn #1
+      refuse withdrawal -> accepted v1 in force
+      ask amendment -> refused request_open
+      approve amendment -> refused no_request
+      refuse amendment -> refused no_request
+      deregister -> refused already_completed
+    withdrawal asked, levy paid = accepted v1 in force
+      complete -> refused already_completed
+      send v1 -> refused already_answered
+      accept v1 -> unchanged
+      accept v1, other receipt -> refused already_answered
+      accept v1 #2 -> refused another_message
+      reject v1 -> refused already_answered
+      reject v1, other code -> refused already_answered
+      send withdrawal -> refused another_message
+      accept withdrawal -> refused another_message
+      reject withdrawal -> refused another_message
+      accept v2 -> refused another_message
+      reject v2 -> refused another_message
+      reissue -> refused not_rejected
+      reissue withdrawal -> refused not_rejected
+      reopen -> refused not_rejected
+      close -> refused result_stands
+      ask withdrawal -> refused request_open
+      approve withdrawal -> refused refund_reference_missing
+      approve withdrawal, refunded -> open v1 in force …v1 withdrawn: enqueue v1 withdrawn #1
+      refuse withdrawal -> accepted v1 in force
+      ask amendment -> refused request_open
+      approve amendment -> refused no_request
+      refuse amendment -> refused no_request
+      deregister -> refused already_completed
+    withdrawal approved = open v1 in force …v1 withdrawn
+      complete -> completed v1 in force …v1 withdrawn …v2 certified: freeze v2, claim v2, enqueue v2 certified #1
+      send v1 -> refused already_answered
+      accept v1 -> unchanged
+      accept v1, other receipt -> refused already_answered
+      accept v1 #2 -> refused another_message
+      reject v1 -> refused already_answered
+      reject v1, other code -> refused already_answered
+      send withdrawal -> open v1 in force …v1 withdrawn
+      accept withdrawal -> open: release but []
+      reject withdrawal -> open v1 in force: release but [1]
+      accept v2 -> refused another_message
+      reject v2 -> refused another_message
+      reissue -> refused not_rejected
+      reissue withdrawal -> refused not_rejected
+      reopen -> unchanged
+      close -> refused may_be_accepted
+      ask withdrawal -> refused not_completed
+      approve withdrawal -> unchanged
+      approve withdrawal, refunded -> unchanged
+      refuse withdrawal -> refused no_request
+      ask amendment -> refused not_completed
+      approve amendment -> refused no_request
+      refuse amendment -> refused no_request
+      deregister -> refused already_completed
+    withdrawal accepted = open
+      complete -> completed …v2 certified: freeze v2, claim v2, enqueue v2 certified #1
+      send v1 -> refused another_message
+      accept v1 -> refused another_message
+      accept v1, other receipt -> refused another_message
+      accept v1 #2 -> refused another_message
+      reject v1 -> refused another_message
+      reject v1, other code -> refused another_message
+      send withdrawal -> refused already_answered
+      accept withdrawal -> unchanged
+      reject withdrawal -> refused already_answered
+      accept v2 -> refused another_message
+      reject v2 -> refused another_message
+      reissue -> refused not_rejected
+      reissue withdrawal -> refused not_rejected
+      reopen -> unchanged
+      close -> refused withdrawal_accepted
+      ask withdrawal -> refused not_completed
+      approve withdrawal -> unchanged
+      approve withdrawal, refunded -> unchanged
+      refuse withdrawal -> refused no_request
+      ask amendment -> refused not_completed
+      approve amendment -> refused no_request
+      refuse amendment -> refused no_request
+      deregister -> refused already_completed
+    withdrawal rejected = open v1 in force
+      complete -> completed v1 in force …v2 certified: freeze v2, claim v2, enqueue v2 certified #1 for v1
+      send v1 -> refused already_answered
+      accept v1 -> unchanged
+      accept v1, other receipt -> refused already_answered
+      accept v1 #2 -> refused another_message
+      reject v1 -> refused already_answered
+      reject v1, other code -> refused already_answered
+      send withdrawal -> refused already_answered
+      accept withdrawal -> refused already_answered
+      reject withdrawal -> unchanged
+      accept v2 -> refused another_message
+      reject v2 -> refused another_message
+      reissue -> refused not_rejected
+      reissue withdrawal -> open v1 in force …v1 withdrawn: enqueue v1 withdrawn #2
+      reopen -> unchanged
+      close -> accepted v1 in force: release but [1]
+      ask withdrawal -> refused not_completed
+      approve withdrawal -> unchanged
+      approve withdrawal, refunded -> unchanged
+      refuse withdrawal -> refused no_request
+      ask amendment -> refused not_completed
+      approve amendment -> refused no_request
+      refuse amendment -> refused no_request
+      deregister -> refused already_completed
+    completed before the withdrawal is answered = completed v1 in force …v1 withdrawn …v2 certified
+      complete -> refused already_completed
+      send v1 -> refused already_answered
+      accept v1 -> unchanged
+      accept v1, other receipt -> refused already_answered
+      accept v1 #2 -> refused another_message
+      reject v1 -> refused already_answered
+      reject v1, other code -> refused already_answered
+      send withdrawal -> completed v1 in force …v1 withdrawn …v2 certified
+      accept withdrawal -> completed …v2 certified: release but [2]
+      reject withdrawal -> completed v1 in force …v2 certified: release but [1, 2]
+      accept v2 -> accepted v2 in force …v1 withdrawn: release but [2]
+      reject v2 -> rejected v1 in force …v1 withdrawn: release but [1, 2]
+      reissue -> refused not_rejected
+      reissue withdrawal -> refused not_rejected
+      reopen -> refused not_rejected
+      close -> refused may_be_accepted
+      ask withdrawal -> completed v1 in force …v1 withdrawn …v2 certified
+      approve withdrawal -> unchanged
+      approve withdrawal, refunded -> unchanged
+      refuse withdrawal -> refused no_request
+      ask amendment -> completed v1 in force …v1 withdrawn …v2 certified
+      approve amendment -> refused no_request
+      refuse amendment -> refused no_request
+      deregister -> refused already_completed
+    withdrawal rejected after the next completion = completed v1 in force …v2 certified
+      complete -> refused already_completed
+      send v1 -> refused already_answered
+      accept v1 -> unchanged
+      accept v1, other receipt -> refused already_answered
+      accept v1 #2 -> refused another_message
+      reject v1 -> refused already_answered
+      reject v1, other code -> refused already_answered
+      send withdrawal -> refused already_answered
+      accept withdrawal -> refused already_answered
+      reject withdrawal -> unchanged
+      accept v2 -> accepted v2 in force: release but [2]
+      reject v2 -> rejected v1 in force: release but [1, 2]
+      reissue -> refused not_rejected
+      reissue withdrawal -> refused superseded
+      reopen -> refused not_rejected
+      close -> refused may_be_accepted
+      ask withdrawal -> completed v1 in force …v2 certified
+      approve withdrawal -> unchanged
+      approve withdrawal, refunded -> unchanged
+      refuse withdrawal -> refused no_request
+      ask amendment -> completed v1 in force …v2 certified
+      approve amendment -> refused no_request
+      refuse amendment -> refused no_request
+      deregister -> refused already_completed
+    amendment asked = accepted v1 in force
+      complete -> refused already_completed
+      send v1 -> refused already_answered
+      accept v1 -> unchanged
+      accept v1, other receipt -> refused already_answered
+      accept v1 #2 -> refused another_message
+      reject v1 -> refused already_answered
+      reject v1, other code -> refused already_answered
+      send withdrawal -> refused another_message
+      accept withdrawal -> refused another_message
+      reject withdrawal -> refused another_message
+      accept v2 -> refused another_message
+      reject v2 -> refused another_message
+      reissue -> refused not_rejected
+      reissue withdrawal -> refused not_rejected
+      reopen -> refused not_rejected
+      close -> refused result_stands
+      ask withdrawal -> refused request_open
+      approve withdrawal -> refused no_request
+      approve withdrawal, refunded -> refused no_request
+      refuse withdrawal -> refused no_request
+      ask amendment -> unchanged
+      approve amendment -> completed v1 in force …v2 certified: freeze v2, claim v2, enqueue v2 certified #1 for v1
+      refuse amendment -> accepted v1 in force
+      deregister -> refused already_completed
+    amended = completed v1 in force …v2 certified
+      complete -> refused already_completed
+      send v1 -> refused already_answered
+      accept v1 -> unchanged
+      accept v1, other receipt -> refused already_answered
+      accept v1 #2 -> refused another_message
+      reject v1 -> refused already_answered
+      reject v1, other code -> refused already_answered
+      send withdrawal -> refused another_message
+      accept withdrawal -> refused another_message
+      reject withdrawal -> refused another_message
+      accept v2 -> accepted v2 in force: release but [2]
+      reject v2 -> rejected v1 in force: release but [1, 2]
+      reissue -> refused not_rejected
+      reissue withdrawal -> refused not_rejected
+      reopen -> refused not_rejected
+      close -> refused may_be_accepted
+      ask withdrawal -> completed v1 in force …v2 certified
+      approve withdrawal -> refused no_request
+      approve withdrawal, refunded -> refused no_request
+      refuse withdrawal -> refused no_request
+      ask amendment -> completed v1 in force …v2 certified
+      approve amendment -> unchanged
+      refuse amendment -> refused no_request
+      deregister -> refused already_completed
+    amendment rejected = rejected v1 in force
+      complete -> refused rejection_open
+      send v1 -> refused already_answered
+      accept v1 -> unchanged
+      accept v1, other receipt -> refused already_answered
+      accept v1 #2 -> refused another_message
+      reject v1 -> refused already_answered
+      reject v1, other code -> refused already_answered
+      send withdrawal -> refused another_message
+      accept withdrawal -> refused another_message
+      reject withdrawal -> refused another_message
+      accept v2 -> refused already_answered
+      reject v2 -> unchanged
+      reissue -> completed v1 in force …v2 certified: enqueue v2 certified #2 for v1
+      reissue withdrawal -> refused not_rejected
+      reopen -> refused result_stands
+      close -> accepted v1 in force: release but [1]
+      ask withdrawal -> refused rejection_open
+      approve withdrawal -> refused no_request
+      approve withdrawal, refunded -> refused no_request
+      refuse withdrawal -> refused no_request
+      ask amendment -> refused rejection_open
+      approve amendment -> unchanged
+      refuse amendment -> refused no_request
+      deregister -> refused already_completed
+    ");
 }
 
 #[test]
 fn a_rejected_message_is_issued_again_under_the_same_version_and_the_next_attempt() {
     let again = Message { attempt: 2, ..FIRST };
     let issued = after(&[complete(), reject(FIRST, "E1"), reissue(MessageKind::Certified)]);
-    assert_eq!(issued.stage.completion().expect("completed").completed.by, "employer", "the result is still the employer's");
+    assert_eq!(
+        issued.stage.completion().expect("completed").completed.by,
+        "employer",
+        "the result is still the employer's"
+    );
     assert_eq!(issued.stage.issue().expect("issued").issued.by, "staff");
     assert_eq!(issued.clone().apply(accept(FIRST), at(3)), Err(Refused::AnotherMessage), "the first attempt is over");
     let (accepted, _) = issued.apply(accept(again), at(3)).expect("accepted");
@@ -203,7 +633,10 @@ fn a_paid_levy_is_paid_back_before_anything_is_withdrawn() {
     let (open, effects) = asked.apply(decide_withdrawal(true, Some("RF-1")), at(5)).expect("approved");
     assert_eq!((told(&open).as_str(), effects.len()), ("open v1 in force …v1 withdrawn", 1));
     let request = open.withdrawal.expect("kept");
-    assert_eq!((request.refund_reference.as_deref(), request.outcome.map(|outcome| outcome.approved)), (Some("RF-1"), Some(true)));
+    assert_eq!(
+        (request.refund_reference.as_deref(), request.outcome.map(|outcome| outcome.approved)),
+        (Some("RF-1"), Some(true))
+    );
 }
 
 #[test]
@@ -221,15 +654,22 @@ fn nobody_decides_what_they_asked_for_and_nothing_is_done_without_a_reason() {
 
 #[test]
 fn a_rejected_amendment_leaves_the_old_result_and_can_be_given_up() {
-    let rejected =
-        after(&[complete(), accept(FIRST), ask_amendment(), decide_amendment(true), reject(SECOND, "E1")]);
+    let rejected = after(&[complete(), accept(FIRST), ask_amendment(), decide_amendment(true), reject(SECOND, "E1")]);
     assert_eq!(told(&rejected), "rejected v1 in force");
     let (standing, effects) = rejected.apply(close(), at(9)).expect("given up");
     assert_eq!(told(&standing), "accepted v1 in force");
     assert_eq!(effects, [Effect::ReleaseClaims { except: vec![1] }]);
     let (again, _) = standing.apply(ask_amendment(), at(10)).expect("asked");
     let (again, _) = again
-        .apply(Event::DecideAmendment { by: "chief".to_owned(), approve: true, reason: "seen".to_owned(), certification_number: "R-3".to_owned() }, at(11))
+        .apply(
+            Event::DecideAmendment {
+                by: "chief".to_owned(),
+                approve: true,
+                reason: "seen".to_owned(),
+                certification_number: "R-3".to_owned(),
+            },
+            at(11),
+        )
         .expect("approved");
     assert_eq!(told(&again), "completed v1 in force …v3 certified", "no number is used twice");
 }
@@ -271,7 +711,8 @@ fn a_declaration_survives_storage() {
 #[test]
 fn what_an_earlier_program_stored_is_read() {
     let completion = r#"{"version":1,"completed":{"by":"x","at":"2026-03-15T02:00:00Z"},"certification_number":"R-1","commitment":{"version":"2026-1","hash":"00"}}"#;
-    let issue = r#"{"message":{"version":1,"kind":"certified","attempt":1},"issued":{"by":"x","at":"2026-03-15T02:00:00Z"}}"#;
+    let issue =
+        r#"{"message":{"version":1,"kind":"certified","attempt":1},"issued":{"by":"x","at":"2026-03-15T02:00:00Z"}}"#;
     let rows = [
         (r#"{"state":"open","last_version":0,"reopened":null}"#.to_owned(), "open"),
         (format!(r#"{{"state":"completed","completion":{completion},"issue":{issue}}}"#), "completed …v1 certified"),
