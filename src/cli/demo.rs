@@ -20,7 +20,7 @@ use crate::declare::complete::{Completing, complete, state};
 use crate::declare::import::{ImportKind, import as import_file};
 use crate::declare::standing::placements;
 use crate::declare::{DeclareError, Declaring};
-use crate::domain::declaration::State;
+use crate::domain::declaration::Stage;
 use crate::domain::facts::UnitId;
 use crate::domain::ids::mask_name;
 use crate::domain::verdict::{Check, Sign};
@@ -323,7 +323,7 @@ async fn hand_over(context: &Context, declaring: Declaring) -> anyhow::Result<()
     let waiting = async {
         loop {
             push_now(context, "push", (&context.actor.name).into()).await?;
-            if matches!(state(store, declaring).await?, State::Accepted { .. } | State::Rejected { .. }) {
+            if matches!(state(store, declaring).await?.stage, Stage::Accepted(_) | Stage::Rejected(_)) {
                 return anyhow::Ok(());
             }
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
@@ -342,10 +342,9 @@ async fn declare(context: &Context, declaring: Declaring) -> anyhow::Result<bool
         return Ok(false);
     }
     let text = reading.policy.commitment(store.today().await?)?;
-    let completing =
-        Completing { declaring, accepted_commitment: Some(text.version.clone()), actor: context.actor.name.clone() };
+    let completing = Completing::of(declaring, Some(text.version.clone()));
     let selection = Selection { employer: Some(declaring.employer), ..Selection::default() };
-    match complete(store, &reading, &completing).await {
+    match complete(store, &reading, &context.actor, &completing).await {
         Ok(_) => {
             // other employers of these persons see the claims at once
             verify_year(context, declaring.year, &selection).await?;
@@ -362,12 +361,11 @@ async fn report(context: &Context, employer: UnitId, year: i32, new: bool, out: 
     let codes = context.store.unit_codes(&[employer]).await?;
     let code = codes.get(&employer).map(ToString::to_string).unwrap_or_default();
     let state = state(&context.store, Declaring { employer, year }).await?;
-    let (number, receipt) = match &state {
-        State::Accepted { completion, receipt, .. } => (completion.certification_number.clone(), Some(receipt.clone())),
-        State::Completed { completion, .. } | State::Sent { completion, .. } | State::Rejected { completion, .. } => {
-            (completion.certification_number.clone(), None)
-        }
-        State::Open { .. } => (String::new(), None),
+    let number =
+        state.stage.completion().map_or_else(String::new, |completion| completion.certification_number.clone());
+    let receipt = match &state.stage {
+        Stage::Accepted(held) => Some(held.receipt.clone()),
+        _ => None,
     };
     let declared = Declared {
         employer_uscc: code.clone(),

@@ -11,6 +11,7 @@ use crate::errors;
 use crate::policy::PolicyError;
 
 mod alerts;
+mod amend;
 mod backfill;
 mod check;
 mod config;
@@ -19,6 +20,7 @@ mod context;
 mod db;
 mod declare;
 mod demo;
+mod deregister;
 mod explain;
 mod foresight;
 mod import;
@@ -41,6 +43,7 @@ mod serve;
 mod table;
 mod tick;
 mod verify;
+mod withdraw;
 mod worth;
 
 use context::UsageError;
@@ -140,6 +143,18 @@ enum Command {
         #[command(subcommand)]
         command: review::ReviewCommand,
     },
+    /// Take a completed declaration back (年审申报撤回)
+    Withdraw {
+        #[command(subcommand)]
+        command: withdraw::WithdrawCommand,
+    },
+    /// Change single person-months of a completed declaration (更正)
+    Amend {
+        #[command(subcommand)]
+        command: amend::AmendCommand,
+    },
+    /// Enter that a unit is being deregistered (单位注销安置登记): it declares the running year
+    Deregister(deregister::DeregisterArgs),
     /// Hand messages over to the tax department
     Push {
         #[command(subcommand)]
@@ -259,6 +274,9 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Policy { command } => check::policy(&common, &command, out).await,
         Command::Declare { command } => declare::run(&common, &command, out).await,
         Command::Review { command } => review::run(&common, &command, out).await,
+        Command::Withdraw { command } => withdraw::run(&common, &command, out).await,
+        Command::Amend { command } => amend::run(&common, &command, out).await,
+        Command::Deregister(args) => deregister::run(&common, &args, out).await,
         Command::Push { command } => push::run(&common, &command, out).await,
         Command::Levy(args) => levy::run(&common, &args, out),
         Command::Keys { command } => keys::run(&common, &command, out),

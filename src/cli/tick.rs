@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::Ended;
 use super::context::Context;
-use super::declare::{Whose, declaring};
+use super::declare::Whose;
 use super::output::Output;
 use super::run::verify_year;
 use super::table::table;
@@ -74,7 +74,7 @@ async fn chosen(
     out: Output,
 ) -> anyhow::Result<Ended> {
     let choosing = Choosing {
-        declaring: declaring(context, &placed.whose).await?,
+        declaring: placed.whose.declaring(context).await?,
         person: context.person(&placed.person).await?,
         months: months.to_vec(),
         ticked,
@@ -101,7 +101,7 @@ pub(super) async fn reverify(context: &Context, year: i32, person: PersonId) {
 }
 
 pub(super) async fn hand_in(context: &Context, args: &HandInArgs, out: Output) -> anyhow::Result<Ended> {
-    let whose = declaring(context, &args.placed.whose).await?;
+    let whose = args.placed.whose.declaring(context).await?;
     let person = context.person(&args.placed.person).await?;
     let policy = context.policy()?.policy;
     let handed_in =
@@ -147,7 +147,7 @@ impl MonthLine {
 }
 
 pub(super) async fn standing(context: &Context, whose: &Whose, out: Output) -> anyhow::Result<Ended> {
-    let employer = declaring(context, whose).await?;
+    let employer = whose.declaring(context).await?;
     let views = placements(&context.store, employer).await?;
     if out.is_json() {
         for view in &views {

@@ -3,34 +3,41 @@
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use sha2::{Digest, Sha256};
 
-use super::message::{body, digest};
-use super::{DeclareError, Declaring, standing};
+use super::case::{Case, Doing, window_of};
+use super::gates::{Months, declared_months};
+use super::{DeclareError, Declaring};
 use crate::clock;
-use crate::domain::certificate::{WeightRules, in_force_on};
-use crate::domain::certification::{Certification, OutboundMessage, Subject};
-use crate::domain::completion::{self, DeclaredPerson, Window};
-use crate::domain::counting::Count;
-use crate::domain::declaration::{Commitment, Effect, Event, State};
-use crate::domain::facts::PersonId;
-use crate::domain::month::Month;
+use crate::domain::access::{Action, Actor};
+use crate::domain::completion;
+use crate::domain::declaration::{Commitment, Completion, Declaration, Event, Stage};
+use crate::domain::declared::count_of;
+use crate::domain::message::MessageKind;
 use crate::domain::policy::Policy;
 use crate::policy::Reading;
 use crate::store::Store;
-use crate::store::declarations::{DeclaredMonth, OutboxMessage};
 use crate::store::publish::{Cause, Publish};
 use crate::verify::{Selection, verify};
 
-/// What the employer says at completion.
+/// What the employer says at completion, and what others have found out for it.
 #[derive(Clone, Debug)]
 pub struct Completing {
     pub declaring: Declaring,
     /// The version of the commitment text that the employer read and accepted.
     pub accepted_commitment: Option<String>,
-    pub actor: String,
+    /// The caller's own name for this command: the same command again gets the same answer. Without one, who completed the
+    /// declaration by the same commitment gets the answer again.
+    pub idempotency_key: Option<String>,
+}
+
+impl Completing {
+    /// Without a name for the command.
+    pub fn of(declaring: Declaring, accepted_commitment: Option<String>) -> Self {
+        Self { declaring, accepted_commitment, idempotency_key: None }
+    }
 }
 
 /// A completed declaration.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Completed {
     pub version: u32,
     pub certification_number: String,
@@ -45,83 +52,120 @@ pub fn commitment(policy: &Policy, on: NaiveDate) -> Result<Commitment, DeclareE
     Ok(Commitment { version: text.version.clone(), hash: hex::encode(Sha256::digest(text.text.as_bytes())) })
 }
 
-/// Completes the declaration, or says everything that stands in the way; then nothing has changed, not even a sequence.
-pub async fn complete(store: &Store, reading: &Reading, completing: &Completing) -> Result<Completed, DeclareError> {
+/// Completes the declaration, or says everything that stands in the way; then nothing has changed, not even a sequence. What counts is
+/// the instant at which the command came, whenever it is done.
+pub async fn complete(
+    store: &Store,
+    reading: &Reading,
+    actor: &Actor,
+    completing: &Completing,
+) -> Result<Completed, DeclareError> {
     let declaring = completing.declaring;
     let policy = &reading.policy;
     let at = store.now().await?;
-    let today = clock::business_date(at);
-    let text = commitment(policy, today)?;
-    let employer = store
-        .list_employers(i64::MAX, &[declaring.employer])
-        .await?
-        .into_iter()
-        .next()
-        .ok_or(DeclareError::UnknownEmployer)?;
-    let codes = store.unit_codes(&[declaring.employer]).await?;
-    let uscc = *codes.get(&declaring.employer).ok_or(DeclareError::UnknownEmployer)?;
+    let case = Case::load(store, declaring).await?;
+    let declaration = case.look(store).await?;
+    may_complete(actor, &case, &declaration)?;
+    if let Some(completed) = repeated(store, actor, completing, &declaration).await? {
+        return Ok(completed);
+    }
+    let text = commitment(policy, clock::business_date(at))?;
 
     // from here on nobody else publishes: no claim is taken and no declaration changed between the look and the step
-    let mut publish = publish_freshly_judged(store, reading, completing, at).await?;
-    let state = publish.lock_declaration(declaring.employer, declaring.stored_year()).await?;
+    let mut publish = publish_freshly_judged(store, reading, actor, declaring, at).await?;
+    let before = publish.lock_declaration(declaring.employer, declaring.stored_year()).await?;
+    if let Some(completed) = repeated(store, actor, completing, &before).await? {
+        publish.abandon().await?;
+        return Ok(completed);
+    }
     let event = |certification_number: String| Event::Complete {
-        by: completing.actor.clone(),
+        by: actor.name.clone(),
         certification_number,
         commitment: text.clone(),
     };
-    state.clone().apply(event(String::new()), at)?;
-    let months = declared_months(store, policy, declaring, today).await?;
-    check_gates(policy, declaring, today, &months, completing, &text)?;
-    let frozen: Vec<DeclaredMonth> = months.iter().flat_map(|person| person.months.iter().copied()).collect();
-    let foreign = publish.foreign_claims(declaring.employer, &frozen).await?;
+    before.clone().apply(event(String::new()), at)?;
+    let months = declared_months(store, policy, declaring, &before, at).await?;
+    check_gates(store, policy, completing, &before, &months, &text, at).await?;
+    let foreign = publish.foreign_claims(declaring.employer, &months.confirmed).await?;
     if !foreign.is_empty() {
         return Err(DeclareError::ClaimedElsewhere(foreign));
     }
     let number = certification_number(policy, declaring, publish.next_certification_number().await?);
-    let (next, effects) = state.apply(event(number.clone()), at)?;
-    let count = count_of(&months);
-    let message_id = clock::uuid_v7(at);
-    for effect in effects {
-        match effect {
-            Effect::Freeze { version } => {
-                publish.freeze(declaring.employer, declaring.stored_year(), version, &frozen).await?;
-            }
-            Effect::TakeClaims { version } => publish.take_claims(declaring.employer, version, &frozen).await?,
-            Effect::Enqueue(message) => {
-                let subject = Subject {
-                    uscc,
-                    employer_name: employer.name.clone(),
-                    tax_division: employer.tax_division.clone(),
-                    year: declaring.stored_year(),
-                };
-                let certification = Certification { count, supersedes: None, certified_at: at, number: number.clone() };
-                let body = body(&OutboundMessage::certified(message_id, message, subject, certification))?;
-                let row = OutboxMessage {
-                    message_id,
-                    employer: declaring.employer,
-                    year: declaring.stored_year(),
-                    message,
-                    idempotency_key: message.idempotency_key(&uscc, declaring.year),
-                    digest: digest(&body),
-                    body,
-                };
-                publish.enqueue(&row, at).await?;
-            }
-            Effect::ReleaseClaims { not_in_version } => {
-                publish.release_claims(declaring.employer, declaring.stored_year(), not_in_version).await?;
-            }
+    let (after, effects) = before.clone().apply(event(number), at)?;
+    let count = count_of(&months.confirmed);
+    let version = after.last_version();
+    let doing = Doing {
+        actor,
+        action: Action::Complete,
+        cause: Cause::Completion,
+        why: None,
+        months: &months.confirmed,
+        key: completing.idempotency_key.as_deref(),
+        detail: serde_json::json!({ "version": version, "persons": count.person_count, "months": months.confirmed.len() }),
+    };
+    case.save(store, &mut publish, &doing, (&before, &after), effects, at).await?;
+    publish.commit().await?;
+    match after.stage.completion() {
+        Some(completion) => answer(store, declaring, completion.version, &completion.certification_number).await,
+        None => Err(DeclareError::Refused(crate::domain::declaration::Refused::NotCompleted)),
+    }
+}
+
+/// The employer completes; where the unit is being deregistered, staff do at the counter.
+fn may_complete(actor: &Actor, case: &Case, declaration: &Declaration) -> Result<(), DeclareError> {
+    match actor.may(Action::Complete, case.owner()) {
+        Err(_) if declaration.deregistration.is_some() => Ok(actor.may(Action::Deregister, case.owner())?),
+        outcome => Ok(outcome?),
+    }
+}
+
+/// What the same command answered before, if it came before.
+async fn repeated(
+    store: &Store,
+    actor: &Actor,
+    completing: &Completing,
+    declaration: &Declaration,
+) -> Result<Option<Completed>, DeclareError> {
+    let declaring = completing.declaring;
+    let accepted = completing.accepted_commitment.as_deref();
+    if let Some(key) = &completing.idempotency_key {
+        let found = store.find_version_by_key(declaring.employer, declaring.stored_year(), key).await?;
+        let Some(version) = found else { return Ok(None) };
+        if accepted != Some(version.commitment.as_str()) {
+            return Err(DeclareError::KeyReused);
+        }
+        return Ok(Some(answer(store, declaring, version.version, &version.certification_number).await?));
+    }
+    let same = |completion: &&Completion| {
+        completion.amends.is_none()
+            && completion.completed.by == actor.name
+            && accepted == Some(completion.commitment.version.as_str())
+    };
+    if matches!(declaration.stage, Stage::Rejected(_)) {
+        return Ok(None);
+    }
+    match declaration.stage.completion().filter(same) {
+        None => Ok(None),
+        Some(completion) => {
+            Ok(Some(answer(store, declaring, completion.version, &completion.certification_number).await?))
         }
     }
-    publish.save_declaration(declaring.employer, declaring.stored_year(), &next, at).await?;
-    let version = next.last_version();
-    let detail = serde_json::json!({ "version": version, "persons": count.person_count, "months": frozen.len() });
-    let object = format!("declaration {uscc} {}", declaring.year);
-    publish.audit(at, &completing.actor, "complete", &object, &detail).await?;
-    publish.commit().await?;
+}
+
+/// What a version is told as, from what is stored of it.
+async fn answer(
+    store: &Store,
+    declaring: Declaring,
+    version: u32,
+    certification_number: &str,
+) -> Result<Completed, DeclareError> {
+    let (employer, year) = (declaring.employer, declaring.stored_year());
+    let count = count_of(&store.list_declared_months(employer, year, version).await?);
+    let message_id = store.find_message(employer, year, version, MessageKind::Certified).await?;
     Ok(Completed {
         version,
-        certification_number: number,
-        message_id,
+        certification_number: certification_number.to_owned(),
+        message_id: message_id.unwrap_or_default(),
         persons: u64::from(count.person_count),
         weighted_person_months: count.weighted_person_months,
     })
@@ -134,13 +178,13 @@ const TRIES: usize = 20;
 async fn publish_freshly_judged(
     store: &Store,
     reading: &Reading,
-    completing: &Completing,
+    actor: &Actor,
+    declaring: Declaring,
     at: DateTime<Utc>,
 ) -> Result<Publish, DeclareError> {
-    let Declaring { employer, year } = completing.declaring;
-    let selection = Selection::of_employer(employer);
+    let selection = Selection::of_employer(declaring.employer);
     for _ in 0..TRIES {
-        let judged = verify(store, reading, year, &selection, &completing.actor, &|_| ()).await?;
+        let judged = verify(store, reading, declaring.year, &selection, &actor.name, &|_| ()).await?;
         let publish = store.publish(Cause::Completion, at).await?;
         if publish.seq() == judged.seq + 1 {
             return Ok(publish);
@@ -150,97 +194,35 @@ async fn publish_freshly_judged(
     Err(DeclareError::Busy)
 }
 
-/// One person's confirmed months with the verdicts they were confirmed by.
-struct PersonMonths {
-    person: PersonId,
-    months: Vec<DeclaredMonth>,
-    /// Ticked, but neither passed nor approved.
-    awaiting: Vec<Month>,
-    certificate_in_force: bool,
-}
-
-async fn declared_months(
+async fn check_gates(
     store: &Store,
     policy: &Policy,
-    declaring: Declaring,
-    today: NaiveDate,
-) -> Result<Vec<PersonMonths>, DeclareError> {
-    let views = standing::placements(store, declaring).await?;
-    let persons: Vec<PersonId> = views.iter().map(|view| view.person).collect();
-    let mut certificates = store.certificates_of(&persons).await?;
-    // an original that a reviewer saw serves where the register lags behind
-    for original in store.originals_seen(declaring.employer, declaring.year).await? {
-        certificates.entry(original.person).or_default().push(original.as_certificate());
-    }
-    let weights: WeightRules = policy.weights(today)?;
-    let mut declared = Vec::with_capacity(views.len());
-    for view in views {
-        let kept = view.confirmed().map(|month| DeclaredMonth {
-            person: view.person,
-            month: month.month,
-            weight: month.verdict.weight,
-            dispatched: view.dispatched,
-            cell: month.verdict.pack(),
-        });
-        let held = certificates.get(&view.person).map_or(&[][..], Vec::as_slice);
-        declared.push(PersonMonths {
-            person: view.person,
-            months: kept.collect(),
-            awaiting: view.awaiting().map(|month| month.month).collect(),
-            certificate_in_force: in_force_on(held, today, weights).is_some(),
-        });
-    }
-    Ok(declared)
-}
-
-fn check_gates(
-    policy: &Policy,
-    declaring: Declaring,
-    today: NaiveDate,
-    months: &[PersonMonths],
     completing: &Completing,
+    declaration: &Declaration,
+    months: &Months,
     text: &Commitment,
+    at: DateTime<Utc>,
 ) -> Result<(), DeclareError> {
-    let persons: Vec<DeclaredPerson> = months
-        .iter()
-        .map(|person| DeclaredPerson {
-            person: person.person,
-            confirmed: person.months.iter().map(|month| month.month).collect(),
-            awaiting: person.awaiting.clone(),
-            new_or_changed: true,
-            certificate_in_force: person.certificate_in_force,
-        })
-        .collect();
-    let (first_day, last_day) = policy.window(declaring.year);
     let accepted = completing.accepted_commitment.as_ref().filter(|version| **version == text.version).map(|_| text);
     let facts = completion::Facts {
-        business_date: today,
-        window: Window { first_day, last_day },
-        persons: &persons,
+        at,
+        window: window_of(store, policy, completing.declaring, declaration, at).await?,
+        persons: &months.persons,
+        without_proof: &[],
         accepted,
         commitment: text,
-        certificate_at_submission: policy.certificate_at_submission(today)?,
+        certificate_at_submission: policy.certificate_at_submission(clock::business_date(at))?,
     };
     completion::check(&facts).map_err(DeclareError::Obstacles)
 }
 
-fn count_of(months: &[PersonMonths]) -> Count {
-    Count::of(months.iter().map(|person| {
-        let mut weights = [0; 12];
-        for month in &person.months {
-            weights[month.month.number() as usize - 1] = month.weight;
-        }
-        weights
-    }))
-}
-
 /// Province, business year, and the number in the register of certifications: `36-2025-00000001`.
-fn certification_number(policy: &Policy, declaring: Declaring, number: i64) -> String {
+pub(super) fn certification_number(policy: &Policy, declaring: Declaring, number: i64) -> String {
     format!("{:02}-{}-{number:08}", policy.province, declaring.year)
 }
 
 /// Where a declaration stands.
-pub async fn state(store: &Store, declaring: Declaring) -> Result<State, DeclareError> {
+pub async fn state(store: &Store, declaring: Declaring) -> Result<Declaration, DeclareError> {
     Ok(store.find_declaration(declaring.employer, declaring.stored_year()).await?)
 }
 

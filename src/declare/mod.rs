@@ -1,8 +1,14 @@
-//! Use cases of an employer, of the counter and of staff: import, tick, hand in, review, complete; each loads, decides, saves in one
-//! transaction.
+//! Use cases of an employer, of the counter and of staff: import, tick, hand in, review, complete, withdraw, amend, deregister; each
+//! loads, decides, saves in one transaction.
 
+pub mod amend;
+mod case;
 pub mod complete;
 pub mod conflict;
+pub mod corrections;
+pub mod deregister;
+pub mod drift;
+mod gates;
 pub mod hand_in;
 pub mod import;
 pub mod message;
@@ -12,16 +18,23 @@ pub mod review;
 pub mod standing;
 pub mod tick;
 
-use crate::domain::access::Denied;
+pub mod withdraw;
+
+pub use case::window_of;
+
+use crate::domain::access::{Actor, Denied, Owner};
 use crate::domain::completion::Obstacle;
 use crate::domain::dated::NoRule;
 use crate::domain::declaration::Refused;
+use crate::domain::declared::NotAmendable;
 use crate::domain::facts::{PersonId, UnitId};
 use crate::domain::month::Month;
 use crate::domain::reviewing;
 use crate::store::StoreError;
+use crate::store::declared::Listed;
 use crate::store::review_cases::CaseKey;
 use crate::verify::VerifyError;
+use crate::verify::worth::WorthError;
 
 /// Why a step of a declaration was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -36,10 +49,18 @@ pub enum DeclareError {
     Reviewing(#[from] reviewing::Refused),
     #[error("another employer claims {} of the months; staff see who, and decide by contract or agreement", .0.len())]
     ClaimedElsewhere(Vec<(PersonId, Month)>),
+    #[error("{} of the months cannot be amended as asked: {}", .0.len(), faults(.0))]
+    NotAmendable(Vec<NotAmendable>),
+    #[error(transparent)]
+    WrongDay(#[from] deregister::WrongDay),
+    #[error("the idempotency key was used before, for a command that said something else; give another")]
+    KeyReused,
     #[error("others publish all the time, so that the results could not be judged for good; try again in a minute")]
     Busy,
     #[error("the results could not be judged")]
     Verify(#[from] VerifyError),
+    #[error("the levy could not be worked out")]
+    Worth(#[from] WorthError),
     #[error("no such employer was imported")]
     UnknownEmployer,
     #[error(transparent)]
@@ -48,6 +69,58 @@ pub enum DeclareError {
     Message(#[from] serde_json::Error),
     #[error("the declaration could not be stored")]
     Store(#[from] StoreError),
+}
+
+impl DeclareError {
+    /// Of a refusal: what it is, for programs. `None`: something went wrong, which is nobody's refusal.
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Denied(denied) => Some(denied.code()),
+            Self::Reviewing(refused) => Some(refused.code()),
+            Self::Obstacles(obstacles) => obstacles.first().map(Obstacle::code),
+            Self::Refused(refused) => Some(refused.code()),
+            Self::ClaimedElsewhere(_) => Some("claimed_elsewhere"),
+            Self::NotAmendable(_) => Some("not_amendable"),
+            Self::WrongDay(wrong) => Some(wrong.code()),
+            Self::KeyReused => Some("key_reused"),
+            Self::Busy => Some("busy"),
+            Self::UnknownEmployer => Some(Denied::NotFound.code()),
+            Self::Verify(_) | Self::Worth(_) | Self::NoRule(_) | Self::Message(_) | Self::Store(_) => None,
+        }
+    }
+
+    /// Of a refusal: the sentence for people.
+    pub fn chinese(&self) -> Option<String> {
+        let text = match self {
+            Self::Denied(denied) => denied.chinese().to_owned(),
+            Self::Reviewing(refused) => refused.chinese(),
+            Self::Obstacles(obstacles) => obstacles.iter().map(Obstacle::chinese).collect(),
+            Self::Refused(refused) => refused.chinese().to_owned(),
+            Self::ClaimedElsewhere(months) => format!("有{}个月份已被其他单位申报,由工作人员核定。", months.len()),
+            Self::NotAmendable(months) => {
+                let told = months.iter().map(|one| format!("{}{}", one.month, one.fault.chinese()));
+                format!("无法更正:{}。", told.collect::<Vec<_>>().join(";"))
+            }
+            Self::WrongDay(wrong) => wrong.chinese().to_owned(),
+            Self::KeyReused => "该幂等键已用于内容不同的操作,请更换。".to_owned(),
+            Self::Busy => "系统繁忙,请稍后再试。".to_owned(),
+            Self::UnknownEmployer => Denied::NotFound.chinese().to_owned(),
+            Self::Verify(_) | Self::Worth(_) | Self::NoRule(_) | Self::Message(_) | Self::Store(_) => return None,
+        };
+        Some(text)
+    }
+}
+
+fn faults(months: &[NotAmendable]) -> String {
+    let told = months.iter().map(|one| format!("person_id {} {}: {}", one.person.0, one.month, one.fault));
+    told.collect::<Vec<_>>().join("; ")
+}
+
+/// Of these, what the actor reaches.
+fn reached(actor: &Actor, mut listed: Vec<Listed>) -> Result<Vec<Listed>, DeclareError> {
+    actor.may_at_all(crate::domain::access::Action::ReadResults)?;
+    listed.retain(|one| actor.reaches(Owner { employer: one.employer, federation_division: &one.federation_division }));
+    Ok(listed)
 }
 
 fn list(obstacles: &[Obstacle]) -> String {

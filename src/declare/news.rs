@@ -7,6 +7,9 @@ use crate::store::outbox::News;
 use crate::store::publish::Cause;
 use crate::store::{Store, StoreError};
 
+/// As the audit names who took an answer in.
+const ACTOR: &str = "renzheng";
+
 /// Takes in all news there is; returns how many. Done twice it changes nothing.
 pub async fn apply_news(store: &Store) -> Result<u64, DeclareError> {
     let mut applied = 0;
@@ -30,19 +33,25 @@ async fn apply(store: &Store, news: &News) -> Result<bool, DeclareError> {
         publish.abandon().await?;
         return Ok(false);
     }
-    let state = publish.lock_declaration(news.employer, news.year).await?;
-    match state.apply(event, at) {
-        Ok((next, effects)) => {
+    let before = publish.lock_declaration(news.employer, news.year).await?;
+    match before.clone().apply(event, at) {
+        Ok((after, effects)) => {
             for effect in effects {
-                if let Effect::ReleaseClaims { not_in_version } = effect {
-                    publish.release_claims(news.employer, news.year, not_in_version).await?;
+                if let Effect::ReleaseClaims { except } = effect {
+                    publish.release_claims(news.employer, news.year, &except).await?;
                 }
             }
-            publish.save_declaration(news.employer, news.year, &next, at).await?;
+            if after != before {
+                publish.save_declaration(news.employer, news.year, &after, at).await?;
+                let detail = serde_json::json!({ "message_id": news.message_id, "kind": message.kind,
+                    "version": message.version, "attempt": message.attempt, "became": news.state });
+                let object = format!("declaration {} {}", news.uscc, news.year);
+                publish.audit(at, ACTOR, "take_answer", &object, &detail).await?;
+            }
         }
         // an answer to a message that the declaration has left behind: it stays in the outbox, the declaration as it is
         Err(refused @ (Refused::AnotherMessage | Refused::AlreadyAnswered | Refused::NotCompleted)) => {
-            tracing::warn!(message.id = %news.message_id, reason = refused.code(), "answer does not concern the declaration's present message");
+            tracing::warn!(message.id = %news.message_id, reason = refused.code(), "answer does not concern a message that the declaration waits for");
         }
         Err(refused) => return Err(refused.into()),
     }

@@ -1,23 +1,71 @@
-//! Whether a declaration may be completed (完成申报) on a day: everything that still stands in the way, at once.
+//! Whether a declaration may be completed (完成申报) at an instant: everything that still stands in the way, at once.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, Days, FixedOffset, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 use super::declaration::Commitment;
-use super::facts::PersonId;
+use super::facts::{PersonId, UnitId};
 use super::month::Month;
+use super::review::MonthStanding;
 
-/// The days on which completion is open for this employer, both included. The caller has added what a review, a
-/// withdrawal or a rejection leaves open beyond the window's own last day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The window is told by the clock of Shanghai.
+const SHANGHAI: FixedOffset = FixedOffset::east_opt(8 * 3600).expect("eight hours are less than a day");
+
+/// The days on which completion is open for an employer, both included, from the first second of the one to the last of the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Window {
     pub first_day: NaiveDate,
     pub last_day: NaiveDate,
 }
 
+/// What leaves completion open beyond the window's own last day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extending {
+    /// When the employer handed in for review, last, and when a reviewer decided, last.
+    pub reviewed: Option<Span>,
+    /// When an approved withdrawal was asked for, and approved.
+    pub withdrawn: Option<Span>,
+    /// When the tax department rejected what was completed.
+    pub rejected_at: Option<DateTime<Utc>>,
+}
+
+/// What somebody did, and what staff answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub asked_at: DateTime<Utc>,
+    pub answered_at: DateTime<Utc>,
+}
+
 impl Window {
-    pub fn contains(&self, day: NaiveDate) -> bool {
-        (self.first_day..=self.last_day).contains(&day)
+    pub fn contains(&self, at: DateTime<Utc>) -> bool {
+        (self.opens_at()..self.closes_at()).contains(&at)
     }
+
+    /// The first instant.
+    pub fn opens_at(&self) -> DateTime<Utc> {
+        start_of(self.first_day)
+    }
+
+    /// The first instant that is no longer in it.
+    pub fn closes_at(&self) -> DateTime<Utc> {
+        start_of(self.last_day) + TimeDelta::days(1)
+    }
+}
+
+/// Midnight in Shanghai.
+fn start_of(day: NaiveDate) -> DateTime<Utc> {
+    day.and_time(NaiveTime::MIN).and_utc() - TimeDelta::hours(8)
+}
+
+/// The window of one employer: the year's own, and `grace_days` after the last of what leaves it open. The day of the event is not
+/// counted, and the last day counts to its end. A review or a withdrawal counts if it was asked for inside the year's own window;
+/// after a rejection the tax department's day counts whenever it was.
+pub fn window(own: Window, grace_days: u32, extending: &Extending) -> Window {
+    let asked_inside = |span: &Span| own.contains(span.asked_at);
+    let answers = [extending.reviewed, extending.withdrawn].into_iter().flatten().filter(asked_inside);
+    let events = answers.map(|span| span.answered_at).chain(extending.rejected_at);
+    let days = Days::new(u64::from(grace_days));
+    let last_days = events.filter_map(|at| at.with_timezone(&SHANGHAI).date_naive().checked_add_days(days));
+    Window { last_day: last_days.fold(own.last_day, Ord::max), ..own }
 }
 
 /// One person of the declaration, as the completion looks at them.
@@ -26,9 +74,9 @@ pub struct DeclaredPerson {
     pub person: PersonId,
     /// Ticked months that passed or that a reviewer confirmed.
     pub confirmed: Vec<Month>,
-    /// Ticked months that await evidence or a reviewer's decision.
-    pub awaiting: Vec<Month>,
-    /// Whether the ticked months differ from those of the version before; in a first version they all do.
+    /// Ticked months that await evidence or a reviewer's decision, and where they stand.
+    pub awaiting: Vec<(Month, MonthStanding)>,
+    /// Whether the months differ from those in force at the tax department; where nothing is, they all do.
     pub new_or_changed: bool,
     /// Whether a certificate is in force on the business date, by the register or by an original that a reviewer saw.
     pub certificate_in_force: bool,
@@ -37,10 +85,12 @@ pub struct DeclaredPerson {
 /// What the completion looks at.
 #[derive(Clone, Debug)]
 pub struct Facts<'a> {
-    /// Today, Asia/Shanghai.
-    pub business_date: NaiveDate,
-    pub window: Window,
+    pub at: DateTime<Utc>,
+    /// None: a unit that is being deregistered is completed at any time.
+    pub window: Option<Window>,
     pub persons: &'a [DeclaredPerson],
+    /// Affiliates in use whose proof is missing.
+    pub without_proof: &'a [UnitId],
     /// What the employer accepted, if anything.
     pub accepted: Option<&'a Commitment>,
     /// The text that the policy has in force.
@@ -49,17 +99,24 @@ pub struct Facts<'a> {
     pub certificate_at_submission: bool,
 }
 
+/// A person with months that are not confirmed.
+pub type Awaiting = (PersonId, Vec<(Month, MonthStanding)>);
+
 /// What stands in the way of a completion.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Obstacle {
-    #[error("declarations can be completed from {first_day} to {last_day}")]
+    #[error(
+        "declarations can be completed from {first_day} to {last_day}, both days included, by the clock of Shanghai"
+    )]
     OutsideWindow { first_day: NaiveDate, last_day: NaiveDate },
     #[error("no month of any person is ticked; tick at least one, there is nothing to certify")]
     NoMonths,
     #[error("{} persons have ticked months that are not confirmed; untick them, or wait for the review", .0.len())]
-    NotConfirmed(Vec<(PersonId, Vec<Month>)>),
+    NotConfirmed(Vec<Awaiting>),
     #[error("{} persons hold no certificate in force today; take them out, or have their certificates checked again", .0.len())]
     NoCertificate(Vec<PersonId>),
+    #[error("{} affiliates in use are without proof; attach it, or take them out of the placements", .0.len())]
+    WithoutProof(Vec<UnitId>),
     #[error("the commitment is not accepted in its present text, version {version}")]
     CommitmentNotAccepted { version: String },
 }
@@ -71,6 +128,7 @@ impl Obstacle {
             Self::NoMonths => "no_months",
             Self::NotConfirmed(_) => "not_confirmed",
             Self::NoCertificate(_) => "no_certificate",
+            Self::WithoutProof(_) => "without_proof",
             Self::CommitmentNotAccepted { .. } => "commitment_not_accepted",
         }
     }
@@ -83,6 +141,7 @@ impl Obstacle {
             Self::NoCertificate(persons) => {
                 format!("有{}人当日没有有效的残疾证;请删除该人员或重新核验。", persons.len())
             }
+            Self::WithoutProof(units) => format!("有{}个已使用的关联单位缺少证明材料;请上传或不再使用。", units.len()),
             Self::CommitmentNotAccepted { version } => format!("请阅读并确认真实性承诺(版本{version})。"),
         }
     }
@@ -91,8 +150,7 @@ impl Obstacle {
 /// Everything that stands in the way; an empty `Err` does not occur.
 pub fn check(facts: &Facts<'_>) -> Result<(), Vec<Obstacle>> {
     let mut obstacles = Vec::new();
-    let Window { first_day, last_day } = facts.window;
-    if !facts.window.contains(facts.business_date) {
+    if let Some(Window { first_day, last_day }) = facts.window.filter(|window| !window.contains(facts.at)) {
         obstacles.push(Obstacle::OutsideWindow { first_day, last_day });
     }
     if facts.persons.iter().all(|person| !person.is_ticked()) {
@@ -109,6 +167,9 @@ pub fn check(facts: &Facts<'_>) -> Result<(), Vec<Obstacle>> {
         if !lacking.is_empty() {
             obstacles.push(Obstacle::NoCertificate(lacking));
         }
+    }
+    if !facts.without_proof.is_empty() {
+        obstacles.push(Obstacle::WithoutProof(facts.without_proof.to_vec()));
     }
     if facts.accepted != Some(facts.commitment) {
         obstacles.push(Obstacle::CommitmentNotAccepted { version: facts.commitment.version.clone() });
@@ -158,6 +219,7 @@ mod tests {
         check_with(persons, "2026-03-15", Some(&commitment("2026-1")), true)
     }
 
+    /// At ten in the morning, in Shanghai.
     fn check_with(
         persons: &[DeclaredPerson],
         business_date: &str,
@@ -165,30 +227,86 @@ mod tests {
         certificate_at_submission: bool,
     ) -> Result<(), Vec<Obstacle>> {
         check(&Facts {
-            business_date: day(business_date),
-            window: Window { first_day: day("2026-03-01"), last_day: day("2026-10-31") },
+            at: instant(&format!("{business_date}T10:00:00+08:00")),
+            window: Some(own()),
             persons,
+            without_proof: &[],
             accepted,
             commitment: &commitment("2026-1"),
             certificate_at_submission,
         })
     }
 
+    fn own() -> Window {
+        Window { first_day: day("2026-03-01"), last_day: day("2026-10-31") }
+    }
+
+    fn instant(text: &str) -> DateTime<Utc> {
+        text.parse().expect("instant")
+    }
+
     #[test]
-    fn the_window_is_open_on_its_first_and_last_day() {
-        let accepted = commitment("2026-1");
-        for (date, open) in [("2026-02-28", false), ("2026-03-01", true), ("2026-10-31", true), ("2026-11-01", false)] {
-            let outcome = check_with(&[person(1)], date, Some(&accepted), true);
-            assert_eq!(outcome.is_ok(), open, "{date}");
+    fn the_window_is_open_from_its_first_second_to_its_last() {
+        let cases = [
+            ("2026-02-28T23:59:59.999999+08:00", false),
+            ("2026-03-01T00:00:00+08:00", true),
+            ("2026-10-31T23:59:59.999999+08:00", true),
+            ("2026-11-01T00:00:00+08:00", false),
+            // the same last second, told elsewhere
+            ("2026-10-31T15:59:59.999Z", true),
+            ("2026-10-31T16:00:00Z", false),
+        ];
+        for (at, open) in cases {
+            assert_eq!(own().contains(instant(at)), open, "{at}");
         }
     }
 
     #[test]
+    fn what_was_asked_inside_the_window_leaves_it_open_ten_days_after_the_answer() {
+        let span =
+            |asked: &str, answered: &str| Some(Span { asked_at: instant(asked), answered_at: instant(answered) });
+        let last = |extending: Extending| window(own(), 10, &extending).last_day.to_string();
+        assert_eq!(last(Extending::default()), "2026-10-31");
+        let inside = span("2026-10-31T23:59:59+08:00", "2026-11-20T00:00:01+08:00");
+        assert_eq!(last(Extending { reviewed: inside, ..Extending::default() }), "2026-11-30");
+        assert_eq!(last(Extending { withdrawn: inside, ..Extending::default() }), "2026-11-30");
+        let late = span("2026-11-01T00:00:00+08:00", "2026-11-20T00:00:01+08:00");
+        assert_eq!(last(Extending { reviewed: late, withdrawn: late, rejected_at: None }), "2026-10-31");
+        let rejected_at = Some(instant("2026-12-24T16:00:00Z"));
+        assert_eq!(last(Extending { rejected_at, ..Extending::default() }), "2027-01-04", "the 25th in Shanghai");
+        assert_eq!(last(Extending { reviewed: inside, rejected_at, ..Extending::default() }), "2027-01-04", "the last");
+        let early = span("2026-04-01T10:00:00+08:00", "2026-04-02T10:00:00+08:00");
+        assert_eq!(last(Extending { reviewed: early, ..Extending::default() }), "2026-10-31", "never shorter");
+        let extended = window(own(), 10, &Extending { reviewed: inside, ..Extending::default() });
+        assert!(extended.contains(instant("2026-11-30T23:59:59.999+08:00")));
+        assert!(!extended.contains(instant("2026-12-01T00:00:00+08:00")));
+    }
+
+    #[test]
+    fn a_unit_that_is_being_deregistered_is_completed_at_any_time() {
+        let accepted = commitment("2026-1");
+        let facts = Facts {
+            at: instant("2026-12-24T10:00:00+08:00"),
+            window: None,
+            persons: &[person(1)],
+            without_proof: &[],
+            accepted: Some(&accepted),
+            commitment: &accepted,
+            certificate_at_submission: true,
+        };
+        assert_eq!(check(&facts), Ok(()));
+        let without_proof = [UnitId(7)];
+        let facts = Facts { without_proof: &without_proof, ..facts };
+        assert_eq!(check(&facts), Err(vec![Obstacle::WithoutProof(vec![UnitId(7)])]));
+    }
+
+    #[test]
     fn persons_with_unconfirmed_months_are_named_with_those_months() {
-        let waiting = DeclaredPerson { awaiting: months(3..=4), confirmed: months(5..=12), ..person(2) };
+        let awaiting: Vec<_> = months(3..=4).into_iter().map(|month| (month, MonthStanding::UnderReview)).collect();
+        let waiting = DeclaredPerson { awaiting: awaiting.clone(), confirmed: months(5..=12), ..person(2) };
         assert_eq!(
             check_persons(&[person(1), waiting]),
-            Err(vec![Obstacle::NotConfirmed(vec![(PersonId(2), months(3..=4))])])
+            Err(vec![Obstacle::NotConfirmed(vec![(PersonId(2), awaiting)])])
         );
     }
 
@@ -220,11 +338,15 @@ mod tests {
 
     #[test]
     fn every_obstacle_is_named_at_once_and_in_both_languages() {
-        let wrong = DeclaredPerson { awaiting: months(3..=3), certificate_in_force: false, ..person(1) };
+        let awaiting = months(3..=3).into_iter().map(|month| (month, MonthStanding::Rejected)).collect();
+        let wrong = DeclaredPerson { awaiting, certificate_in_force: false, ..person(1) };
         let obstacles = check_with(&[wrong], "2026-11-01", None, true).expect_err("refused");
         let codes: Vec<_> = obstacles.iter().map(Obstacle::code).collect();
         assert_eq!(codes, ["outside_window", "not_confirmed", "no_certificate", "commitment_not_accepted"]);
-        assert_eq!(obstacles[0].to_string(), "declarations can be completed from 2026-03-01 to 2026-10-31");
+        assert_eq!(
+            obstacles[0].to_string(),
+            "declarations can be completed from 2026-03-01 to 2026-10-31, both days included, by the clock of Shanghai"
+        );
         assert!(obstacles[2].chinese().starts_with("有1人"));
     }
 }

@@ -11,6 +11,7 @@ pub mod counting;
 pub mod dated;
 pub mod decimal;
 pub mod declaration;
+pub mod declared;
 pub mod facts;
 pub mod foresight;
 pub mod ids;

@@ -335,6 +335,11 @@ mod tests {
         assert_eq!(answer_to(keyed(withdrawn("m7", 2), 2)).await, "version_not_held");
         assert_eq!(office.get("/ledger").await.1["declarations"], json!([]));
         assert_eq!(answer_to(certified("m8", 3)).await, "accepted");
+        assert_eq!(answer_to(with(certified("m9", 5), "supersedes", json!(3))).await, "version_gap");
+        assert_eq!(answer_to(with(certified("m10", 4), "supersedes", json!(2))).await, "supersedes_mismatch");
+        assert_eq!(answer_to(with(certified("m11", 5), "supersedes", json!(3))).await, "key_reused");
+        let next = keyed(with(certified("m12", 5), "supersedes", json!(3)), 2);
+        assert_eq!(answer_to(next).await, "accepted", "version 4 was received, and rejected");
     }
 
     #[tokio::test]

@@ -179,12 +179,17 @@ impl Ledger {
     }
 
     fn remember(&mut self, entry: Entry) {
+        let message: Value = serde_json::from_str(&entry.body).unwrap_or_default();
+        let key = (message["uscc"].as_str().unwrap_or_default().to_owned(), message["year"].as_u64().unwrap_or(0));
+        let held = self.held.entry(key).or_default();
+        let version = message["version"].as_u64().unwrap_or_default();
+        // what skips a version was not received as the next one
+        if version == held.received + 1 {
+            held.received = version;
+        }
         if matches!(entry.answer, Answer::Accepted { .. }) {
             self.accepted += 1;
-            let message: Value = serde_json::from_str(&entry.body).unwrap_or_default();
-            let key = (message["uscc"].as_str().unwrap_or_default().to_owned(), message["year"].as_u64().unwrap_or(0));
-            let held = self.held.entry(key).or_default();
-            held.version = message["version"].as_u64().unwrap_or(held.version);
+            held.version = version;
             held.message_id = (message["kind"] == "certified").then(|| entry.message_id.clone());
         }
         self.by_key.insert(entry.idempotency_key.clone(), self.entries.len());

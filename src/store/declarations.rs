@@ -5,24 +5,15 @@ use std::collections::HashMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
+use super::change::Change;
 use super::jobs::word;
 use super::publish::Publish;
 use super::{Store, StoreError, ensure_affected};
-use crate::domain::declaration::State;
+use crate::domain::declaration::Declaration;
+use crate::domain::declared::DeclaredMonth;
 use crate::domain::facts::{Certificate, CertificateKind, CertificateStatus, PersonId, UnitId, VersionId};
 use crate::domain::message::Message;
 use crate::domain::month::Month;
-
-/// A confirmed month of a declaration, as it is frozen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DeclaredMonth {
-    pub person: PersonId,
-    pub month: Month,
-    pub weight: u8,
-    pub dispatched: bool,
-    /// The packed verdict at completion.
-    pub cell: i32,
-}
 
 /// A message as it enters the outbox: its bytes are final.
 #[derive(Clone, Debug)]
@@ -37,9 +28,9 @@ pub struct OutboxMessage {
     pub digest: [u8; 32],
 }
 
-impl Publish {
-    /// The declaration as it stands, locked until this publish ends; open if there is none.
-    pub async fn lock_declaration(&mut self, employer: UnitId, year: i16) -> Result<State, StoreError> {
+impl Change {
+    /// The declaration as it stands, locked until this change ends; open if there is none.
+    pub async fn lock_declaration(&mut self, employer: UnitId, year: i16) -> Result<Declaration, StoreError> {
         let state = sqlx::query_scalar!(
             "select state from declaration where employer_id = $1 and year = $2 for update",
             employer.0,
@@ -54,11 +45,11 @@ impl Publish {
         &mut self,
         employer: UnitId,
         year: i16,
-        state: &State,
+        declaration: &Declaration,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let json =
-            serde_json::to_value(state).map_err(|_| StoreError::inconsistent("declaration", "state", employer.0))?;
+        let json = serde_json::to_value(declaration)
+            .map_err(|_| StoreError::inconsistent("declaration", "state", employer.0))?;
         sqlx::query!(
             "insert into declaration (employer_id, year, state, saved_at) values ($1, $2, $3, $4)
              on conflict (employer_id, year) do update set state = excluded.state, saved_at = excluded.saved_at",
@@ -71,7 +62,9 @@ impl Publish {
         .await?;
         Ok(())
     }
+}
 
+impl Publish {
     /// Keeps the result of a version for good.
     pub async fn freeze(
         &mut self,
@@ -84,12 +77,13 @@ impl Publish {
         let indexes: Vec<i32> = months.iter().map(|row| row.month.index()).collect();
         let weights: Vec<i16> = months.iter().map(|row| i16::from(row.weight)).collect();
         let dispatched: Vec<bool> = months.iter().map(|row| row.dispatched).collect();
+        let approved: Vec<bool> = months.iter().map(|row| row.approved).collect();
         let cells: Vec<i32> = months.iter().map(|row| row.cell).collect();
         let done = sqlx::query!(
-            "insert into declared_month (employer_id, year, version, person_id, month, weight, dispatched, cell)
-             select $1, $2, $3, i.person, i.month, i.weight, i.dispatched, i.cell
-             from unnest($4::bigint[], $5::int[], $6::smallint[], $7::boolean[], $8::int[])
-                  as i (person, month, weight, dispatched, cell)",
+            "insert into declared_month (employer_id, year, version, person_id, month, weight, dispatched, approved, cell)
+             select $1, $2, $3, i.person, i.month, i.weight, i.dispatched, i.approved, i.cell
+             from unnest($4::bigint[], $5::int[], $6::smallint[], $7::boolean[], $8::boolean[], $9::int[])
+                  as i (person, month, weight, dispatched, approved, cell)",
             employer.0,
             year,
             version as i32,
@@ -97,6 +91,7 @@ impl Publish {
             &indexes,
             &weights,
             &dispatched,
+            &approved,
             &cells
         )
         .execute(self.connection())
@@ -157,26 +152,22 @@ impl Publish {
         Ok(())
     }
 
-    /// Gives up the employer's claims of that year on months that the version does not contain.
-    pub async fn release_claims(
-        &mut self,
-        employer: UnitId,
-        year: i16,
-        not_in_version: u32,
-    ) -> Result<u64, StoreError> {
+    /// Gives up the employer's claims of that year on months that none of these versions contains.
+    pub async fn release_claims(&mut self, employer: UnitId, year: i16, except: &[u32]) -> Result<u64, StoreError> {
+        let versions: Vec<i32> = except.iter().map(|version| *version as i32).collect();
         let seq = self.seq();
         let january = i32::from(year) * 12;
         let done = sqlx::query!(
             "update claim c set to_seq = $1
              where c.employer_id = $2 and c.month between $3 and $4 and c.to_seq is null
-               and not exists (select from declared_month d where d.employer_id = $2 and d.year = $5 and d.version = $6
+               and not exists (select from declared_month d where d.employer_id = $2 and d.year = $5 and d.version = any($6)
                                 and d.person_id = c.person_id and d.month = c.month)",
             seq,
             employer.0,
             january,
             january + 11,
             year,
-            not_in_version as i32
+            &versions
         )
         .execute(self.connection())
         .await?;
@@ -226,7 +217,7 @@ impl Publish {
 
 impl Store {
     /// The declaration as it stands; open if there is none.
-    pub async fn find_declaration(&self, employer: UnitId, year: i16) -> Result<State, StoreError> {
+    pub async fn find_declaration(&self, employer: UnitId, year: i16) -> Result<Declaration, StoreError> {
         let state =
             sqlx::query_scalar!("select state from declaration where employer_id = $1 and year = $2", employer.0, year)
                 .fetch_optional(&self.pool)
@@ -268,9 +259,9 @@ impl Store {
     }
 }
 
-pub(super) fn read_state(state: Option<serde_json::Value>, employer: UnitId) -> Result<State, StoreError> {
+pub(super) fn read_state(state: Option<serde_json::Value>, employer: UnitId) -> Result<Declaration, StoreError> {
     match state {
-        None => Ok(State::default()),
+        None => Ok(Declaration::default()),
         Some(json) => {
             serde_json::from_value(json).map_err(|_| StoreError::inconsistent("declaration", "state", employer.0))
         }

@@ -66,6 +66,7 @@ pub struct AttemptLine {
 pub struct News {
     pub message_id: Uuid,
     pub employer: UnitId,
+    pub uscc: String,
     pub year: i16,
     pub message: Message,
     pub state: String,
@@ -191,8 +192,10 @@ impl Store {
     /// Answers that their declarations have not taken in yet, oldest first.
     pub async fn list_news(&self) -> Result<Vec<News>, StoreError> {
         let rows = sqlx::query!(
-            "select message_id, employer_id, year, version, kind, attempt, state, receipt, answer from outbox
-             where not applied and state in ('sent', 'accepted', 'rejected') order by created_at"
+            "select message_id, employer_id, uscc, year, version, kind, attempt, state, receipt, answer
+             from outbox join unit on unit_id = employer_id
+             where not applied and state in ('sent', 'accepted', 'rejected')
+             order by created_at, version, kind = 'withdrawn', attempt"
         )
         .fetch_all(&self.pool)
         .await?;
@@ -203,6 +206,7 @@ impl Store {
                 Ok(News {
                     message_id: row.message_id,
                     employer: UnitId(row.employer_id),
+                    uscc: row.uscc,
                     year: row.year,
                     message: Message { version: row.version as u32, kind, attempt: row.attempt as u32 },
                     state: row.state,

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::change::Change;
 use super::declarations::read_state;
 use super::{Store, StoreError};
-use crate::domain::declaration::State;
+use crate::domain::declaration::Declaration;
 use crate::domain::facts::{PersonId, UnitId};
 
 /// One placement, as staff work on it.
@@ -30,7 +30,7 @@ const CASE_LEASE: TimeDelta = TimeDelta::minutes(30);
 
 impl Change {
     /// The declaration as it stands. Nobody publishes and nobody else decides before this change ends: a completion is before us or after us.
-    pub async fn hold_declaration(&mut self, employer: UnitId, year: i16) -> Result<State, StoreError> {
+    pub async fn hold_declaration(&mut self, employer: UnitId, year: i16) -> Result<Declaration, StoreError> {
         sqlx::query!("select seq from publish_head for no key update").fetch_one(self.connection()).await?;
         let state =
             sqlx::query_scalar!("select state from declaration where employer_id = $1 and year = $2", employer.0, year)

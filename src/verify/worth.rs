@@ -134,6 +134,16 @@ pub async fn worth_of_months(store: &Store, policy: &Policy, asked: &AskedWorth)
     })
 }
 
+/// The levy of an employer's year by its own headcount and total wages if these months counted, paid on 1 September of the year after;
+/// `None` where the numbers are not known.
+pub fn levy_if(policy: &Policy, entered: &Employer, year: i32, counted: Gain) -> Result<Option<Fen>, WorthError> {
+    let asked = AskedWorth { employer: entered.unit, year, headcount: None, total_wages: None, paid_on: None };
+    let (position, _) = position(&asked, entered, counted)?;
+    let paid_on = year.checked_add(1).and_then(|next| NaiveDate::from_ymd_opt(next, 9, 1));
+    let rules = policy.levy_rules(year, paid_on.ok_or(WorthError::NoSuchYear(year))?)?;
+    Ok(position.map(|position| levy_with(&position, Gain::default(), &rules)).transpose()?)
+}
+
 /// What the levy is computed from, or what of it is not known.
 fn position(
     asked: &AskedWorth,

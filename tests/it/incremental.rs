@@ -452,9 +452,12 @@ impl Province {
         let store = &self.harness.store;
         let declaring = Declaring { employer: self.unit(employer).await, year: YEAR };
         let text = commitment(&self.policy.policy, self.today).expect("a text");
-        let completing = Completing { declaring, accepted_commitment: Some(text.version), actor: "test".to_owned() };
+        if confirm_passed(store, declaring, "test").await.is_err() {
+            return;
+        }
+        let completing = Completing::of(declaring, Some(text.version));
         // refused outside the window, without certificates, or a second time: then nothing changed
-        drop(complete(store, &self.policy, &completing).await);
+        drop(complete(store, &self.policy, &Actor::operator("test"), &completing).await);
     }
 
     pub async fn verify(&mut self) -> Summary {

@@ -283,7 +283,5 @@ fn contracts(path: &Path) -> anyhow::Result<Vec<Contract>> {
         };
         out.push(contract);
     }
-    Ok(last_of_each(out, |one| {
-        (one.employer_uscc.clone(), one.year, one.id_number.clone(), one.kind, one.starts_on)
-    }))
+    Ok(last_of_each(out, |one| (one.employer_uscc.clone(), one.year, one.id_number.clone(), one.kind, one.starts_on)))
 }

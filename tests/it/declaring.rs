@@ -1,0 +1,581 @@
+//! Declarations from completion to amendment, against the sandbox's tax department: what the employer confirmed is what it holds, once.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use chrono::{NaiveDate, NaiveTime};
+use renzheng::clock;
+use renzheng::config::{Secret, TaxSettings};
+use renzheng::crypto::SignatureAlgorithm;
+use renzheng::declare::complete::{Completed, Completing, commitment, complete, state};
+use renzheng::declare::deregister::deregister;
+use renzheng::declare::import::{ImportKind, import};
+use renzheng::declare::news::apply_news;
+use renzheng::declare::{DeclareError, Declaring, amend, corrections, drift, withdraw};
+use renzheng::domain::access::{Actor, Role, Scope};
+use renzheng::domain::declaration::{Change, Declaration};
+use renzheng::domain::facts::{PersonId, UnitId};
+use renzheng::domain::ids::{ResidentId, Uscc};
+use renzheng::domain::message::MessageKind;
+use renzheng::domain::month::Month;
+use renzheng::push::{Client, Step, step};
+use renzheng::sandbox::tax::{Key, TaxDepartment, router};
+use renzheng::sandbox::tax_ledger::Ledger;
+use renzheng::store::Store;
+use renzheng::store::outbox::{Answered, AttemptRecord};
+use sqlx::Row;
+
+use crate::fixtures::Day;
+use crate::harness::Scratch;
+
+pub const YEAR: i32 = 2025;
+/// Three workers pass: all year, all year, ten months.
+pub const SCHOOL: &str = "123699001000000590";
+/// Eight workers, of whom the second wage delivery says something else.
+pub const FACTORY: &str = "91369900MA1000A10H";
+/// Some of its workers' certificates ended or were frozen before the declaration.
+const ELECTRONICS: &str = "91369900MA1000A379";
+
+/// The fixtures' province with everything pulled and judged, and a tax department on loopback.
+pub struct Scene {
+    pub day: Day,
+    client: Client,
+    folder: Scratch,
+}
+
+impl Scene {
+    pub async fn begin(name: &str) -> Self {
+        let day = Day::begin(name).await;
+        day.deliver_wages("wage-1.ndjson");
+        day.pull_all().await;
+        day.harness.verify(YEAR).await;
+        let folder = Scratch::new(&format!("{name}_tax"));
+        let algorithm = SignatureAlgorithm::HmacSm3;
+        let keys = vec![Key { id: "ours".to_owned(), algorithm, secret: b"secret".to_vec() }];
+        let department = TaxDepartment::open(&folder.path().join("ledger.ndjson"), keys, None).expect("a department");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/", listener.local_addr().expect("an address"));
+        tokio::spawn(async move { axum::serve(listener, router(Arc::new(department))).await });
+        let settings = TaxSettings { url, key_id: "ours".to_owned(), key: Secret::new("secret"), algorithm };
+        Self { day, client: Client::new(&settings).expect("a client"), folder }
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.day.harness.store
+    }
+
+    pub async fn declaring(&self, code: &str) -> Declaring {
+        let uscc = Uscc::parse(code).expect("a code");
+        let employer = self.store().find_unit(&uscc).await.expect("asked").expect("known");
+        Declaring { employer, year: YEAR }
+    }
+
+    async fn person(&self, id_number: &str) -> PersonId {
+        let id = ResidentId::parse(id_number).expect("an ID number");
+        self.store().find_person(&id).await.expect("asked").expect("known")
+    }
+
+    pub async fn completing(&self, code: &str) -> Completing {
+        let today = self.store().today().await.expect("today");
+        let text = commitment(&self.day.harness.policy.policy, today).expect("a text");
+        Completing::of(self.declaring(code).await, Some(text.version))
+    }
+
+    /// The employer completes.
+    async fn complete(&self, code: &str) -> Result<Completed, DeclareError> {
+        let completing = self.completing(code).await;
+        let actor = employer(completing.declaring.employer);
+        complete(self.store(), &self.day.harness.policy, &actor, &completing).await
+    }
+
+    pub async fn state(&self, code: &str) -> Declaration {
+        state(self.store(), self.declaring(code).await).await.expect("a declaration")
+    }
+
+    /// Sends what waits until nothing is due, and takes the answers in.
+    async fn push(&self) {
+        let now = self.store().now().await.expect("now");
+        while let Step::Sent(_) = step(self.store(), &self.client, now).await.expect("a step") {}
+        apply_news(self.store()).await.expect("taken in");
+    }
+
+    /// The next message is rejected, though the department never sees it.
+    async fn push_rejected(&self) {
+        let now = self.store().now().await.expect("now");
+        let outgoing = self.store().open_attempt(now).await.expect("opened").expect("a message is due");
+        let answer = serde_json::json!({ "code": "division_closed", "field": "tax_division", "text": "closed" });
+        let record = AttemptRecord { status: Some(200), ..AttemptRecord::default() };
+        self.store().close_attempt(&outgoing, &record, &Answered::Rejected { answer }, now).await.expect("closed");
+        apply_news(self.store()).await.expect("taken in");
+    }
+
+    fn ledger(&self) -> Ledger {
+        Ledger::open(&self.folder.path().join("ledger.ndjson")).expect("a ledger")
+    }
+
+    /// What the department holds: version and weighted person-months of each employer.
+    fn held(&self) -> Vec<(String, u64, u64)> {
+        let months = |message: &serde_json::Value| message["weighted_person_months"].as_u64().unwrap_or_default();
+        self.ledger().in_force().iter().map(|held| (held.uscc.clone(), held.version, months(&held.message))).collect()
+    }
+
+    /// What the department received, in order: the end of each idempotency key, and whether it was accepted.
+    fn received(&self) -> Vec<String> {
+        let ledger = self.ledger();
+        let told = |entry: &renzheng::sandbox::tax_ledger::Entry| {
+            let answer = serde_json::to_value(&entry.answer).expect("an answer");
+            let key = entry.idempotency_key.splitn(3, ':').nth(2).unwrap_or_default().to_owned();
+            let message: serde_json::Value = serde_json::from_str(&entry.body).expect("a message");
+            let supersedes =
+                message["supersedes"].as_u64().map_or_else(String::new, |version| format!(" for {version}"));
+            format!("{key}{supersedes} {}", answer["status"].as_str().unwrap_or_default())
+        };
+        ledger.entries().iter().map(told).collect()
+    }
+
+    /// Months that the employer claims.
+    pub async fn claims(&self, code: &str) -> i64 {
+        let employer = self.declaring(code).await.employer;
+        let mut connection = self.day.harness.connection().await;
+        sqlx::query_scalar("select count(*) from claim where employer_id = $1 and to_seq is null")
+            .bind(employer.0)
+            .fetch_one(&mut connection)
+            .await
+            .expect("a count")
+    }
+
+    pub async fn audited(&self) -> i64 {
+        let mut connection = self.day.harness.connection().await;
+        sqlx::query_scalar("select count(*) from audit where object like 'declaration %'")
+            .fetch_one(&mut connection)
+            .await
+            .expect("a count")
+    }
+
+    /// Every version's weighted months as frozen, and every body ever enqueued that certifies it.
+    async fn assert_only_what_was_confirmed_leaves(&self) {
+        let mut connection = self.day.harness.connection().await;
+        let rows = sqlx::query(
+            "select o.body, coalesce(sum(d.weight), 0) as weighted from outbox o
+             left join declared_month d using (employer_id, year, version) where o.kind = 'certified' group by o.message_id, o.body",
+        )
+        .fetch_all(&mut connection)
+        .await
+        .expect("rows");
+        for row in rows {
+            let body: serde_json::Value = serde_json::from_slice(&row.get::<Vec<u8>, _>("body")).expect("a message");
+            assert_eq!(body["weighted_person_months"].as_i64(), Some(row.get::<i64, _>("weighted")));
+        }
+    }
+
+    async fn correct_contract(&self, row: &str) {
+        let path = self.folder.path().join("contracts.csv");
+        let text = format!("employer_uscc,year,id_number,kind,starts_on,ends_on,terminated_on\n{row}\n");
+        std::fs::write(&path, text).expect("written");
+        let policy = &self.day.harness.policy.policy;
+        let report = import(self.store(), policy, ImportKind::Contracts, &path, "test").await.expect("imported");
+        assert!(report.refused.is_empty(), "{:?}", report.refused);
+    }
+
+    async fn clock(&self, date: &str, time: &str) {
+        let date: NaiveDate = date.parse().expect("a date");
+        let time = NaiveTime::parse_from_str(time, "%H:%M:%S").expect("a time");
+        self.store().set_clock(clock::shanghai(date, time)).await.expect("the clock is set");
+    }
+}
+
+pub fn employer(unit: UnitId) -> Actor {
+    let name = format!("employer {}", unit.0);
+    Actor { name, role: Role::Employer, scope: Scope::Units(vec![unit]), on_behalf_of: None }
+}
+
+pub fn supervisor() -> Actor {
+    let scope = Scope::Division("36".to_owned());
+    Actor { name: "supervisor".to_owned(), role: Role::Supervisor, scope, on_behalf_of: None }
+}
+
+fn month(number: u32) -> Month {
+    Month::new(YEAR, number).expect("a month")
+}
+
+pub fn change(person: PersonId, number: u32, add: bool) -> Change {
+    Change { person, month: month(number), add, reason: "what was delivered later".to_owned() }
+}
+
+pub fn withdrawal(levy_paid: bool) -> withdraw::Asking {
+    withdraw::Asking { reason: "a contract ended earlier".to_owned(), levy_paid, refund_reference: None }
+}
+
+pub fn approval(refund_reference: Option<&str>) -> withdraw::Deciding {
+    let refund_reference = refund_reference.map(str::to_owned);
+    withdraw::Deciding { approve: true, reason: "seen".to_owned(), refund_reference }
+}
+
+pub fn amendment_approval() -> amend::Deciding {
+    amend::Deciding { approve: true, reason: "seen".to_owned() }
+}
+
+fn code(outcome: Result<impl std::fmt::Debug, DeclareError>) -> &'static str {
+    outcome.expect_err("refused").code().expect("a refusal")
+}
+
+#[tokio::test]
+async fn the_road_from_completion_over_withdrawal_to_amendment() {
+    let scene = Scene::begin("road").await;
+    let store = scene.store();
+    let policy = &scene.day.harness.policy.policy;
+    let declaring = scene.declaring(FACTORY).await;
+    let own = employer(declaring.employer);
+
+    let first = scene.complete(FACTORY).await.expect("completed");
+    assert_eq!(first.version, 1);
+    assert!(scene.held().is_empty(), "nothing leaves by itself");
+    scene.push().await;
+    let months = u64::from(first.weighted_person_months);
+    assert_eq!(scene.held(), [(FACTORY.to_owned(), 1, months)]);
+    assert_eq!(scene.state(FACTORY).await.name(), "accepted");
+    let claims = scene.claims(FACTORY).await;
+
+    withdraw::ask(store, &own, declaring, &withdrawal(true)).await.expect("asked");
+    assert_eq!(withdraw::list(store, &supervisor()).await.expect("listed").len(), 1);
+    assert_eq!(code(withdraw::decide(store, &own, declaring, &approval(None)).await), "forbidden");
+    let unpaid = withdraw::decide(store, &supervisor(), declaring, &approval(None)).await;
+    assert_eq!(code(unpaid), "refund_reference_missing");
+    assert_eq!(scene.state(FACTORY).await.name(), "accepted");
+    withdraw::decide(store, &supervisor(), declaring, &approval(Some("RF-1"))).await.expect("approved");
+    assert_eq!(scene.held(), [(FACTORY.to_owned(), 1, months)], "until the department takes the withdrawal");
+    assert_eq!(scene.claims(FACTORY).await, claims, "the department still holds these months");
+    scene.push().await;
+    assert!(scene.held().is_empty());
+    assert_eq!(scene.claims(FACTORY).await, 0);
+    assert_eq!(scene.state(FACTORY).await.name(), "open");
+
+    // the contract ended in November
+    scene.correct_contract(&format!("{FACTORY},2025,360001198005050117,labour,2019-04-01,,2025-11-10")).await;
+    let second = scene.complete(FACTORY).await.expect("completed again");
+    assert_eq!((second.version, second.weighted_person_months), (2, first.weighted_person_months - 1));
+    assert_ne!(second.certification_number, first.certification_number);
+    scene.push().await;
+    assert_eq!(scene.held(), [(FACTORY.to_owned(), 2, months - 1)]);
+
+    // the second delivery of wages says otherwise; nothing changes by itself
+    scene.day.deliver_wages("wage-2.ndjson");
+    scene.day.pull("pull-wage").await;
+    scene.day.harness.verify(YEAR).await;
+    assert_eq!(scene.held(), [(FACTORY.to_owned(), 2, months - 1)]);
+    let later = drift::of_employer(store, policy, &own, declaring).await.expect("compared").expect("declared");
+    let (corrected, receiver) =
+        (scene.person("360006198303030677").await, later.months.last().expect("a month").person_id);
+    let told: HashSet<(PersonId, u32, &str)> =
+        later.months.iter().map(|one| (one.person_id, one.month.number(), one.what.as_str())).collect();
+    let expected = [
+        (corrected, 4, "gained"),
+        (corrected, 11, "gained"),
+        (corrected, 5, "lost"),
+        (corrected, 8, "lost"),
+        (corrected, 9, "lost"),
+        (receiver, 9, "gained"),
+    ];
+    assert_eq!(told, HashSet::from(expected));
+    assert!(later.worth.is_some() && later.months.iter().all(|one| one.since.is_some() && one.worth.is_some()));
+    let all = drift::list(store, policy, YEAR).await.expect("listed");
+    assert_eq!(all, [later], "and nobody else is declared");
+
+    let changes = vec![change(corrected, 4, true), change(corrected, 5, false), change(corrected, 8, false)];
+    amend::ask(store, policy, &own, declaring, changes).await.expect("asked");
+    let difference = amend::show(store, policy, &own, declaring).await.expect("shown").expect("asked for");
+    let (before, after) = (difference.before, difference.after);
+    assert_eq!(after.weighted_person_months + 1, before.weighted_person_months);
+    assert!(difference.levy_after > difference.levy_before, "{difference:?}");
+    assert_eq!(amend::list(store, &supervisor()).await.expect("listed").len(), 1);
+    amend::decide(store, policy, &supervisor(), declaring, &amendment_approval()).await.expect("approved");
+    assert_eq!(scene.held(), [(FACTORY.to_owned(), 2, months - 1)], "the old result stands");
+    let during = scene.claims(FACTORY).await;
+    scene.push().await;
+    assert_eq!(scene.held(), [(FACTORY.to_owned(), 3, months - 2)]);
+    assert_eq!(scene.claims(FACTORY).await, during - 2, "removed months are free once the amendment is accepted");
+    assert_eq!(
+        scene.received(),
+        ["1:certified accepted", "1:withdrawn accepted", "2:certified accepted", "3:certified for 2 accepted"]
+    );
+    scene.assert_only_what_was_confirmed_leaves().await;
+}
+
+#[tokio::test]
+async fn completing_is_refused_with_everything_that_stands_in_the_way() {
+    let scene = Scene::begin("refusals").await;
+    let (store, reading) = (scene.store(), &scene.day.harness.policy);
+    let completing = scene.completing(ELECTRONICS).await;
+    let own = employer(completing.declaring.employer);
+
+    let stranger = employer(scene.declaring(SCHOOL).await.employer);
+    assert_eq!(code(complete(store, reading, &stranger, &completing).await), "not_found");
+
+    // frozen since September: its months until then count, but on the day of submission there is no certificate
+    let Err(DeclareError::Obstacles(obstacles)) = complete(store, reading, &own, &completing).await else {
+        panic!("refused")
+    };
+    let frozen = scene.person("36001619820202166X").await;
+    let lacking = obstacles.iter().find_map(|obstacle| match obstacle {
+        renzheng::domain::completion::Obstacle::NoCertificate(persons) => Some(persons.clone()),
+        _ => None,
+    });
+    let lacking = lacking.expect("certificates are asked for");
+    assert!(lacking.contains(&frozen), "{lacking:?}");
+
+    // a ticked month without evidence
+    let late = scene.person("360012198408081224").await;
+    let ticked = [(late, month(12))];
+    let now = store.now().await.expect("now");
+    store.confirm_months(completing.declaring.employer, &ticked, "test", now).await.expect("ticked").expect("open");
+    let Err(DeclareError::Obstacles(obstacles)) = complete(store, reading, &own, &completing).await else {
+        panic!("refused")
+    };
+    let codes: Vec<_> = obstacles.iter().map(|obstacle| obstacle.code()).collect();
+    assert_eq!(codes, ["not_confirmed", "no_certificate"]);
+    assert!(obstacles.iter().all(|obstacle| !obstacle.chinese().is_empty()));
+
+    // the originals were seen at the counter
+    let mut seen = scene.completing(ELECTRONICS).await;
+    seen.originals_seen = lacking.into_iter().collect();
+    let Err(DeclareError::Obstacles(obstacles)) = complete(store, reading, &own, &seen).await else {
+        panic!("refused")
+    };
+    assert_eq!(obstacles.iter().map(|obstacle| obstacle.code()).collect::<Vec<_>>(), ["not_confirmed"]);
+    assert_eq!((scene.audited().await, scene.claims(ELECTRONICS).await), (0, 0), "a refusal leaves no trace");
+}
+
+#[tokio::test]
+async fn the_window_closes_with_the_last_second_of_october() {
+    let scene = Scene::begin("window").await;
+    // what is stale proves nothing: the agencies are asked on the last day
+    scene.clock("2026-10-31", "22:00:00").await;
+    scene.day.pull_all().await;
+    scene.clock("2026-11-01", "00:00:00").await;
+    let Err(DeclareError::Obstacles(obstacles)) = scene.complete(SCHOOL).await else { panic!("refused") };
+    assert_eq!(obstacles.iter().map(|obstacle| obstacle.code()).collect::<Vec<_>>(), ["outside_window"]);
+    scene.clock("2026-10-31", "23:59:45").await;
+    assert_eq!(scene.complete(SCHOOL).await.expect("completed").version, 1);
+
+    // asked for inside the window, approved after it: ten days to complete again
+    let (store, declaring) = (scene.store(), scene.declaring(SCHOOL).await);
+    let own = employer(declaring.employer);
+    withdraw::ask(store, &own, declaring, &withdrawal(false)).await.expect("asked");
+    scene.clock("2026-11-03", "10:00:00").await;
+    withdraw::decide(store, &supervisor(), declaring, &approval(None)).await.expect("approved");
+    scene.push().await;
+    scene.clock("2026-11-14", "00:00:00").await;
+    scene.day.pull_all().await;
+    assert_eq!(code(scene.complete(SCHOOL).await), "outside_window");
+    scene.clock("2026-11-13", "23:59:45").await;
+    assert_eq!(scene.complete(SCHOOL).await.expect("completed").version, 2);
+}
+
+#[tokio::test]
+async fn the_same_command_twice_completes_once_and_gets_the_same_answer() {
+    let scene = Scene::begin("twice").await;
+    let (store, reading) = (scene.store(), &scene.day.harness.policy);
+    let mut completing = scene.completing(SCHOOL).await;
+    completing.idempotency_key = Some("click-1".to_owned());
+    let own = employer(completing.declaring.employer);
+    let both = tokio::join!(complete(store, reading, &own, &completing), complete(store, reading, &own, &completing));
+    let (one, other) = (both.0.expect("completed"), both.1.expect("the same"));
+    assert_eq!(one, other);
+    assert_eq!(scene.audited().await, 1);
+    let other_words = Completing { accepted_commitment: Some("another".to_owned()), ..completing.clone() };
+    assert_eq!(code(complete(store, reading, &own, &other_words).await), "key_reused");
+    let other_key = Completing { idempotency_key: Some("click-2".to_owned()), ..completing.clone() };
+    assert_eq!(code(complete(store, reading, &own, &other_key).await), "already_completed");
+
+    // a late echo of the first click does not complete what was opened again
+    scene.push().await;
+    withdraw::ask(store, &own, completing.declaring, &withdrawal(false)).await.expect("asked");
+    withdraw::decide(store, &supervisor(), completing.declaring, &approval(None)).await.expect("approved");
+    assert_eq!(complete(store, reading, &own, &completing).await.expect("the same answer"), one);
+    assert_eq!(scene.state(SCHOOL).await.name(), "open");
+}
+
+#[tokio::test]
+async fn a_rejected_amendment_leaves_the_old_result_and_is_corrected_or_given_up() {
+    let scene = Scene::begin("rejected_amendment").await;
+    let (store, policy) = (scene.store(), &scene.day.harness.policy.policy);
+    let first = scene.complete(SCHOOL).await.expect("completed");
+    scene.push().await;
+    let months = u64::from(first.weighted_person_months);
+    let declaring = scene.declaring(SCHOOL).await;
+    let own = employer(declaring.employer);
+    let worker = scene.person("360024200002292457").await;
+
+    let foreign = scene.person("360001198005050117").await;
+    let asked = amend::ask(store, policy, &own, declaring, vec![change(foreign, 3, false)]).await;
+    assert_eq!(code(asked), "not_found", "another employer's worker");
+    let asked = amend::ask(store, policy, &own, declaring, vec![change(worker, 3, true)]).await;
+    assert_eq!(code(asked), "not_amendable", "declared already");
+
+    let ask = || amend::ask(store, policy, &own, declaring, vec![change(worker, 3, false)]);
+    ask().await.expect("asked");
+    ask().await.expect("the same command again");
+    assert_eq!(scene.audited().await, 3, "completed, accepted, asked once");
+    amend::decide(store, policy, &supervisor(), declaring, &amendment_approval()).await.expect("approved");
+    scene.push_rejected().await;
+    let rejected = scene.state(SCHOOL).await;
+    assert_eq!((rejected.name(), rejected.version_in_force()), ("rejected", Some(1)));
+    assert_eq!(scene.held(), [(SCHOOL.to_owned(), 1, months)]);
+
+    let operator = Actor::operator("counter");
+    corrections::reissue(store, &operator, declaring, MessageKind::Certified).await.expect("issued again");
+    scene.push_rejected().await;
+    assert_eq!(code(corrections::reopen(store, &operator, declaring).await), "result_stands");
+    assert_eq!(code(corrections::close(store, &operator, declaring, "given up").await), "forbidden");
+    let claims = scene.claims(SCHOOL).await;
+    let closed = corrections::close(store, &supervisor(), declaring, "given up").await.expect("given up");
+    assert_eq!((closed.name(), closed.version_in_force()), ("accepted", Some(1)));
+    assert_eq!(scene.claims(SCHOOL).await, claims, "all of them are of the result that stands");
+    assert_eq!(scene.held(), [(SCHOOL.to_owned(), 1, months)]);
+}
+
+#[tokio::test]
+async fn a_rejected_result_is_issued_again_with_the_technical_data_as_they_are_now() {
+    let scene = Scene::begin("reissued").await;
+    let first = scene.complete(SCHOOL).await.expect("completed");
+    let declaring = scene.declaring(SCHOOL).await;
+    scene.push_rejected().await;
+    assert_eq!(scene.state(SCHOOL).await.name(), "rejected");
+    let path = scene.folder.path().join("employers.csv");
+    let text = format!(
+        "uscc,name,kind,division,federation_division,tax_division\n{SCHOOL},贵溪市例五高级中学,public_institution,360681,360681,360602\n"
+    );
+    std::fs::write(&path, text).expect("written");
+    let policy = &scene.day.harness.policy.policy;
+    import(scene.store(), policy, ImportKind::Employers, &path, "test").await.expect("imported");
+    corrections::reissue(scene.store(), &supervisor(), declaring, MessageKind::Certified).await.expect("issued again");
+    scene.push().await;
+    assert_eq!(scene.held(), [(SCHOOL.to_owned(), 1, u64::from(first.weighted_person_months))]);
+    let held = scene.ledger().in_force();
+    assert_eq!(
+        (&held[0].message["tax_division"], &held[0].message["employer_name"]),
+        (&"360602".into(), &"贵溪市例五高级中学".into())
+    );
+    assert_eq!(scene.received(), ["1:certified:2 accepted"]);
+}
+
+#[tokio::test]
+async fn closing_frees_the_months_of_a_result_that_was_never_accepted() {
+    let scene = Scene::begin("closed").await;
+    scene.complete(SCHOOL).await.expect("completed");
+    let (store, declaring) = (scene.store(), scene.declaring(SCHOOL).await);
+    let close = || corrections::close(store, &supervisor(), declaring, "the unit is gone");
+    assert_eq!(code(close().await), "may_be_accepted");
+    scene.push_rejected().await;
+    assert!(scene.claims(SCHOOL).await > 0, "it may be issued again");
+    assert_eq!(close().await.expect("closed").name(), "closed");
+    assert_eq!(scene.claims(SCHOOL).await, 0);
+    assert_eq!(close().await.expect("the same command again").name(), "closed");
+    assert_eq!(code(scene.complete(SCHOOL).await), "closed");
+    corrections::reopen(store, &supervisor(), declaring).await.expect("opened again");
+    assert_eq!(scene.complete(SCHOOL).await.expect("completed").version, 2);
+}
+
+#[tokio::test]
+async fn late_and_doubled_answers_find_their_message() {
+    let scene = Scene::begin("late_answers").await;
+    let (store, declaring) = (scene.store(), scene.declaring(SCHOOL).await);
+    let own = employer(declaring.employer);
+    scene.complete(SCHOOL).await.expect("completed");
+    // withdrawn while the first message is not even sent, and completed again
+    withdraw::ask(store, &own, declaring, &withdrawal(false)).await.expect("asked");
+    withdraw::decide(store, &supervisor(), declaring, &approval(None)).await.expect("approved");
+    let second = scene.complete(SCHOOL).await.expect("completed again");
+    assert_eq!(second.version, 2);
+    let claims = scene.claims(SCHOOL).await;
+    scene.push().await;
+    assert_eq!(scene.received(), ["1:certified accepted", "1:withdrawn accepted", "2:certified accepted"]);
+    assert_eq!(scene.held(), [(SCHOOL.to_owned(), 2, u64::from(second.weighted_person_months))]);
+    assert_eq!((scene.state(SCHOOL).await.name(), scene.claims(SCHOOL).await), ("accepted", claims));
+
+    // every answer once more
+    let (before, audited) = (scene.state(SCHOOL).await, scene.audited().await);
+    let mut connection = scene.day.harness.connection().await;
+    sqlx::query("update outbox set applied = false").execute(&mut connection).await.expect("doubled");
+    assert_eq!(apply_news(store).await.expect("taken in"), 3);
+    assert_eq!((scene.state(SCHOOL).await, scene.audited().await), (before, audited), "no news");
+    scene.assert_only_what_was_confirmed_leaves().await;
+}
+
+#[tokio::test]
+async fn a_rejected_withdrawal_is_shown_and_issued_again() {
+    let scene = Scene::begin("rejected_withdrawal").await;
+    let (store, declaring) = (scene.store(), scene.declaring(SCHOOL).await);
+    let own = employer(declaring.employer);
+    scene.complete(SCHOOL).await.expect("completed");
+    scene.push().await;
+    let claims = scene.claims(SCHOOL).await;
+    withdraw::ask(store, &own, declaring, &withdrawal(false)).await.expect("asked");
+    withdraw::decide(store, &supervisor(), declaring, &approval(None)).await.expect("approved");
+    scene.push_rejected().await;
+    let open = scene.state(SCHOOL).await;
+    assert_eq!((open.name(), open.version_in_force(), scene.claims(SCHOOL).await), ("open", Some(1), claims));
+    assert_eq!(
+        open.withdrawal_rejected.as_ref().map(|returned| returned.rejection.code.as_str()),
+        Some("division_closed")
+    );
+    corrections::reissue(store, &supervisor(), declaring, MessageKind::Withdrawn).await.expect("issued again");
+    scene.push().await;
+    assert_eq!(scene.received(), ["1:certified accepted", "1:withdrawn:2 accepted"]);
+    assert!(scene.held().is_empty());
+    assert_eq!((scene.state(SCHOOL).await.version_in_force(), scene.claims(SCHOOL).await), (None, 0));
+}
+
+#[tokio::test]
+async fn a_completion_waits_for_the_release_of_another_employers_claim() {
+    let scene = Scene::begin("claims").await;
+    let (store, school) = (scene.store(), scene.declaring(SCHOOL).await);
+    let other = scene.declaring("91369900MA1000A29E").await;
+    let worker = scene.person("360024200002292457").await;
+    let mut connection = scene.day.harness.connection().await;
+    let claim = "insert into claim (person_id, month, from_seq, employer_id, version) select $1, $2, seq, $3, 1 from publish_head";
+    sqlx::query(claim)
+        .bind(worker.0)
+        .bind(month(3).index())
+        .bind(other.employer.0)
+        .execute(&mut connection)
+        .await
+        .expect("claimed");
+    let now = store.now().await.expect("now");
+    store.confirm_months(school.employer, &[(worker, month(3))], "test", now).await.expect("ticked").expect("open");
+    assert_eq!(code(scene.complete(SCHOOL).await), "not_confirmed", "the month is in conflict");
+    assert_eq!(scene.claims(SCHOOL).await, 0);
+    sqlx::query("update claim set to_seq = (select seq from publish_head) where employer_id = $1 and to_seq is null")
+        .bind(other.employer.0)
+        .execute(&mut connection)
+        .await
+        .expect("released");
+    let completed = scene.complete(SCHOOL).await.expect("completed");
+    assert_eq!(scene.claims(SCHOOL).await, 34, "{completed:?}");
+    let twice =
+        sqlx::query(claim).bind(worker.0).bind(month(3).index()).bind(other.employer.0).execute(&mut connection).await;
+    assert!(twice.is_err(), "the database itself refuses a second holder");
+}
+
+#[tokio::test]
+async fn a_deregistering_unit_declares_the_months_before_at_any_time_by_the_hand_of_staff() {
+    let scene = Scene::begin("deregistered").await;
+    let (store, reading) = (scene.store(), &scene.day.harness.policy);
+    scene.clock("2025-12-20", "10:00:00").await;
+    scene.day.pull_all().await;
+    let declaring = scene.declaring(SCHOOL).await;
+    let on = |text: &str| text.parse::<NaiveDate>().expect("a day");
+    let own = employer(declaring.employer);
+    assert_eq!(code(deregister(store, &own, declaring.employer, on("2025-06-10")).await), "forbidden");
+    assert_eq!(code(scene.complete(SCHOOL).await), "outside_window");
+    let marked = deregister(store, &supervisor(), declaring.employer, on("2025-06-10")).await.expect("entered");
+    assert_eq!(marked.deregistered_on(), Some(on("2025-06-10")));
+    let completing = scene.completing(SCHOOL).await;
+    let completed = complete(store, reading, &supervisor(), &completing).await.expect("completed at the counter");
+    let months = store.list_declared_months(declaring.employer, 2025, completed.version).await.expect("months");
+    assert!(!months.is_empty() && months.iter().all(|declared| declared.month < month(6)), "{months:?}");
+    scene.push().await;
+    assert_eq!(scene.held().len(), 1);
+    let late = deregister(store, &supervisor(), declaring.employer, on("2025-07-10")).await;
+    assert_eq!(code(late), "already_completed");
+}

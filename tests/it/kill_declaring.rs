@@ -1,0 +1,252 @@
+//! Completion, withdrawal and amendment cut off at every statement and in the middle of the commit: all of it or nothing, and the same
+//! command again gets the same answer.
+
+use std::process::{Child, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use renzheng::declare::{amend, withdraw};
+use renzheng::domain::declaration::Declaration;
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use crate::declaring::{SCHOOL, Scene, YEAR, amendment_approval, approval, change, employer, supervisor, withdrawal};
+use crate::fixtures::fixtures;
+
+/// Whoever holds this lock keeps everybody at the marked point.
+const GATE: i64 = 7_701;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A place where a transaction stops until the gate opens.
+#[derive(Clone, Copy, Debug)]
+enum Point {
+    /// As the first row is written there.
+    Before(&'static str),
+    /// While the commit runs: it was asked for, and whoever asked does not hear of it.
+    Committing,
+}
+
+/// The gate of one installation, and the hand on it.
+struct Gate {
+    connection: PgConnection,
+}
+
+impl Gate {
+    async fn close(scene: &Scene, point: Point) -> Self {
+        let mut connection = scene.day.harness.connection().await;
+        let trigger = match point {
+            Point::Before(table) => format!(
+                "create trigger gate before insert or update on {table} for each statement execute function gate()"
+            ),
+            Point::Committing => "create constraint trigger gate after insert on audit deferrable initially deferred \
+                                  for each row execute function gate()"
+                .to_owned(),
+        };
+        let function = format!(
+            "create or replace function gate() returns trigger language plpgsql as
+             $$ begin perform pg_advisory_xact_lock_shared({GATE}); return null; end $$"
+        );
+        for statement in [function, trigger, format!("select pg_advisory_lock({GATE})")] {
+            sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.expect("the gate is closed");
+        }
+        Self { connection }
+    }
+
+    /// The server process that stands before the gate.
+    async fn wait_for_somebody(&mut self) -> i32 {
+        let begun = Instant::now();
+        loop {
+            let waiting: Option<i32> = sqlx::query_scalar(
+                "select pid from pg_locks where locktype = 'advisory' and objid = $1 and not granted
+                   and database = (select oid from pg_database where datname = current_database())",
+            )
+            .bind(i32::try_from(GATE).expect("small"))
+            .fetch_optional(&mut self.connection)
+            .await
+            .expect("an answer");
+            if let Some(pid) = waiting {
+                return pid;
+            }
+            assert!(begun.elapsed() < PATIENCE, "nobody came to the gate");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Lets whoever stands there go on, and waits until that server process is gone: its client is.
+    async fn open(mut self, point: Point, pid: i32) {
+        sqlx::query("select pg_advisory_unlock($1)").bind(GATE).execute(&mut self.connection).await.expect("open");
+        let begun = Instant::now();
+        loop {
+            let alive: bool = sqlx::query_scalar("select exists (select from pg_stat_activity where pid = $1)")
+                .bind(pid)
+                .fetch_one(&mut self.connection)
+                .await
+                .expect("an answer");
+            if !alive {
+                break;
+            }
+            assert!(begun.elapsed() < PATIENCE, "the server process of a dead client stays");
+            tokio::task::yield_now().await;
+        }
+        let table = match point {
+            Point::Before(table) => table,
+            Point::Committing => "audit",
+        };
+        let statement = format!("drop trigger gate on {table}");
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut self.connection).await.expect("the gate is gone");
+    }
+}
+
+/// Everything that a declaration may leave behind, as counts.
+async fn traces(scene: &Scene) -> Vec<i64> {
+    let mut connection = scene.day.harness.connection().await;
+    let mut counts = Vec::new();
+    for rows in [
+        "declared_month",
+        "declared_version",
+        "claim where to_seq is null",
+        "outbox",
+        "declaration",
+        "audit where object like 'declaration %'",
+    ] {
+        let statement = AssertSqlSafe(format!("select count(*) from {rows}"));
+        counts.push(sqlx::query_scalar(statement).fetch_one(&mut connection).await.expect("a count"));
+    }
+    counts
+}
+
+fn start(scene: &Scene, arguments: &[&str]) -> Child {
+    let jobs = fixtures().join("jobs");
+    let mut command = scene.day.harness.program(arguments, &jobs);
+    command
+        .args(["--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts")
+}
+
+/// To its end; what it printed.
+fn answer(scene: &Scene, arguments: &[&str]) -> Value {
+    let Output { status, stdout, stderr } = start(scene, arguments).wait_with_output().expect("it ends");
+    assert!(status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&stderr));
+    serde_json::from_slice(&stdout).expect("a JSON line")
+}
+
+/// Kills the program at the point.
+async fn kill_at(scene: &Scene, point: Point, arguments: &[&str]) {
+    let mut gate = Gate::close(scene, point).await;
+    let mut program = start(scene, arguments);
+    let pid = gate.wait_for_somebody().await;
+    program.kill().expect("killed");
+    program.wait().expect("gone");
+    gate.open(point, pid).await;
+}
+
+/// Kills the program at each point; before the commit nothing may be left, after it everything is there, once.
+async fn survives(scene: &Scene, tables: &[&'static str], arguments: &[&str]) -> Value {
+    let nothing = traces(scene).await;
+    let before = scene.state(SCHOOL).await;
+    for table in tables {
+        kill_at(scene, Point::Before(table), arguments).await;
+        assert_eq!(traces(scene).await, nothing, "killed at {table}");
+        assert_eq!(scene.state(SCHOOL).await, before, "killed at {table}");
+    }
+    kill_at(scene, Point::Committing, arguments).await;
+    let after = traces(scene).await;
+    assert_ne!(after, nothing, "it was committed, and nobody was told");
+    let told = answer(scene, arguments);
+    assert_eq!(answer(scene, arguments), told, "the same answer");
+    assert_eq!(traces(scene).await, after, "nothing was done twice");
+    told
+}
+
+#[tokio::test]
+async fn the_program_killed_at_every_step_of_a_completion_completes_all_or_nothing() {
+    let scene = Scene::begin("killed_completion").await;
+    let accepted = scene.completing(SCHOOL).await.accepted_commitment.expect("a commitment");
+    let year = YEAR.to_string();
+    let arguments = ["declare", "complete", "--employer", SCHOOL, "--year", &year, "--accept-commitment", &accepted];
+    let tables = ["declared_month", "claim", "declared_version", "outbox", "declaration", "audit"];
+    let told = survives(&scene, &tables, &arguments).await;
+    assert_eq!((&told["version"], &told["persons"]), (&Value::from(1), &Value::from(3)));
+    assert_eq!(traces(&scene).await, [34, 1, 34, 1, 1, 1]);
+}
+
+#[tokio::test]
+async fn the_program_killed_while_a_withdrawal_or_an_amendment_is_asked_for_asks_once_or_not_at_all() {
+    for (name, more) in [
+        ("killed_withdrawal", &["withdraw", "ask", "--why", "a contract ended"][..]),
+        ("killed_amendment", &["amend", "ask", "--why", "not paid"][..]),
+    ] {
+        let scene = Scene::begin(name).await;
+        let completing = scene.completing(SCHOOL).await;
+        let accepted = completing.accepted_commitment.clone().expect("a commitment");
+        let year = YEAR.to_string();
+        let whose = ["--employer", SCHOOL, "--year", &year];
+        answer(&scene, &[&["declare", "complete", "--accept-commitment", &accepted][..], &whose].concat());
+        let months = scene.store().list_declared_months(completing.declaring.employer, 2025, 1).await.expect("months");
+        let month = format!("{}:{}", months[0].person.0, months[0].month);
+        let amended = ["--remove", &month];
+        let amended = if more[0] == "amend" { &amended[..] } else { &[] };
+        let told = survives(&scene, &["declaration", "audit"], &[more, &whose, amended].concat()).await;
+        let request = if more[0] == "amend" { &told["amendment"] } else { &told["withdrawal"] };
+        assert!(request["asked"].is_object() && request.get("outcome").is_none(), "{told}");
+    }
+}
+
+/// Cuts the connection of a decision at each point, as a killed program does, and decides again.
+async fn decided<D>(scene: &Scene, tables: &[&'static str], decide: impl Fn() -> D) -> Declaration
+where
+    D: Future<Output = Result<Declaration, renzheng::declare::DeclareError>>,
+{
+    let nothing = traces(scene).await;
+    let before = scene.state(SCHOOL).await;
+    for table in tables {
+        let point = Point::Before(table);
+        let mut gate = Gate::close(scene, point).await;
+        let cutting = async {
+            let pid = gate.wait_for_somebody().await;
+            sqlx::query("select pg_terminate_backend($1)").bind(pid).execute(&mut gate.connection).await.expect("cut");
+            gate.open(point, pid).await;
+        };
+        let (outcome, ()) = tokio::join!(decide(), cutting);
+        assert!(outcome.is_err(), "cut at {table}");
+        assert_eq!(
+            (traces(scene).await, scene.state(SCHOOL).await),
+            (nothing.clone(), before.clone()),
+            "cut at {table}"
+        );
+    }
+    let declaration = decide().await.expect("decided");
+    let after = traces(scene).await;
+    assert_eq!(decide().await.expect("the same command again"), declaration);
+    assert_eq!(traces(scene).await, after, "nothing was done twice");
+    declaration
+}
+
+#[tokio::test]
+async fn a_decision_cut_off_at_every_step_is_taken_whole_or_not_at_all() {
+    let scene = Scene::begin("cut_decisions").await;
+    let reading = &scene.day.harness.policy;
+    let (store, policy) = (scene.store(), &reading.policy);
+    let completing = scene.completing(SCHOOL).await;
+    let declaring = completing.declaring;
+    let own = employer(declaring.employer);
+    renzheng::declare::complete::complete(store, reading, &own, &completing).await.expect("completed");
+    let months = store.list_declared_months(declaring.employer, 2025, 1).await.expect("months");
+    let removed = vec![change(months[0].person, months[0].month.number(), false)];
+    amend::ask(store, policy, &own, declaring, removed, None).await.expect("asked");
+    let (staff, word) = (supervisor(), amendment_approval());
+    let tables = ["declared_month", "claim", "declared_version", "outbox", "declaration", "audit"];
+    let amended = decided(&scene, &tables, || amend::decide(store, policy, &staff, declaring, &word)).await;
+    assert_eq!((amended.name(), amended.last_version()), ("completed", 2));
+    assert_eq!(traces(&scene).await, [34 + 33, 2, 34, 2, 1, 3]);
+
+    withdraw::ask(store, &own, declaring, &withdrawal(false)).await.expect("asked");
+    let word = approval(None);
+    let open =
+        decided(&scene, &["outbox", "declaration", "audit"], || withdraw::decide(store, &staff, declaring, &word))
+            .await;
+    assert_eq!((open.name(), open.unanswered().count()), ("open", 3));
+    assert_eq!(traces(&scene).await, [34 + 33, 2, 34, 3, 1, 5]);
+}
