@@ -9,6 +9,7 @@ use super::{Common, Ended};
 use crate::declare::complete::{Completing, complete, state};
 use crate::declare::confirm::confirm_passed;
 use crate::declare::{DeclareError, Declaring};
+use crate::domain::access::Action;
 use crate::domain::completion::Obstacle;
 use crate::domain::facts::PersonId;
 use crate::verify::Selection;
@@ -42,25 +43,27 @@ pub(super) struct Whose {
 }
 
 pub(super) async fn run(common: &Common, command: &DeclareCommand, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::ReadResults).await?;
     let outcome = act(&context, command, out).await;
     context.close().await?;
     outcome
 }
 
-async fn declaring(context: &Context, whose: &Whose) -> anyhow::Result<Declaring> {
-    Ok(Declaring { employer: context.employer(&whose.employer).await?, year: whose.year })
+/// The year of an employer to whom the actor may do this.
+async fn declaring(context: &Context, action: Action, whose: &Whose) -> anyhow::Result<Declaring> {
+    Ok(Declaring { employer: context.employer(action, &whose.employer).await?, year: whose.year })
 }
 
 async fn act(context: &Context, command: &DeclareCommand, out: Output) -> anyhow::Result<Ended> {
     let store = &context.store;
     match command {
         DeclareCommand::Show(whose) => {
-            let state = state(store, declaring(context, whose).await?).await?;
+            let state = state(store, declaring(context, Action::ReadResults, whose).await?).await?;
             out.value(&state, |state| format!("{} {}: {}", whose.employer, whose.year, state.name()))?;
         }
         DeclareCommand::Confirm(whose) => {
-            let confirmed = confirm_passed(store, declaring(context, whose).await?, &context.actor.name).await?;
+            let declaring = declaring(context, Action::Tick, whose).await?;
+            let confirmed = confirm_passed(store, declaring, &context.actor).await?;
             out.value(&confirmed, |confirmed| {
                 format!("{} months pass, {} of them newly confirmed", confirmed.passed, confirmed.new)
             })?;
@@ -74,9 +77,9 @@ async fn act(context: &Context, command: &DeclareCommand, out: Output) -> anyhow
         }
         DeclareCommand::Complete { whose, accept_commitment } => {
             let completing = Completing {
-                declaring: declaring(context, whose).await?,
+                declaring: declaring(context, Action::Complete, whose).await?,
                 accepted_commitment: accept_commitment.clone(),
-                actor: context.actor.name.clone(),
+                actor: context.actor.clone(),
             };
             let reading = context.policy()?;
             let completed = match complete(store, &reading, &completing).await {

@@ -11,6 +11,7 @@ use crate::clock;
 use crate::config::{Job, JobKind};
 use crate::declare::complete::business_year;
 use crate::declare::news::apply_news;
+use crate::domain::access::Action;
 use crate::ingest::compare::{Comparison, compare};
 use crate::ingest::{self, Progress, PullOutcome, Range, Report};
 use crate::push::{self, Drained};
@@ -67,7 +68,7 @@ pub(super) enum JobReport {
 }
 
 pub(super) async fn run(common: &Common, args: &RunArgs, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::Operate).await?;
     let outcome = run_named(&context, args, out).await;
     context.close().await?;
     outcome

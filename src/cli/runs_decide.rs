@@ -23,7 +23,7 @@ pub(super) async fn retry(context: &Context, run: &RunLine, why: &str, out: Outp
             run.run_number, run.job
         )));
     };
-    if !context.store.retry_dead_task(task.task_id, &context.actor.name, why).await? {
+    if !context.store.retry_dead_task(task.task_id, &context.actor, why).await? {
         return Err(usage(format!(
             "task {} of run {} is `{}`: only what was given up is tried once more; `renzheng run {}` runs the job again",
             task.task_id, run.run_number, task.state, run.job
@@ -39,7 +39,7 @@ pub(super) async fn retry(context: &Context, run: &RunLine, why: &str, out: Outp
 /// Gives up the task of a run for good; false if it is not a task's that was given up.
 pub(super) async fn discard(context: &Context, run: &RunLine, why: &str, out: Output) -> anyhow::Result<bool> {
     let Some(task) = find_task(context, run).await?.filter(|task| task.state == "dead") else { return Ok(false) };
-    if !context.store.discard_task(task.task_id, &context.actor.name, why).await? {
+    if !context.store.discard_task(task.task_id, &context.actor, why).await? {
         return Err(usage(format!("task {} was decided on a moment ago", task.task_id)));
     }
     let decided = Decided { task_id: task.task_id, job: task.job, state: "discarded" };

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::message::{body, digest};
 use super::{DeclareError, Declaring};
 use crate::clock;
+use crate::domain::access::{Action, Actor};
 use crate::domain::certificate::{WeightRules, in_force_on};
 use crate::domain::certification::{Certification, OutboundMessage, Subject};
 use crate::domain::completion::{self, DeclaredPerson, Window};
@@ -19,6 +20,7 @@ use crate::domain::policy::Policy;
 use crate::domain::verdict::Verdict;
 use crate::policy::Reading;
 use crate::store::Store;
+use crate::store::audit::Act;
 use crate::store::declarations::{DeclaredMonth, OutboxMessage};
 use crate::store::publish::{Cause, Publish};
 use crate::verify::{Selection, verify};
@@ -29,7 +31,7 @@ pub struct Completing {
     pub declaring: Declaring,
     /// The version of the commitment text that the employer read and accepted.
     pub accepted_commitment: Option<String>,
-    pub actor: String,
+    pub actor: Actor,
 }
 
 /// A completed declaration.
@@ -68,7 +70,7 @@ pub async fn complete(store: &Store, reading: &Reading, completing: &Completing)
     let mut publish = publish_freshly_judged(store, reading, completing, at).await?;
     let state = publish.lock_declaration(declaring.employer, declaring.stored_year()).await?;
     let event = |certification_number: String| Event::Complete {
-        by: completing.actor.clone(),
+        by: completing.actor.name.clone(),
         certification_number,
         commitment: text.clone(),
     };
@@ -119,7 +121,7 @@ pub async fn complete(store: &Store, reading: &Reading, completing: &Completing)
     let version = next.last_version();
     let detail = serde_json::json!({ "version": version, "persons": count.person_count, "months": frozen.len() });
     let object = format!("declaration {uscc} {}", declaring.year);
-    publish.audit(at, &completing.actor, "complete", &object, &detail).await?;
+    publish.record(&Act { detail, ..Act::read(at, &completing.actor, Action::Complete, object) }).await?;
     publish.commit().await?;
     Ok(Completed {
         version,
@@ -143,7 +145,7 @@ async fn publish_freshly_judged(
     let Declaring { employer, year } = completing.declaring;
     let selection = Selection::of_employer(employer);
     for _ in 0..TRIES {
-        let judged = verify(store, reading, year, &selection, &completing.actor, &|_| ()).await?;
+        let judged = verify(store, reading, year, &selection, &completing.actor.name, &|_| ()).await?;
         let publish = store.publish(Cause::Completion, at).await?;
         if publish.seq() == judged.seq + 1 {
             return Ok(publish);

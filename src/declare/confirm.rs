@@ -1,6 +1,7 @@
 //! Confirming months: what passed by itself needs no review.
 
 use super::{DeclareError, Declaring};
+use crate::domain::access::Actor;
 use crate::domain::declaration::Refused;
 use crate::domain::facts::PersonId;
 use crate::domain::month::Month;
@@ -16,7 +17,7 @@ pub struct Confirmed {
 }
 
 /// Confirms every month of the employer that passes by its stored results. Months confirmed before stay so.
-pub async fn confirm_passed(store: &Store, declaring: Declaring, actor: &str) -> Result<Confirmed, DeclareError> {
+pub async fn confirm_passed(store: &Store, declaring: Declaring, actor: &Actor) -> Result<Confirmed, DeclareError> {
     let rows = store.employer_rows(declaring.year, declaring.employer).await?;
     let mut months: Vec<(PersonId, Month)> = Vec::new();
     for row in &rows {

@@ -1,11 +1,13 @@
-//! Use cases of an employer and of the counter: import, confirm, complete; each loads, decides, saves in one transaction.
+//! Use cases of an employer, of the counter and of user managers; each loads, decides, saves in one transaction.
 
+pub mod audit;
 pub mod complete;
 pub mod confirm;
 pub mod import;
 pub mod message;
 pub mod news;
 pub mod standing;
+pub mod users;
 
 use crate::domain::completion::Obstacle;
 use crate::domain::dated::NoRule;

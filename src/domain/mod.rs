@@ -13,6 +13,7 @@ pub mod decimal;
 pub mod declaration;
 pub mod facts;
 pub mod foresight;
+pub mod grant;
 pub mod ids;
 pub mod judge;
 pub mod labels;

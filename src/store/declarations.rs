@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
+use super::audit::{Act, record};
 use super::jobs::word;
 use super::publish::Publish;
-use super::{Store, StoreError, audit, ensure_affected};
+use super::{Store, StoreError, ensure_affected};
+use crate::domain::access::{Action, Actor};
 use crate::domain::declaration::State;
 use crate::domain::facts::{Certificate, CertificateKind, CertificateStatus, PersonId, UnitId, VersionId};
 use crate::domain::message::Message;
@@ -240,7 +242,7 @@ impl Store {
         &self,
         employer: UnitId,
         months: &[(PersonId, Month)],
-        by: &str,
+        by: &Actor,
         at: DateTime<Utc>,
     ) -> Result<Option<u64>, StoreError> {
         let persons: Vec<i64> = months.iter().map(|(person, _)| person.0).collect();
@@ -264,14 +266,13 @@ impl Store {
             &indexes,
             employer.0,
             at,
-            by
+            by.name
         )
         .execute(&mut *transaction)
         .await?;
         if done.rows_affected() > 0 {
-            let detail = serde_json::json!({ "months": done.rows_affected() });
-            audit::write(&mut transaction, at, by, "confirm_months", &format!("employer {}", employer.0), &detail)
-                .await?;
+            let act = Act::read(at, by, Action::Tick, format!("employer {}", employer.0));
+            record(&mut transaction, &act.with("months", done.rows_affected())).await?;
         }
         transaction.commit().await?;
         Ok(Some(done.rows_affected()))

@@ -11,6 +11,7 @@ use crate::crypto::Keys;
 
 pub mod alerts;
 pub mod audit;
+pub mod audit_log;
 pub mod backfills;
 pub mod backup;
 pub mod batches;
@@ -32,6 +33,7 @@ pub mod local;
 pub mod messages;
 pub mod metrics;
 pub mod outbox;
+pub mod owners;
 pub mod page_log;
 mod partitions;
 pub mod people;
@@ -45,6 +47,7 @@ mod refusals;
 pub mod results;
 mod rows;
 pub mod runs;
+pub mod seals;
 mod sorting;
 pub mod task_history;
 pub mod tasks;
@@ -52,6 +55,7 @@ pub mod tasks;
 pub mod testing;
 mod touched;
 pub mod upkeep;
+pub mod users;
 
 /// The migrations, in the order of their numbers.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("schemas/migrations");

@@ -23,7 +23,7 @@ use renzheng::verify::changes::Point;
 use renzheng::verify::{Selection, Summary, judge_at, verify};
 
 use crate::agency::id_number;
-use crate::harness::{Harness, Scratch, jobs_of};
+use crate::harness::{Harness, Scratch, actor, jobs_of};
 
 pub const YEAR: i32 = 2025;
 pub const PEOPLE: u32 = 6;
@@ -216,7 +216,7 @@ impl Province {
         let path = self.scratch.path().join("import.csv");
         std::fs::write(&path, text).expect("written");
         // a row of a completed declaration is refused, which is as it should be
-        import(&self.harness.store, &self.policy.policy, kind, &path, "test").await.expect("imported");
+        import(&self.harness.store, &self.policy.policy, kind, &path, &actor()).await.expect("imported");
     }
 
     async fn employer(&self, number: u32, class: u8) {
@@ -351,10 +351,10 @@ impl Province {
         let Some(unit) = store.find_unit(&code).await.expect("found") else { return };
         let declaring = Declaring { employer: unit, year: YEAR };
         let text = commitment(&self.policy.policy, self.today).expect("a text");
-        if confirm_passed(store, declaring, "test").await.is_err() {
+        if confirm_passed(store, declaring, &actor()).await.is_err() {
             return;
         }
-        let completing = Completing { declaring, accepted_commitment: Some(text.version), actor: "test".to_owned() };
+        let completing = Completing { declaring, accepted_commitment: Some(text.version), actor: actor() };
         // refused outside the window, without certificates, or a second time: then nothing changed
         drop(complete(store, &self.policy, &completing).await);
     }
