@@ -103,7 +103,7 @@ fn describe(verified: &Verified) -> String {
     let end = head.as_ref().map(|head| format!("; head {}", told(head))).unwrap_or_default();
     match wrong {
         None => format!("{rows} rows under {seals} seals are as they were sealed, {unsealed} are not sealed yet{end}"),
-        Some(_) => format!("{rows} rows under {seals} seals are as they were sealed{end}"),
+        Some(_) => format!("only the first {rows} rows, under {seals} seals, are as they were sealed{end}"),
     }
 }
 

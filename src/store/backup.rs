@@ -19,11 +19,6 @@ struct Sealed {
 /// Every column that rests encrypted.
 const SEALED: [Sealed; 6] = [
     Sealed {
-        table: "app_user",
-        column: "name",
-        sample: "select user_id, name from app_user order by user_id desc limit 200",
-    },
-    Sealed {
         table: "person",
         column: "id_number",
         sample:
@@ -51,6 +46,11 @@ const SEALED: [Sealed; 6] = [
         column: "resume",
         sample: "select batch_id::bigint << 32 | page_number, resume from batch_page where resume is not null
                  order by batch_id desc, page_number desc limit 200",
+    },
+    Sealed {
+        table: "app_user",
+        column: "name",
+        sample: "select user_id, name from app_user order by user_id desc limit 200",
     },
 ];
 

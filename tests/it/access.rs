@@ -22,6 +22,8 @@ pub const E1: &str = "91369900MA1000A10H";
 const E2: &str = "91369900MA1000A29E";
 /// 吉安县例三电子有限公司, under 360821.
 pub const E3: &str = "91369900MA1000A379";
+/// Nobody has heard of it.
+const NEW: &str = "91369900MA00000152";
 
 fn day(text: &str) -> chrono::NaiveDate {
     text.parse().expect("a day")
@@ -239,7 +241,10 @@ async fn a_handlers_grant_ends_by_itself_after_its_last_day() {
     harness.clock(day("2026-06-01"), "00:00").await;
     assert_eq!(refused(store, &token).await, "nothing is granted to the user `li.hua` on 2026-06-01");
     let said = say(&mut as_holder(&harness, &token, &["results", "--year", "2025"]));
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r###"
+exit 2
+renzheng: the token in RENZHENG_TOKEN is refused: nothing is granted to the user `li.hua` on 2026-06-01
+"###);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -319,7 +324,16 @@ async fn a_token_that_opens_nothing_is_never_the_operator() {
         assert!(!said.contains(&unknown) && !said.contains("secret"), "{said}");
         all += &format!("{said}\n");
     }
-    insta::assert_snapshot!(all, @"");
+    insta::assert_snapshot!(all, @r###"
+exit 2
+renzheng: the token in RENZHENG_TOKEN is refused: it is no token of this program: one begins with `rz_` and has 46 signs
+exit 2
+renzheng: the token in RENZHENG_TOKEN is refused: it is not known here
+exit 2
+renzheng: the token in RENZHENG_TOKEN is refused: it is not known here
+exit 2
+renzheng: the token in RENZHENG_TOKEN is refused: it is no token of this program: one begins with `rz_` and has 46 signs
+"###);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -344,7 +358,10 @@ async fn an_operator_grants_nothing_to_themselves_and_what_they_grant_to_others_
             .expect("rows");
     let told: Vec<String> =
         rows.iter().map(|(actor, action, object, detail)| format!("{actor} {action} {object} {detail}")).collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r###"
+chen manage_users user zhou {"did":"add","role":"supervisor"}
+chen manage_users user zhou {"did":"grant","from":"2026-04-15","grant":2,"reach":"division 36","role":"supervisor","until":null}
+"###);
     // an operator of a part manages nobody: who is granted everything could not be told from who is not
     let part = user(store, "part", Role::Operator, &division("3601")).await;
     let part = actor_of_token(store, &part).await.expect("it holds");
@@ -385,7 +402,11 @@ async fn names_of_users_rest_encrypted_and_are_shown_masked() {
     run(&["user", "grant", "li.hua", "--unit", E1, "--until", "2026-12-31"]);
     run(&["user", "revoke", "li.hua", "--grant", "1", "--why", "left the firm"]);
     let who = |said: String| said.replace(&format!("operator {}", system_user()), "operator [user]");
-    insta::assert_snapshot!(who(run(&["user", "list"])), @"");
+    insta::assert_snapshot!(who(run(&["user", "list"])), @r###"
+exit 0
+account  name  role  state  grants
+li.hua  李*  handler  nothing granted today
+"###);
     insta::assert_snapshot!(who(run(&["user", "show", "li.hua"])), @"");
     assert!(run(&["user", "list", "--reveal"]).contains("李华明"));
     let mut connection = harness.connection().await;
@@ -401,4 +422,59 @@ async fn names_of_users_rest_encrypted_and_are_shown_masked() {
 
 fn system_user() -> String {
     renzheng::config::system_user()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_granted_a_division_enters_and_judges_there_and_runs_nothing() {
+    let province = province("access_division").await;
+    let (harness, store) = (&province.harness, &province.harness.store);
+    let scratch = Scratch::new("access_division_files");
+    let counter = user(store, "counter", Role::Operator, &division("3601")).await;
+    let import = |code: &str, of: &str| {
+        let file = employers_file(&scratch, code, of);
+        say(&mut as_holder(harness, &counter, &["import", "employers", &file]))
+    };
+    assert!(import(NEW, "360821").contains("not_found"), "a new employer of another division");
+    assert!(import(NEW, "360102").starts_with("exit 0"), "a new employer of this one");
+    assert!(import(E3, "360102").contains("not_found"), "nobody is taken over from another division");
+    assert!(import(E1, "360821").contains("not_found"), "nor given away to one");
+    let owners =
+        store.owners_of_codes(&[E1, E3, NEW].map(|code| Uscc::parse(code).expect("a code"))).await.expect("owners");
+    let mut divisions: Vec<&str> = owners.values().map(|owned| owned.federation_division.as_str()).collect();
+    divisions.sort_unstable();
+    assert_eq!(divisions, ["360102", "360102", "360821"]);
+
+    let reviewer = user(store, "reviewer", Role::Reviewer, &division("3601")).await;
+    for (token, arguments) in [
+        (&counter, &["runs"][..]),
+        (&counter, &["user", "list"]),
+        (&reviewer, &["verify", "--year", "2025"]),
+        (&reviewer, &["policy", "diff", "current", "current", "--year", "2025"]),
+    ] {
+        let said = say(&mut as_holder(harness, token, arguments));
+        assert!(said.starts_with("exit 2") && said.contains("the whole installation"), "{arguments:?}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_employer_does_not_learn_whether_somebody_is_known_elsewhere() {
+    let province = province("access_oracle").await;
+    let (harness, store) = (&province.harness, &province.harness.store);
+    let lines = harness.results(2025).await;
+    let elsewhere =
+        &lines.iter().find(|line| line.employer_uscc == E3).expect("a person of another employer").id_number;
+    assert!(lines.iter().all(|line| line.employer_uscc != E1 || line.id_number != *elsewhere));
+    let nobody = "360001196501010019";
+    assert!(lines.iter().all(|line| line.id_number != nobody));
+    let token = user(store, "handler", Role::Handler, &unit(E1)).await;
+    for arguments in [
+        vec!["explain", "--employer", E1, "--month", "2025-03", "--person"],
+        vec!["results", "--employer", E1, "--year", "2025", "--person"],
+    ] {
+        let ask = |id: &str| {
+            let arguments: Vec<&str> = arguments.iter().copied().chain([id]).collect();
+            say(&mut as_holder(harness, &token, &arguments))
+        };
+        assert_eq!(ask(elsewhere), ask(nobody), "{arguments:?}");
+    }
 }

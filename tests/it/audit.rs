@@ -95,7 +95,11 @@ async fn an_auditor_of_a_division_reads_what_names_its_employers_and_an_employer
     assert!(read_audit(store, &employer, &AuditFilter::default(), 50).await.is_err());
     let said =
         say(&mut as_holder(&province.harness, &token, &["audit", "list", "--object", &format!("declaration {E1}")]));
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r###"
+exit 0
+id  at  actor  role  action  object  why  detail
+ 5  [at]  test  operator  operate  declaration 91369900MA1000A10H 2025  {"persons":[]}
+"###);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,7 +127,11 @@ async fn what_was_tampered_with_fails_the_command_and_is_named() {
         sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.expect(statement);
     }
     let said = say_on(&harness, &["audit", "verify"]);
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r###"
+exit 1
+only the first 0 rows, under 0 seals, are as they were sealed
+renzheng: the audit log was tampered with: row 2 (seal 1) is not what was sealed
+"###);
     let json = renzheng_on(&harness, &["audit", "verify", "--format", "json"]).output().expect("the program starts");
     let found: serde_json::Value = serde_json::from_slice(&json.stdout).expect("one JSON value");
     assert_eq!(found["wrong"], serde_json::json!({ "what": "row_changed", "seal_id": 1, "audit_id": 2 }));
