@@ -65,11 +65,8 @@ impl Context {
             Action::ManageUsers => may_manage(&context.actor).map_err(|error| usage(error.to_string())),
             _ => context.actor.may_at_all(action).map_err(Into::into),
         };
-        let refused = refused.and_then(|()| match common.reveal {
-            true => context.actor.may_at_all(Action::Reveal).map_err(Into::into),
-            false => Ok(()),
-        });
-        match refused {
+        let may_reveal = if common.reveal { context.actor.may_at_all(Action::Reveal) } else { Ok(()) };
+        match refused.and_then(|()| Ok(may_reveal?)) {
             Ok(()) => Ok(context),
             Err(error) => {
                 context.close().await?;

@@ -146,7 +146,7 @@ enum Command {
         #[command(subcommand)]
         command: users::UserCommand,
     },
-    /// By what users are known: the tokens that RENZHENG_TOKEN takes
+    /// By what users are known: the tokens that `RENZHENG_TOKEN` takes
     Token {
         #[command(subcommand)]
         command: tokens::TokenCommand,

@@ -368,7 +368,10 @@ chen manage_users user zhou {"did":"grant","from":"2026-04-15","grant":2,"reach"
     let refused = users::add_user(store, &part, "somebody", "某", Role::Operator).await.expect_err("of a part");
     assert_eq!(refused.code(), "not_of_everything");
     let said = say(&mut as_holder(&harness, &token, &["user", "grant", "chen", "--everything"]));
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r###"
+exit 2
+renzheng: `chen` is your own account: what you may do, another operator says
+"###);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -407,7 +410,12 @@ exit 0
 account  name  role  state  grants
 li.hua  李*  handler  nothing granted today
 "###);
-    insta::assert_snapshot!(who(run(&["user", "show", "li.hua"])), @"");
+    insta::assert_snapshot!(who(run(&["user", "show", "li.hua"])), @r###"
+exit 0
+li.hua  李*  handler
+added [at] by operator [user]
+grant 1: 91369900MA1000A10H, from 2026-04-15 until 2026-12-31; by operator [user]; revoked [at] by operator [user]: left the firm
+"###);
     assert!(run(&["user", "list", "--reveal"]).contains("李华明"));
     let mut connection = harness.connection().await;
     let stored: Vec<u8> =
