@@ -322,7 +322,7 @@ async fn a_token_that_opens_nothing_is_never_the_operator() {
     ] {
         let said = say(&mut as_holder(&harness, token, &arguments));
         assert!(!said.contains(&unknown) && !said.contains("secret"), "{said}");
-        all += &format!("{said}\n");
+        all.extend([said.as_str(), "\n"]);
     }
     insta::assert_snapshot!(all, @r###"
 exit 2
@@ -400,7 +400,7 @@ async fn names_of_users_rest_encrypted_and_are_shown_masked() {
     let harness = Harness::new("access_names").await;
     harness.clock(day("2026-04-15"), "10:00").await;
     let no_jobs: &Path = Path::new("jobs");
-    let mut run = |arguments: &[&str]| say(&mut harness.program(arguments, no_jobs));
+    let run = |arguments: &[&str]| say(&mut harness.program(arguments, no_jobs));
     run(&["user", "add", "li.hua", "--role", "handler", "--name", "李华明"]);
     run(&["user", "grant", "li.hua", "--unit", E1, "--until", "2026-12-31"]);
     run(&["user", "revoke", "li.hua", "--grant", "1", "--why", "left the firm"]);
