@@ -8,6 +8,7 @@ use super::output::Output;
 use super::table::table;
 use super::{Common, Ended};
 use crate::clock::{self, rfc3339};
+use crate::domain::access::Action;
 use crate::notify::{self, Installation};
 use crate::store::alerts::AlertLine;
 use crate::store::messages::MessageLine;
@@ -48,7 +49,7 @@ struct Line {
 }
 
 pub(super) async fn run(common: &Common, args: &AlertsArgs, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::Operate).await?;
     let outcome = match &args.command {
         None => list(&context, args, out).await,
         Some(AlertsCommand::Acknowledge { id, why }) => acknowledge(&context, *id, why, out).await,
@@ -129,7 +130,7 @@ fn waiting(message: &MessageLine) -> String {
 }
 
 async fn acknowledge(context: &Context, id: i32, why: &str, out: Output) -> anyhow::Result<Ended> {
-    if !context.store.acknowledge_alert(id, &context.actor.name, why).await? {
+    if !context.store.acknowledge_alert(id, &context.actor, why).await? {
         return Err(usage(format!("there is no alert {id}; `renzheng alerts` lists them")));
     }
     out.value(&serde_json::json!({ "acknowledged": id }), |_| format!("alert {id} is acknowledged"))?;

@@ -10,6 +10,7 @@ use super::withdraw::Word;
 use super::{Common, Ended};
 use crate::clock;
 use crate::declare::amend::{Deciding, Difference, ask, decide, list, show};
+use crate::domain::access::Action;
 use crate::domain::declaration::Change;
 use crate::domain::facts::PersonId;
 use crate::domain::money::Fen;
@@ -45,7 +46,7 @@ pub(super) enum AmendCommand {
 }
 
 pub(super) async fn run(common: &Common, command: &AmendCommand, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::ReadResults).await?;
     let outcome = act(&context, command, out).await;
     context.close().await?;
     outcome

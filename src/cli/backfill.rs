@@ -10,6 +10,7 @@ use super::table::table;
 use super::{Common, Ended};
 use crate::clock;
 use crate::config::{Job, JobKind};
+use crate::domain::access::Action;
 use crate::schedule::backfill::{Step, parts};
 use crate::store::backfills::{BackfillLine, NewBackfill};
 use crate::store::task_history::TaskLine;
@@ -83,7 +84,7 @@ impl<'a> Line<'a> {
 }
 
 pub(super) async fn run(common: &Common, command: &BackfillCommand, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::Operate).await?;
     let outcome = decide(&context, command, out).await;
     context.close().await?;
     outcome
@@ -104,19 +105,19 @@ async fn decide(context: &Context, command: &BackfillCommand, out: Output) -> an
         }
         BackfillCommand::Pause { id } => {
             get(context, *id).await?;
-            if !store.pause_backfill(*id, &context.actor.name).await? {
+            if !store.pause_backfill(*id, &context.actor).await? {
                 return Err(usage(format!("backfill {id} is paused already")));
             }
         }
         BackfillCommand::Resume { id } => {
             get(context, *id).await?;
-            if !store.resume_backfill(*id, &context.actor.name).await? {
+            if !store.resume_backfill(*id, &context.actor).await? {
                 return Err(usage(format!("backfill {id} is not paused")));
             }
         }
         BackfillCommand::Retry { id } => {
             get(context, *id).await?;
-            if store.retry_backfill(*id, &context.actor.name).await? == 0 {
+            if store.retry_backfill(*id, &context.actor).await? == 0 {
                 return Err(usage(format!("no part of backfill {id} was given up")));
             }
         }
@@ -174,7 +175,7 @@ async fn start(
         created_by: context.actor.name.clone(),
     };
     let parts: Vec<NewTask> = sources.iter().map(part).collect();
-    let id = context.store.start_backfill(&new, &parts, &context.actor.name).await?;
+    let id = context.store.start_backfill(&new, &parts, &context.actor).await?;
     let backfill = get(context, id).await?;
     out.value(&Line::of(&backfill), |line| told(line.backfill))?;
     Ok(Ended::Done)

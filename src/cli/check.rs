@@ -8,6 +8,7 @@ use super::context::{Context, settings, usage};
 use super::output::Output;
 use super::{Common, Ended};
 use crate::config::{ConfigError, Environment, Job, SourceSettings, check_jobs, read_jobs};
+use crate::domain::access::Action;
 use crate::domain::policy::Policy;
 use crate::policy;
 use crate::verify::policy_diff::{PolicyDifference, policy_difference};
@@ -103,8 +104,11 @@ pub(super) async fn policy(common: &Common, command: &PolicyCommand, out: Output
             })?;
         }
         PolicyCommand::Diff { one, other, year } => {
-            let context = Context::open(common).await?;
-            let outcome = diff(&context, &reading.policy, one, other, *year, out).await;
+            let context = Context::open(common, Action::ReadResults).await?;
+            let outcome = match context.may(Action::ReadResults, None).await {
+                Ok(()) => diff(&context, &reading.policy, one, other, *year, out).await,
+                Err(error) => Err(error),
+            };
             context.close().await?;
             outcome?;
         }

@@ -1,5 +1,6 @@
 //! What a command works with: settings, keys, database (our own server if none is named), store, and who is asking.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -10,13 +11,15 @@ use super::Common;
 use crate::clock::rfc3339;
 use crate::config::{Environment, Job, LogFormat, Settings, check_jobs, read_jobs, system_user};
 use crate::crypto::Keys;
-use crate::domain::access::Actor;
+use crate::declare::users::{TokenError, actor_of_token, may_manage};
+use crate::domain::access::{Action, Actor, Denied, Scope};
 use crate::domain::facts::{PersonId, UnitId};
 use crate::domain::ids::{ResidentId, Uscc};
 use crate::domain::retention::RetentionClass;
 use crate::ingest;
 use crate::policy::{self, Reading};
 use crate::store::Store;
+use crate::store::audit::Act;
 use crate::store::journal::RunLines;
 use crate::store::local::{LocalServer, Places};
 use crate::store::runs::RunLine;
@@ -52,11 +55,57 @@ pub(super) fn settings(common: &Common) -> anyhow::Result<(Settings, Environment
 }
 
 impl Context {
-    pub(super) async fn open(common: &Common) -> anyhow::Result<Self> {
+    /// Opens the installation for a command that does `action`: refused where the actor may do it nowhere. `--reveal` asks for the
+    /// right to it on top.
+    pub(super) async fn open(common: &Common, action: Action) -> anyhow::Result<Self> {
         let (settings, environment) = settings(common)?;
-        Self::open_with(settings, environment).await
+        let context = Self::open_with(settings, environment).await?;
+        let refused = match action {
+            // what is of the installation is of all of it
+            Action::Operate => context.may(action, None).await,
+            Action::ManageUsers => may_manage(&context.actor).map_err(|error| usage(error.to_string())),
+            _ => context.actor.may_at_all(action).map_err(Into::into),
+        };
+        let may_reveal = if common.reveal { context.actor.may_at_all(Action::Reveal) } else { Ok(()) };
+        match refused.and_then(|()| Ok(may_reveal?)) {
+            Ok(()) => Ok(context),
+            Err(error) => {
+                context.close().await?;
+                Err(error)
+            }
+        }
     }
 
+    /// Whether the actor may do this to what belongs to an employer, or to everything there is.
+    pub(super) async fn may(&self, action: Action, employer: Option<UnitId>) -> anyhow::Result<()> {
+        let Some(employer) = employer else {
+            self.actor.may_at_all(action)?;
+            return match self.actor.scope {
+                Scope::Everything => Ok(()),
+                _ => Err(usage(format!(
+                    "{} was not granted the whole installation, which this is about; name an employer where one can be named",
+                    self.actor.name
+                ))),
+            };
+        };
+        let owners = self.store.owners_of_units(&[employer]).await?;
+        let owner = owners.get(&employer).ok_or(Denied::NotFound)?;
+        Ok(self.actor.may(action, owner.owner())?)
+    }
+
+    /// Those of these employers that the actor reaches.
+    pub(super) async fn reached(&self, employers: Vec<UnitId>) -> anyhow::Result<HashSet<UnitId>> {
+        match &self.actor.scope {
+            Scope::Everything => Ok(employers.into_iter().collect()),
+            _ => {
+                let owners = self.store.owners_of_units(&employers).await?;
+                let reached = owners.into_values().filter(|owned| self.actor.reaches(owned.owner()));
+                Ok(reached.map(|owned| owned.employer).collect())
+            }
+        }
+    }
+
+    /// Opens the installation for whoever shows a token, else for the user of the operating system.
     pub(super) async fn open_with(settings: Settings, environment: Environment) -> anyhow::Result<Self> {
         start_logging(&settings);
         let (server, database_url) = match &settings.database_url {
@@ -70,6 +119,9 @@ impl Context {
             Some(server) => !has_database(&server.url("postgres")).await?,
             None => false,
         };
+        if fresh && settings.token.is_some() {
+            return Err(usage("RENZHENG_TOKEN is set, but there is no database here yet that could know the token"));
+        }
         let keys = load_keys(&settings, fresh)?;
         let database_url = match &server {
             Some(server) => {
@@ -81,17 +133,21 @@ impl Context {
             None => database_url,
         };
         let store = Store::open(&database_url, keys).await.context("cannot open the database")?;
-        let actor = Actor::operator(format!("operator {}", system_user()));
+        let actor = match who_asks(&settings, &store).await {
+            Ok(actor) => actor,
+            Err(error) => {
+                store.close().await;
+                stop(server).await?;
+                return Err(error);
+            }
+        };
         Ok(Self { settings, environment, store, actor, database_url, server })
     }
 
     /// Gives everything back; the last user of the private server stops it.
     pub(super) async fn close(self) -> anyhow::Result<()> {
         self.store.close().await;
-        if let Some(server) = self.server {
-            tokio::task::spawn_blocking(move || server.stop()).await??;
-        }
-        Ok(())
+        stop(self.server).await
     }
 
     /// The policy in force: the file that is set, or the built-in one.
@@ -125,10 +181,16 @@ impl Context {
         found.ok_or_else(|| usage(format!("there is no run `{id}`; `renzheng runs` lists them")))
     }
 
-    pub(super) async fn employer(&self, code: &str) -> anyhow::Result<UnitId> {
+    /// The employer of a code, to whom the actor may do this. One that the actor does not reach is not known here.
+    pub(super) async fn employer(&self, action: Action, code: &str) -> anyhow::Result<UnitId> {
         let parsed =
             Uscc::parse(code).map_err(|error| usage(format!("`{code}` is no unified social credit code: {error}")))?;
-        self.store.find_unit(&parsed).await?.ok_or_else(|| usage(format!("no unit {parsed} is known here")))
+        let unknown = || usage(format!("no unit {parsed} is known here"));
+        let unit = self.store.find_unit(&parsed).await?.ok_or_else(unknown)?;
+        match self.may(action, Some(unit)).await {
+            Err(error) if error.downcast_ref() == Some(&Denied::NotFound) => Err(unknown()),
+            outcome => outcome.map(|()| unit),
+        }
     }
 
     /// A person by `person_id`, by `-` (an ID number on standard input), or by a literal ID number, with a warning.
@@ -150,12 +212,47 @@ impl Context {
         };
         let id = ResidentId::parse(&id_number)
             .map_err(|error| usage(format!("not a person_id and no ID number: {error}")))?;
+        self.actor.may_at_all(Action::LookUp)?;
         let found = self.store.find_person(&id).await?;
         let at = self.store.now().await?;
         let object = found.map_or_else(|| "nobody".to_owned(), |person| format!("person {}", person.0));
-        self.store.audit(at, &self.actor.name, "look_up", &object, &serde_json::json!({})).await?;
-        found.ok_or_else(|| usage("no person with this ID number is known here"))
+        self.store.record(&Act::read(at, &self.actor, Action::LookUp, object)).await?;
+        match found {
+            Some(person) => Ok(person),
+            None if self.actor.scope == Scope::Everything => Err(usage("no person with this ID number is known here")),
+            // whether somebody is known elsewhere is nothing that one employer learns: nobody has this number
+            None => Ok(NOBODY),
+        }
     }
+}
+
+/// A number that no person has.
+const NOBODY: PersonId = PersonId(-1);
+
+/// A token is never passed over: whoever shows one that opens nothing is refused.
+async fn who_asks(settings: &Settings, store: &Store) -> anyhow::Result<Actor> {
+    let Some(token) = &settings.token else { return Ok(Actor::operator(format!("operator {}", system_user()))) };
+    match actor_of_token(store, token.reveal().trim()).await {
+        Ok(actor) => Ok(actor),
+        Err(TokenError::Store(error)) => Err(error.into()),
+        Err(refused) => Err(usage(format!("the token in RENZHENG_TOKEN is refused: {refused}"))),
+    }
+}
+
+/// For a command that needs no database: nobody is asked unless a token is shown, which must be an operator's then.
+pub(super) async fn refuse_strangers(common: &Common) -> anyhow::Result<()> {
+    if settings(common)?.0.token.is_some() {
+        Context::open(common, Action::Operate).await?.close().await?;
+    }
+    Ok(())
+}
+
+/// The last user of the private server stops it.
+async fn stop(server: Option<LocalServer>) -> anyhow::Result<()> {
+    if let Some(server) = server {
+        tokio::task::spawn_blocking(move || server.stop()).await??;
+    }
+    Ok(())
 }
 
 /// The jobs of the folder; the first thing wrong with them is the error.

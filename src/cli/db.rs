@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::context::{places, settings};
+use super::context::{places, refuse_strangers, settings};
 use super::output::Output;
 use super::table::table;
 use super::{Common, Ended};
@@ -47,6 +47,7 @@ const SCRATCH: &str = "backup_check";
 const SCRATCH_FOLDER: &str = "backup-check-";
 
 pub(super) async fn run(common: &Common, command: &DbCommand, out: Output) -> anyhow::Result<Ended> {
+    refuse_strangers(common).await?;
     let DbCommand::BackupCheck(args) = command;
     let keys = Keys::read_file(&args.keys).context("the backup cannot be checked without its keys")?;
     let report = match (&args.backup.dump, &args.backup.url) {

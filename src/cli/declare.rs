@@ -11,6 +11,7 @@ use crate::clock;
 use crate::declare::complete::{Completed, Completing, complete, state};
 use crate::declare::drift::{DriftOfDeclaration, of_employer};
 use crate::declare::{DeclareError, Declaring, corrections, window_of};
+use crate::domain::access::Action;
 use crate::domain::completion::Obstacle;
 use crate::domain::declaration::Declaration;
 use crate::domain::facts::PersonId;
@@ -83,15 +84,16 @@ pub(super) struct Whose {
 }
 
 pub(super) async fn run(common: &Common, command: &DeclareCommand, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::ReadResults).await?;
     let outcome = act(&context, command, out).await;
     context.close().await?;
     outcome
 }
 
 impl Whose {
+    /// The year of an employer within the actor's reach; what may be done there the use case asks.
     pub(super) async fn declaring(&self, context: &Context) -> anyhow::Result<Declaring> {
-        Ok(Declaring { employer: context.employer(&self.employer).await?, year: self.year })
+        Ok(Declaring { employer: context.employer(Action::ReadResults, &self.employer).await?, year: self.year })
     }
 
     /// A declaration, as text with what is known of its messages.

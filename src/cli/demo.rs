@@ -61,6 +61,8 @@ pub(super) async fn run(common: &Common, args: &DemoArgs, out: Output) -> anyhow
     settings.key_file = settings.data_dir.join("keys");
     settings.database_url = None;
     settings.keys = None;
+    // whose tokens are known elsewhere
+    settings.token = None;
     let _alone = one_demo_at_a_time(&settings.data_dir).await?;
     let mut context = Context::open_with(settings, environment).await?;
     let outcome = show(&mut context, args, out).await;
@@ -155,7 +157,7 @@ async fn take_in(context: &Context, sandbox: &Sandbox, out: Output) -> anyhow::R
     let policy = context.policy()?.policy;
     for kind in ImportKind::ALL {
         let file = sandbox.imports.join(format!("{kind}.csv"));
-        let report = import_file(&context.store, &policy, *kind, &file, &context.actor.name).await?;
+        let report = import_file(&context.store, &policy, *kind, &file, &context.actor).await?;
         let mut summary = import::summary(*kind, &report);
         if report.refused.iter().any(|row| row.code == "declaration_completed") {
             summary.push_str(" (rows of the declaration that an earlier demo completed are refused)");

@@ -8,6 +8,7 @@ use super::declare::Whose;
 use super::output::Output;
 use super::{Common, Ended};
 use crate::declare::deregister::deregister;
+use crate::domain::access::Action;
 
 #[derive(Args)]
 pub(super) struct DeregisterArgs {
@@ -20,14 +21,14 @@ pub(super) struct DeregisterArgs {
 }
 
 pub(super) async fn run(common: &Common, args: &DeregisterArgs, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::ReadResults).await?;
     let outcome = act(&context, args, out).await;
     context.close().await?;
     outcome
 }
 
 async fn act(context: &Context, args: &DeregisterArgs, out: Output) -> anyhow::Result<Ended> {
-    let employer = context.employer(&args.employer).await?;
+    let employer = context.employer(Action::ReadResults, &args.employer).await?;
     let declaration = deregister(&context.store, &context.actor, employer, args.on).await?;
     Whose { employer: args.employer.clone(), year: args.on.year() }.print(&declaration, out)?;
     Ok(Ended::Done)

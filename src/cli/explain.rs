@@ -5,8 +5,10 @@ use clap::Args;
 use super::context::{Context, usage};
 use super::output::Output;
 use super::{Common, Ended};
+use crate::domain::access::Action;
 use crate::domain::month::Month;
 use crate::domain::said::Language;
+use crate::store::audit::Act;
 use crate::verify::explain::text::text;
 use crate::verify::explain::{Asked, explain};
 
@@ -31,21 +33,21 @@ fn parse_language(text: &str) -> Result<Language, String> {
 }
 
 pub(super) async fn run(common: &Common, args: &ExplainArgs, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::ReadResults).await?;
     let outcome = show(&context, args, out).await;
     context.close().await?;
     outcome
 }
 
 async fn show(context: &Context, args: &ExplainArgs, out: Output) -> anyhow::Result<Ended> {
-    let employer = context.employer(&args.employer).await?;
+    let employer = context.employer(Action::ReadResults, &args.employer).await?;
     let person = context.person(&args.person).await?;
     let reading = context.policy()?;
     if out.reveal {
         let at = context.store.now().await?;
-        let detail = serde_json::json!({ "persons": [person] });
         let object = format!("explanation {}: employer {}", args.month, args.employer);
-        context.store.audit(at, &context.actor.name, "reveal", &object, &detail).await?;
+        let act = Act::read(at, &context.actor, Action::Reveal, object).with("persons", vec![person.0]);
+        context.store.record(&act).await?;
     }
     let asked = Asked { employer, person, month: args.month, reveal: out.reveal };
     let Some(explanation) = explain(&context.store, &reading, asked).await? else {

@@ -6,6 +6,7 @@ use super::context::Context;
 use super::output::Output;
 use super::table::table;
 use super::{Common, Ended};
+use crate::domain::access::Action;
 use crate::domain::facts::Scheme;
 use crate::domain::foresight::Foreseen;
 use crate::verify::foresight::{LookAhead, look_ahead};
@@ -24,14 +25,14 @@ pub(super) struct ForesightArgs {
 }
 
 pub(super) async fn run(common: &Common, args: &ForesightArgs, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::ReadResults).await?;
     let outcome = show(&context, args, out).await;
     context.close().await?;
     outcome
 }
 
 async fn show(context: &Context, args: &ForesightArgs, out: Output) -> anyhow::Result<Ended> {
-    let employer = context.employer(&args.employer).await?;
+    let employer = context.employer(Action::ReadResults, &args.employer).await?;
     let ahead = look_ahead(&context.store, &context.policy()?, employer, args.year, args.days).await?;
     out.value(&ahead, |ahead| text(ahead, args.days))?;
     Ok(Ended::Done)

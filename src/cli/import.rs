@@ -8,6 +8,7 @@ use super::context::Context;
 use super::output::Output;
 use super::{Common, Ended, parse_import_kind};
 use crate::declare::import::{ImportKind, Report, import};
+use crate::domain::access::Action;
 
 #[derive(Args)]
 pub(super) struct ImportArgs {
@@ -19,7 +20,7 @@ pub(super) struct ImportArgs {
 }
 
 pub(super) async fn run(common: &Common, args: &ImportArgs, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::Enter).await?;
     let outcome = take_in(&context, args, out).await;
     context.close().await?;
     outcome
@@ -27,7 +28,7 @@ pub(super) async fn run(common: &Common, args: &ImportArgs, out: Output) -> anyh
 
 async fn take_in(context: &Context, args: &ImportArgs, out: Output) -> anyhow::Result<Ended> {
     let reading = context.policy()?;
-    let report = import(&context.store, &reading.policy, args.kind, &args.file, &context.actor.name).await?;
+    let report = import(&context.store, &reading.policy, args.kind, &args.file, &context.actor).await?;
     out.value(&report, |report| describe(args.kind, report))?;
     Ok(Ended::of(!report.refused.is_empty()))
 }

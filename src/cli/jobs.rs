@@ -10,6 +10,7 @@ use super::table::table;
 use super::{Common, Ended};
 use crate::clock::rfc3339;
 use crate::config::Job;
+use crate::domain::access::Action;
 use crate::schedule::decide::{LATE, told};
 use crate::store::fires::{FireLine, ScheduleLine};
 use crate::store::runs::RunLine;
@@ -63,7 +64,7 @@ struct Line {
 }
 
 pub(super) async fn run(common: &Common, args: &JobsArgs, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::Operate).await?;
     let outcome = match &args.command {
         None => list(&context, out).await,
         Some(JobsCommand::Fires { job, limit }) => fires(&context, job.as_deref(), *limit, out).await,
@@ -201,7 +202,7 @@ fn find<'a>(jobs: &'a [Job], name: &str) -> anyhow::Result<&'a Job> {
 async fn pause(context: &Context, name: &str, why: &str, out: Output) -> anyhow::Result<Ended> {
     let jobs = checked_jobs(&context.settings)?;
     let job = find(&jobs, name)?;
-    if !context.store.pause_job(&job.name, &context.actor.name, why).await? {
+    if !context.store.pause_job(&job.name, &context.actor, why).await? {
         return Err(usage(format!("`{name}` is paused already; `renzheng jobs` says why")));
     }
     out.value(&serde_json::json!({ "paused": name }), |_| {
@@ -213,7 +214,7 @@ async fn pause(context: &Context, name: &str, why: &str, out: Output) -> anyhow:
 }
 
 async fn resume(context: &Context, name: &str, out: Output) -> anyhow::Result<Ended> {
-    if !context.store.resume_job(name, &context.actor.name).await? {
+    if !context.store.resume_job(name, &context.actor).await? {
         return Err(usage(format!("`{name}` is not paused")));
     }
     out.value(&serde_json::json!({ "resumed": name }), |_| format!("{name} runs again, from its next fire on"))?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Subcommand;
 
-use super::context::settings;
+use super::context::{refuse_strangers, settings};
 use super::output::Output;
 use super::{Common, Ended};
 use crate::crypto::Keys;
@@ -24,7 +24,8 @@ pub(super) enum KeysCommand {
     },
 }
 
-pub(super) fn run(common: &Common, command: &KeysCommand, out: Output) -> anyhow::Result<Ended> {
+pub(super) async fn run(common: &Common, command: &KeysCommand, out: Output) -> anyhow::Result<Ended> {
+    refuse_strangers(common).await?;
     let (settings, _) = settings(common)?;
     let made = match command {
         KeysCommand::Generate { file } => {

@@ -12,6 +12,7 @@ use crate::policy::PolicyError;
 
 mod alerts;
 mod amend;
+mod audit;
 mod backfill;
 mod check;
 mod config;
@@ -42,6 +43,8 @@ mod sandbox;
 mod serve;
 mod table;
 mod tick;
+mod tokens;
+mod users;
 mod verify;
 mod withdraw;
 mod worth;
@@ -162,6 +165,21 @@ enum Command {
     },
     /// Calculate the levy (残保金)
     Levy(levy::LevyArgs),
+    /// Who may do what, where and how long: users and what is granted to them
+    User {
+        #[command(subcommand)]
+        command: users::UserCommand,
+    },
+    /// By what users are known: the tokens that `RENZHENG_TOKEN` takes
+    Token {
+        #[command(subcommand)]
+        command: tokens::TokenCommand,
+    },
+    /// Who did or looked at what; whether the audit log is what it was
+    Audit {
+        #[command(subcommand)]
+        command: audit::AuditCommand,
+    },
     /// Make and keep the keys of personal data
     Keys {
         #[command(subcommand)]
@@ -279,7 +297,10 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Deregister(args) => deregister::run(&common, &args, out).await,
         Command::Push { command } => push::run(&common, &command, out).await,
         Command::Levy(args) => levy::run(&common, &args, out),
-        Command::Keys { command } => keys::run(&common, &command, out),
+        Command::User { command } => users::run(&common, &command, out).await,
+        Command::Token { command } => tokens::run(&common, &command, out).await,
+        Command::Audit { command } => audit::run(&common, &command, out).await,
+        Command::Keys { command } => keys::run(&common, &command, out).await,
         Command::Sandbox(args) => sandbox::run(&common, &args, out).await,
     }
 }
@@ -287,7 +308,11 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
 /// Wrong usage or configuration: the caller must change something, and nothing was done.
 fn is_usage(error: &anyhow::Error) -> bool {
     use crate::declare::import::ImportError;
+    use crate::declare::users::UserError;
+    use crate::domain::access::Denied;
     error.is::<UsageError>()
+        || error.is::<Denied>()
+        || error.downcast_ref::<UserError>().is_some_and(UserError::is_refusal)
         || error.is::<ConfigError>()
         || error.is::<PolicyError>()
         || error.downcast_ref::<ImportError>().is_some_and(ImportError::is_usage)

@@ -8,6 +8,7 @@ use super::run::{describe_push, push_now};
 use super::table::table;
 use super::{Common, Ended};
 use crate::clock;
+use crate::domain::access::Action;
 use crate::store::outbox::OutboxLine;
 
 #[derive(Subcommand)]
@@ -23,7 +24,7 @@ pub(super) enum PushCommand {
 }
 
 pub(super) async fn run(common: &Common, command: &PushCommand, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::Operate).await?;
     let outcome = act(&context, command, out).await;
     context.close().await?;
     outcome

@@ -9,7 +9,9 @@ use super::output::Output;
 use super::table::table;
 use super::{Common, Ended};
 use crate::clock::rfc3339;
+use crate::domain::access::Action;
 use crate::ingest::decide::{Replayed, replay};
+use crate::store::audit::Act;
 use crate::store::quarantine::{QuarantineFilter, QuarantineLine};
 
 #[derive(Subcommand)]
@@ -74,7 +76,7 @@ struct Shown {
 }
 
 pub(super) async fn run(common: &Common, command: &QuarantineCommand, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::Operate).await?;
     let outcome = match command {
         QuarantineCommand::List { filter, limit } => list(&context, &filter.filter(), *limit, out).await,
         QuarantineCommand::Show { id } => show(&context, *id, out).await,
@@ -120,7 +122,8 @@ async fn show(context: &Context, id: i64, out: Output) -> anyhow::Result<Ended> 
     let raw = if out.reveal {
         let at = context.store.now().await?;
         let object = format!("refused record {id}");
-        context.store.audit(at, &context.actor.name, "reveal", &object, &serde_json::json!({})).await?;
+        let act = Act::read(at, &context.actor, Action::Reveal, object).with("persons", line.person_id.as_slice());
+        context.store.record(&act).await?;
         context.store.raw_refusal(id).await?.and_then(|raw| serde_json::from_slice(&raw).ok())
     } else {
         None
@@ -176,7 +179,7 @@ async fn discard(context: &Context, args: &FilterArgs, why: &str, out: Output) -
     if !args.names_any() {
         return Err(usage("name the records, or --job; nothing was discarded"));
     }
-    let discarded = context.store.discard_refusals(&args.filter(), &context.actor.name, why).await?;
+    let discarded = context.store.discard_refusals(&args.filter(), &context.actor, why).await?;
     out.value(&serde_json::json!({ "discarded": discarded }), |_| {
         format!("{discarded} refused records are closed for good")
     })?;

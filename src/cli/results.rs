@@ -1,6 +1,6 @@
 //! `renzheng results`: the stored grid, as text or as JSON lines.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use clap::Args;
@@ -11,11 +11,13 @@ use super::output::Output;
 use super::table::grid;
 use super::{Common, Ended};
 use crate::clock;
+use crate::domain::access::{Action, Scope as Reached};
 use crate::domain::facts::{PersonId, UnitId};
 use crate::domain::ids::mask_name;
 use crate::domain::month::Month;
 use crate::domain::retention::RetentionClass;
 use crate::domain::verdict::Codes;
+use crate::store::audit::Act;
 use crate::store::facts::{Persons, Scope, Shard};
 use crate::store::people::Identity;
 use crate::store::results::{RunOrigin, YearRow};
@@ -54,7 +56,7 @@ struct Line<'a> {
 }
 
 pub(super) async fn run(common: &Common, args: &ResultsArgs, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::ReadResults).await?;
     let outcome = results(&context, args, out).await;
     context.close().await?;
     outcome
@@ -63,7 +65,7 @@ pub(super) async fn run(common: &Common, args: &ResultsArgs, out: Output) -> any
 async fn results(context: &Context, args: &ResultsArgs, out: Output) -> anyhow::Result<Ended> {
     let store = &context.store;
     let employer = match &args.employer {
-        Some(code) => Some(context.employer(code).await?),
+        Some(code) => Some(context.employer(Action::ReadResults, code).await?),
         None => None,
     };
     let person = match &args.person {
@@ -71,10 +73,17 @@ async fn results(context: &Context, args: &ResultsArgs, out: Output) -> anyhow::
         None => None,
     };
     let seq = store.head().await?;
-    let chunks = match (person, employer) {
-        (Some(person), _) => vec![Persons::These(vec![person])],
-        (None, Some(employer)) => vec![Persons::These(store.placed_persons(args.year, employer, seq).await?)],
-        (None, None) => store.person_ranges(args.year, seq, Shard::WHOLE, 10_000).await?,
+    let chunks = match (person, employer, &context.actor.scope) {
+        (Some(person), _, _) => vec![Persons::These(vec![person])],
+        (None, Some(employer), _) => vec![Persons::These(store.placed_persons(args.year, employer, seq).await?)],
+        (None, None, Reached::Units(units)) => {
+            let mut persons = BTreeSet::new();
+            for unit in units {
+                persons.extend(store.placed_persons(args.year, *unit, seq).await?);
+            }
+            vec![Persons::These(persons.into_iter().collect())]
+        }
+        (None, None, _) => store.person_ranges(args.year, seq, Shard::WHOLE, 10_000).await?,
     };
     let past = match args.as_of {
         None => None,
@@ -96,7 +105,8 @@ async fn results(context: &Context, args: &ResultsArgs, out: Output) -> anyhow::
             None => store.year_rows(&scope).await?,
             Some(run) => store.year_rows_at(&scope, run).await?,
         };
-        rows.retain(|row| employer.is_none_or(|employer| row.employer == employer));
+        let reached = context.reached(rows.iter().map(|row| row.employer).collect()).await?;
+        rows.retain(|row| employer.is_none_or(|employer| row.employer == employer) && reached.contains(&row.employer));
         any |= !rows.is_empty();
         Shown::print_all(context, args.year, &rows, out, &whose(args)).await?;
     }
@@ -133,8 +143,9 @@ impl Shown {
         let shown = Self::load(context, rows).await?;
         if out.reveal {
             let at = context.store.now().await?;
-            let detail = serde_json::json!({ "persons": rows.iter().map(|row| row.person).collect::<Vec<_>>() });
-            context.store.audit(at, &context.actor.name, "reveal", whose, &detail).await?;
+            let persons: Vec<i64> = rows.iter().map(|row| row.person.0).collect();
+            let act = Act::read(at, &context.actor, Action::Reveal, whose).with("persons", persons);
+            context.store.record(&act).await?;
         }
         for row in rows {
             shown.print(year, row, out)?;

@@ -12,6 +12,7 @@ use crate::declare::Declaring;
 use crate::declare::review::counter::{OriginalRead, Shown, see_original, show_evidence};
 use crate::declare::review::decide::{Deciding, Seconding, decide, second, undo};
 use crate::declare::review::{next, open, queue, release};
+use crate::domain::access::Action;
 use crate::domain::facts::CertificateKind;
 use crate::domain::month::Month;
 use crate::domain::review::{Ground, Grounds};
@@ -167,7 +168,7 @@ fn grounds(list: &[Ground]) -> Grounds {
 
 impl CaseArgs {
     async fn key(&self, context: &Context) -> anyhow::Result<CaseKey> {
-        let employer = context.employer(&self.employer).await?;
+        let employer = context.employer(Action::ReadResults, &self.employer).await?;
         let person = context.person(&self.person).await?;
         Ok(Declaring { employer, year: self.year }.case(person))
     }
@@ -175,14 +176,14 @@ impl CaseArgs {
 
 impl CellArgs {
     async fn key(&self, context: &Context) -> anyhow::Result<CaseKey> {
-        let employer = context.employer(&self.employer).await?;
+        let employer = context.employer(Action::ReadResults, &self.employer).await?;
         let person = context.person(&self.person).await?;
         Ok(Declaring { employer, year: self.month.year() }.case(person))
     }
 }
 
 pub(super) async fn run(common: &Common, command: &ReviewCommand, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::ReadResults).await?;
     let outcome = act(&context, command, out).await;
     context.close().await?;
     outcome

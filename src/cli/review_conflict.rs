@@ -7,6 +7,7 @@ use super::context::Context;
 use super::output::Output;
 use super::tick::reverify;
 use crate::declare::conflict::{Contested, Deciding, decide, list, undo};
+use crate::domain::access::Action;
 use crate::domain::facts::PersonId;
 use crate::domain::month::Month;
 use crate::domain::ruling::PrevailingReason;
@@ -75,7 +76,7 @@ pub(super) async fn act(context: &Context, command: &ConflictCommand, out: Outpu
             let deciding = Deciding {
                 person: context.person(person).await?,
                 month: *month,
-                employer: context.employer(employer).await?,
+                employer: context.employer(Action::ReadResults, employer).await?,
                 reason: *reason,
                 note: note.clone(),
             };

@@ -9,6 +9,7 @@ use super::output::{Output, progress, with_estimate};
 use super::{Common, Ended};
 use crate::clock;
 use crate::config::{Job, JobKind};
+use crate::domain::access::Action;
 use crate::ingest::compare::{Comparison, compare};
 use crate::ingest::{self, Progress, PullOutcome, Range, Report};
 use crate::push::Drained;
@@ -70,7 +71,7 @@ pub(super) enum JobReport {
 }
 
 pub(super) async fn run(common: &Common, args: &RunArgs, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::Operate).await?;
     let outcome = run_named(&context, args, out).await;
     context.close().await?;
     outcome

@@ -7,6 +7,7 @@ use super::output::Output;
 use super::table::table;
 use super::{Common, Ended, run_record, runs_decide};
 use crate::clock::rfc3339;
+use crate::domain::access::Action;
 use crate::ingest::decide;
 use crate::store::runs::RunLine;
 
@@ -53,7 +54,7 @@ enum RunsCommand {
 }
 
 pub(super) async fn run(common: &Common, args: &RunsArgs, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::Operate).await?;
     let outcome = match &args.command {
         None => list(&context, args, out).await,
         Some(RunsCommand::Show(args)) => run_record::show(&context, args, out).await,
@@ -104,7 +105,7 @@ async fn release(context: &Context, id: &str, why: &str, out: Output) -> anyhow:
     let run = context.run(id).await?;
     let jobs = context.jobs().await?;
     let job = jobs.iter().find(|job| job.name == run.job);
-    let (_, counts) = decide::release(&context.store, job, &run, &context.actor.name, why).await.map_err(decided)?;
+    let (_, counts) = decide::release(&context.store, job, &run, &context.actor, why).await.map_err(decided)?;
     let text = format!(
         "released: {} rows stored, {} refused; verify again to see what they change",
         counts.written(),
@@ -119,7 +120,7 @@ async fn discard(context: &Context, id: &str, why: &str, out: Output) -> anyhow:
         return Ok(Ended::Done);
     }
     let run = context.run(id).await?;
-    decide::discard(&context.store, &run, &context.actor.name, why).await.map_err(decided)?;
+    decide::discard(&context.store, &run, &context.actor, why).await.map_err(decided)?;
     out.value(&serde_json::json!({ "discarded": run.run_number }), |_| {
         "discarded; the next run begins afresh".to_owned()
     })?;

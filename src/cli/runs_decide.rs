@@ -23,7 +23,7 @@ pub(super) async fn retry(context: &Context, id: &str, why: &str, out: Output) -
             run.run_number, run.job
         )));
     };
-    if !context.store.retry_dead_task(task.task_id, &context.actor.name, why).await? {
+    if !context.store.retry_dead_task(task.task_id, &context.actor, why).await? {
         return Err(usage(format!(
             "task {} is `{}`: only what was given up is tried once more; `renzheng run {}` runs the job again",
             task.task_id, task.state, task.job
@@ -43,7 +43,7 @@ pub(super) async fn discard(context: &Context, id: &str, why: &str, out: Output)
     if task.state == "done" && task_number(id).is_none() {
         return Ok(false);
     }
-    if !context.store.discard_task(task.task_id, &context.actor.name, why).await? {
+    if !context.store.discard_task(task.task_id, &context.actor, why).await? {
         return Err(usage(format!(
             "task {} is `{}`: only what was given up or has not begun is discarded",
             task.task_id, task.state

@@ -8,6 +8,7 @@ use clap::Args;
 use super::context::Context;
 use super::output::Output;
 use super::{Common, Ended};
+use crate::domain::access::Action;
 use crate::sandbox::{Options, Sandbox, province::Spec, start};
 
 #[derive(Args)]
@@ -51,7 +52,7 @@ pub(super) async fn start_beside(context: &Context, wanted: Wanted) -> anyhow::R
 }
 
 pub(super) async fn run(common: &Common, args: &SandboxArgs, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::Operate).await?;
     let outcome = serve(&context, args, out).await;
     context.close().await?;
     outcome

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::context::Context;
 use super::{Common, Ended};
 use crate::config::AlertSettings;
+use crate::domain::access::Action;
 use crate::notify::{self, Installation};
 use crate::schedule::Schedule;
 use crate::schedule::serve::Loops;
@@ -34,7 +35,7 @@ pub(super) async fn run(common: &Common, args: &ServeArgs) -> anyhow::Result<End
     // from the very first on: a signal that comes while the database is opened counts too
     let stop = CancellationToken::new();
     let stopping = tokio::spawn(until_signalled(stop.clone()));
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::Operate).await?;
     let outcome = serve(&context, args, stop).await;
     stopping.abort();
     context.close().await?;
@@ -68,6 +69,7 @@ async fn serve(context: &Context, args: &ServeArgs, stop: CancellationToken) -> 
     loops.run_schedule(&schedule, args.workers.into());
     let tax_is_set = settings.tax.is_some();
     loops.run("alerts", keep_watching(schedule, settings.alerts.clone(), tax_is_set, stop.clone()));
+    loops.run("seals", keep_sealing(store.clone(), stop.clone()));
     loops.run("messages", keep_delivering(store.clone(), settings.alerts.clone(), stop.clone()));
     loops.run("http", async move {
         if let Err(error) = web::serve(listener, Site { store }, stop.cancelled_owned()).await {
@@ -82,6 +84,22 @@ async fn serve(context: &Context, args: &ServeArgs, stop: CancellationToken) -> 
 const LOOK: Duration = Duration::from_secs(30);
 /// How often messages are looked for that are due.
 const SEND: Duration = Duration::from_secs(5);
+
+/// How often the audit log is sealed.
+const SEAL: Duration = Duration::from_secs(10);
+
+/// Seals the audit log until it is stopped.
+async fn keep_sealing(store: Store, stop: CancellationToken) {
+    let sealing = async {
+        loop {
+            if let Err(error) = store.seal_audit().await {
+                tracing::error!(error = errors::chain(&error), "the audit log was not sealed");
+            }
+            tokio::time::sleep(SEAL).await;
+        }
+    };
+    stop.run_until_cancelled(sealing).await;
+}
 
 /// Looks for what is wrong until it is stopped.
 async fn keep_watching(schedule: Arc<Schedule>, alerts: AlertSettings, tax_is_set: bool, stop: CancellationToken) {

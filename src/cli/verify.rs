@@ -11,6 +11,7 @@ use super::run::verify_year;
 use super::{Common, Ended};
 use crate::clock;
 use crate::config::JobKind;
+use crate::domain::access::Action;
 use crate::domain::facts::PersonId;
 use crate::domain::retention::RetentionClass;
 use crate::ingest;
@@ -62,7 +63,7 @@ struct Report {
 }
 
 pub(super) async fn run(common: &Common, args: &VerifyArgs, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::Reverify).await?;
     let outcome = verify(&context, args, out).await;
     context.close().await?;
     outcome
@@ -75,13 +76,17 @@ async fn verify(context: &Context, args: &VerifyArgs, out: Output) -> anyhow::Re
     let mut selection = Selection { full: args.full, ..Selection::default() };
     selection.shard = args.shard.unwrap_or(Shard::WHOLE);
     if let Some(employer) = &args.employer {
-        selection.employer = Some(context.employer(employer).await?);
+        selection.employer = Some(context.employer(Action::Reverify, employer).await?);
+    } else {
+        context.may(Action::Reverify, None).await?;
     }
     if let Some(person) = &args.person {
         selection.person = Some(context.person(person).await?);
     }
     if let Some(at) = args.as_of {
-        return as_of(context, args.year, &selection, at, out).await;
+        let employer = args.employer.as_deref().unwrap_or("every");
+        let whose = format!("verification {} as of {}: employer {employer}", args.year, clock::rfc3339(at));
+        return as_of(context, args.year, &selection, at, (whose, out)).await;
     }
     let jobs = context.jobs().await?;
     if let Some(person) = selection.person.filter(|_| args.fresh) {
@@ -138,7 +143,7 @@ async fn as_of(
     year: i32,
     selection: &Selection,
     at: DateTime<Utc>,
-    out: Output,
+    (whose, out): (String, Output),
 ) -> anyhow::Result<Ended> {
     context.refuse_before_horizon(RetentionClass::SupersededRecords, at).await?;
     let store = &context.store;
@@ -164,7 +169,7 @@ async fn as_of(
             runs: [0; 12],
         })
         .collect();
-    Shown::print_all(context, year, &rows, out, "verify --as-of").await?;
+    Shown::print_all(context, year, &rows, out, &whose).await?;
     eprintln!(
         "as of {} (publish {}, business date {}, policy {}): {} placements, {} of {} months pass; nothing was written",
         clock::rfc3339(at),

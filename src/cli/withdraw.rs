@@ -9,6 +9,7 @@ use super::table::table;
 use super::{Common, Ended};
 use crate::clock;
 use crate::declare::withdraw::{Asking, Deciding, ask, decide, list};
+use crate::domain::access::Action;
 
 #[derive(Subcommand)]
 pub(super) enum WithdrawCommand {
@@ -68,7 +69,7 @@ impl Word {
 }
 
 pub(super) async fn run(common: &Common, command: &WithdrawCommand, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::ReadResults).await?;
     let outcome = act(&context, command, out).await;
     context.close().await?;
     outcome

@@ -8,6 +8,7 @@ use super::context::{Context, usage};
 use super::output::Output;
 use super::table::table;
 use super::{Common, Ended};
+use crate::domain::access::Action;
 use crate::domain::counting::Headcount;
 use crate::domain::facts::PersonId;
 use crate::domain::money::Fen;
@@ -35,7 +36,7 @@ pub(super) struct WorthArgs {
 }
 
 pub(super) async fn run(common: &Common, args: &WorthArgs, out: Output) -> anyhow::Result<Ended> {
-    let context = Context::open(common).await?;
+    let context = Context::open(common, Action::ReadResults).await?;
     let outcome = show(&context, args, out).await;
     context.close().await?;
     outcome
@@ -52,7 +53,7 @@ async fn show(context: &Context, args: &WorthArgs, out: Output) -> anyhow::Resul
         .as_deref()
         .map(|text| Fen::parse_yuan(text).map_err(|error| wrong(&format!("--total-wages {text}"), &error)));
     let asked = AskedWorth {
-        employer: context.employer(&args.employer).await?,
+        employer: context.employer(Action::ReadResults, &args.employer).await?,
         year: args.year,
         headcount: headcount.transpose()?,
         total_wages: total_wages.transpose()?,

@@ -55,6 +55,8 @@ pub struct Settings {
     pub key_file: PathBuf,
     /// The keys themselves, which then are not read from `key_file`.
     pub keys: Option<Secret>,
+    /// Whoever holds it acts; `None`: the user of the operating system, as an operator.
+    pub token: Option<Secret>,
     /// `None`: nothing can be handed over.
     pub tax: Option<TaxSettings>,
     /// A filter as `tracing` reads it: `warn` where nothing else is said.
@@ -169,6 +171,7 @@ impl Settings {
         let key_file = folder_of("key_file", "RENZHENG_KEY_FILE", Some(&shown_keys), options.key_file, file.key_file)?
             .unwrap_or(usual_keys);
         let keys = pick("keys", "RENZHENG_KEYS", Shown::Secret, None, None, None)?;
+        let token = pick("token", "RENZHENG_TOKEN", Shown::Secret, None, None, None)?;
         let log = pick("log", "RENZHENG_LOG", Shown::Plain, Some("warn"), None, file.log)?;
         let log_format = sources.pick_read(
             &Wanted {
@@ -203,6 +206,7 @@ impl Settings {
             data_dir,
             database_url: database_url.map(Secret::new),
             keys: keys.map(Secret::new),
+            token: token.map(Secret::new),
             tax,
             alerts,
             retention,

@@ -1,4 +1,4 @@
-//! Encryption of personal data, blind indexes, and message signatures.
+//! Encryption of personal data, blind indexes, message signatures, and tokens.
 //!
 //! Values rest as SM4-GCM (GB/T 32907, parameters of RFC 8998) and are found by HMAC-SM3 (GB/T 32905). The crates are not products
 //! certified for 密评; whoever needs one puts a cipher machine behind [`Keys`].
@@ -7,12 +7,14 @@ mod keys;
 mod mac;
 mod sealed;
 mod signature;
+mod token;
 
 use std::path::PathBuf;
 
 pub use keys::{Keys, MAX_VERSIONS};
 pub use sealed::Place;
 pub use signature::{SignatureAlgorithm, Signed, content_digest_header};
+pub use token::{NewToken, token_hash};
 
 /// What can go wrong with keys and encrypted values. Neither keys nor values appear in it.
 #[derive(Debug, thiserror::Error)]

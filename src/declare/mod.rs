@@ -2,6 +2,7 @@
 //! loads, decides, saves in one transaction.
 
 pub mod amend;
+pub mod audit;
 mod case;
 pub mod complete;
 pub mod conflict;
@@ -17,7 +18,7 @@ mod permit;
 pub mod review;
 pub mod standing;
 pub mod tick;
-
+pub mod users;
 pub mod withdraw;
 
 pub use case::window_of;

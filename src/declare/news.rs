@@ -1,8 +1,10 @@
 //! The tax department's answers, taken from the outbox into their declarations: claims no longer needed are released on acceptance.
 
 use super::DeclareError;
+use crate::domain::access::Actor;
 use crate::domain::declaration::{Effect, Event, Refused};
 use crate::domain::message::Rejection;
+use crate::store::audit::{Act, fingerprint};
 use crate::store::outbox::News;
 use crate::store::publish::Cause;
 use crate::store::{Store, StoreError};
@@ -43,10 +45,16 @@ async fn apply(store: &Store, news: &News) -> Result<bool, DeclareError> {
             }
             if after != before {
                 publish.save_declaration(news.employer, news.year, &after, at).await?;
-                let detail = serde_json::json!({ "message_id": news.message_id, "kind": message.kind,
-                    "version": message.version, "attempt": message.attempt, "became": news.state });
                 let object = format!("declaration {} {}", news.uscc, news.year);
-                publish.audit(at, ACTOR, "take_answer", &object, &detail).await?;
+                let program = Actor::program(ACTOR);
+                let act = Act {
+                    before: Some(fingerprint(store.keys(), &before)?),
+                    after: Some(fingerprint(store.keys(), &after)?),
+                    ..Act::operate(at, &program, "take_answer", object, None)
+                };
+                let act = act.with("message_id", news.message_id.to_string()).with("kind", message.kind.as_str());
+                let act = act.with("version", message.version).with("attempt", message.attempt);
+                publish.record(&act.with("became", news.state.as_str())).await?;
             }
         }
         // an answer to a message that the declaration has left behind: it stays in the outbox, the declaration as it is

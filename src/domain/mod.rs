@@ -14,6 +14,7 @@ pub mod declaration;
 pub mod declared;
 pub mod facts;
 pub mod foresight;
+pub mod grant;
 pub mod ids;
 pub mod judge;
 pub mod labels;

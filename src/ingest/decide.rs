@@ -8,6 +8,7 @@ use super::contract::{Contract, contract_version, page_of_raw};
 use super::recorded::{Told, as_run};
 use super::{PullError, PullOutcome, find_source, settings_of_job};
 use crate::config::{Job, Missing, StampFrom};
+use crate::domain::access::Actor;
 use crate::store::batches::{Asked, Counts, Opening};
 use crate::store::landing::{Body, Lander, Landing, PageLine};
 use crate::store::publish_batch::Publication;
@@ -38,7 +39,7 @@ pub async fn release(
     store: &Store,
     job: Option<&Job>,
     run: &RunLine,
-    actor: &str,
+    actor: &Actor,
     why: &str,
 ) -> Result<(PullOutcome, Counts), DecideError> {
     let held = store.find_held(run.run_id).await?.ok_or(DecideError::NothingHeld(run.run_number))?;
@@ -58,7 +59,7 @@ pub async fn release(
 }
 
 /// Gives up the delivery that a run left held.
-pub async fn discard(store: &Store, run: &RunLine, actor: &str, why: &str) -> Result<(), DecideError> {
+pub async fn discard(store: &Store, run: &RunLine, actor: &Actor, why: &str) -> Result<(), DecideError> {
     let held = store.find_held(run.run_id).await?.ok_or(DecideError::NothingHeld(run.run_number))?;
     let _alone = store.lock_source(held.source).await?;
     let held = store.find_held(run.run_id).await?.ok_or(DecideError::NothingHeld(run.run_number))?;

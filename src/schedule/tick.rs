@@ -8,6 +8,7 @@ use super::waiting::{Predecessor, Readiness, readiness};
 use super::{ACTOR, Known, Schedule};
 use crate::clock;
 use crate::config::{Job, Tick};
+use crate::domain::access::Actor;
 use crate::store::StoreError;
 use crate::store::fires::{Decided, Decision, ScheduleLine};
 use crate::store::task_history::Waiting;
@@ -77,7 +78,7 @@ impl Schedule {
                 "failed {failed} times in a row (`pause_after`); `renzheng jobs resume {}` ends the pause",
                 job.name
             );
-            if self.store.pause_job(&job.name, ACTOR, &why).await? {
+            if self.store.pause_job(&job.name, &Actor::program(ACTOR), &why).await? {
                 tracing::error!(job = %job.name, failed, "paused: it failed again and again");
             }
         }

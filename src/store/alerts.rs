@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::{Postgres, Transaction};
 
-use super::{Store, StoreError, audit, messages};
+use super::audit::{Act, record};
+use super::{Store, StoreError, messages};
+use crate::domain::access::Actor;
 use crate::domain::facts::words;
 
 words! {
@@ -179,14 +181,14 @@ impl Store {
     }
 
     /// Somebody knows of it; whether there is such an alert.
-    pub async fn acknowledge_alert(&self, alert_id: i32, actor: &str, why: &str) -> Result<bool, StoreError> {
+    pub async fn acknowledge_alert(&self, alert_id: i32, actor: &Actor, why: &str) -> Result<bool, StoreError> {
         let at = self.now().await?;
         let mut transaction = self.pool.begin().await?;
         let done = sqlx::query!(
             "update alert set acknowledged_at = $2, acknowledged_by = $3, acknowledged_why = $4 where alert_id = $1",
             alert_id,
             at,
-            actor,
+            actor.name,
             why
         )
         .execute(&mut *transaction)
@@ -194,8 +196,8 @@ impl Store {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
-        let detail = serde_json::json!({ "why": why });
-        audit::write(&mut transaction, at, actor, "acknowledge", &format!("alert {alert_id}"), &detail).await?;
+        let object = format!("alert {alert_id}");
+        record(&mut transaction, &Act::operate(at, actor, "acknowledge", object, Some(why))).await?;
         transaction.commit().await?;
         Ok(true)
     }

@@ -32,6 +32,25 @@ impl<'a> Act<'a> {
         let detail = serde_json::json!({});
         Self { at, actor, action, object: object.into(), why: None, before: None, after: None, detail }
     }
+
+    /// An act on the installation: the detail says which, as `did`, and may say more.
+    pub fn operate(
+        at: DateTime<Utc>,
+        actor: &'a Actor,
+        did: &str,
+        object: impl Into<String>,
+        why: Option<&'a str>,
+    ) -> Self {
+        let detail = serde_json::json!({ "did": did });
+        Self { why, detail, ..Self::read(at, actor, Action::Operate, object) }
+    }
+
+    /// The same with one more word of detail.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
+        self.detail[name] = value.into();
+        self
+    }
 }
 
 /// A keyed digest of what stood before or after: two states can be compared, neither can be guessed from it.
@@ -45,18 +64,6 @@ impl Change {
     pub async fn record(&mut self, act: &Act<'_>) -> Result<(), StoreError> {
         record(self.connection(), act).await
     }
-
-    /// An act of which only these words are known; see [`Change::record`].
-    pub async fn audit(
-        &mut self,
-        at: DateTime<Utc>,
-        actor: &str,
-        action: &str,
-        object: &str,
-        detail: &serde_json::Value,
-    ) -> Result<(), StoreError> {
-        write(self.connection(), at, actor, action, object, detail).await
-    }
 }
 
 impl Store {
@@ -65,22 +72,10 @@ impl Store {
         let mut connection = self.pool.acquire().await?;
         record(&mut connection, act).await
     }
-
-    /// Writes an audit row by itself: for reads, which change nothing else.
-    pub async fn audit(
-        &self,
-        at: DateTime<Utc>,
-        actor: &str,
-        action: &str,
-        object: &str,
-        detail: &serde_json::Value,
-    ) -> Result<(), StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        write(&mut connection, at, actor, action, object, detail).await
-    }
 }
 
-async fn record(connection: &mut PgConnection, act: &Act<'_>) -> Result<(), StoreError> {
+/// Writes it in the transaction of what it is about.
+pub(super) async fn record(connection: &mut PgConnection, act: &Act<'_>) -> Result<(), StoreError> {
     sqlx::query!(
         "insert into audit (at, actor, role, on_behalf_of, action, object, why, before, after, detail)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
@@ -94,28 +89,6 @@ async fn record(connection: &mut PgConnection, act: &Act<'_>) -> Result<(), Stor
         act.before.as_ref().map(|hash| &hash[..]),
         act.after.as_ref().map(|hash| &hash[..]),
         act.detail
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Writes it in the transaction of what it is about.
-pub(super) async fn write(
-    connection: &mut PgConnection,
-    at: DateTime<Utc>,
-    actor: &str,
-    action: &str,
-    object: &str,
-    detail: &serde_json::Value,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "insert into audit (at, actor, action, object, detail) values ($1, $2, $3, $4, $5)",
-        at,
-        actor,
-        action,
-        object,
-        detail
     )
     .execute(connection)
     .await?;

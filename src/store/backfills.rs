@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::audit::{Act, record};
 use super::tasks::{NewTask, insert_task, ring};
-use super::{Store, StoreError, audit};
+use super::{Store, StoreError};
+use crate::domain::access::Actor;
 
 /// What a backfill is to do.
 #[derive(Clone, Debug)]
@@ -50,7 +52,12 @@ impl BackfillLine {
 
 impl Store {
     /// Writes a backfill down and queues its parts, in their order; `sources` holds what the parts of each source have in common.
-    pub async fn start_backfill(&self, new: &NewBackfill, sources: &[NewTask], actor: &str) -> Result<i32, StoreError> {
+    pub async fn start_backfill(
+        &self,
+        new: &NewBackfill,
+        sources: &[NewTask],
+        actor: &Actor,
+    ) -> Result<i32, StoreError> {
         let at = self.now().await?;
         let jobs: Vec<String> = sources.iter().map(|source| source.job.clone()).collect();
         let mut transaction = self.pool.begin().await?;
@@ -63,7 +70,7 @@ impl Store {
             new.step,
             new.parallel as i16,
             at,
-            actor
+            actor.name
         )
         .fetch_one(&mut *transaction)
         .await?;
@@ -74,9 +81,12 @@ impl Store {
                 insert_task(&mut transaction, &part, Some(backfill_id), at).await?;
             }
         }
-        let detail = serde_json::json!({ "from": new.from, "to": new.to, "parts": new.parts.len() * sources.len() });
         let object = format!("backfill {backfill_id} of {}", jobs.join(", "));
-        audit::write(&mut transaction, at, actor, "start_backfill", &object, &detail).await?;
+        let act = Act::operate(at, actor, "start", object, None)
+            .with("from", new.from.to_string())
+            .with("to", new.to.to_string())
+            .with("parts", new.parts.len() * sources.len());
+        record(&mut transaction, &act).await?;
         transaction.commit().await?;
         Ok(backfill_id)
     }
@@ -99,7 +109,7 @@ impl Store {
     }
 
     /// No further part begins; the one that runs goes on. False if it is paused already.
-    pub async fn pause_backfill(&self, backfill_id: i32, actor: &str) -> Result<bool, StoreError> {
+    pub async fn pause_backfill(&self, backfill_id: i32, actor: &Actor) -> Result<bool, StoreError> {
         let at = self.now().await?;
         let mut transaction = self.pool.begin().await?;
         let paused = sqlx::query!(
@@ -110,13 +120,13 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         let object = format!("backfill {backfill_id}");
-        audit::write(&mut transaction, at, actor, "pause_backfill", &object, &serde_json::json!({})).await?;
+        record(&mut transaction, &Act::operate(at, actor, "pause", object, None)).await?;
         transaction.commit().await?;
         Ok(paused.rows_affected() == 1)
     }
 
     /// Its parts begin again. False if it is not paused.
-    pub async fn resume_backfill(&self, backfill_id: i32, actor: &str) -> Result<bool, StoreError> {
+    pub async fn resume_backfill(&self, backfill_id: i32, actor: &Actor) -> Result<bool, StoreError> {
         let at = self.now().await?;
         let mut transaction = self.pool.begin().await?;
         let resumed = sqlx::query!(
@@ -126,14 +136,14 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         let object = format!("backfill {backfill_id}");
-        audit::write(&mut transaction, at, actor, "resume_backfill", &object, &serde_json::json!({})).await?;
+        record(&mut transaction, &Act::operate(at, actor, "resume", object, None)).await?;
         ring(&mut transaction).await?;
         transaction.commit().await?;
         Ok(resumed.rows_affected() == 1)
     }
 
     /// The parts that were given up are tried again, with all their attempts, and no others. How many these are.
-    pub async fn retry_backfill(&self, backfill_id: i32, actor: &str) -> Result<u64, StoreError> {
+    pub async fn retry_backfill(&self, backfill_id: i32, actor: &Actor) -> Result<u64, StoreError> {
         let at = self.now().await?;
         let mut transaction = self.pool.begin().await?;
         let retried = sqlx::query!(
@@ -143,9 +153,9 @@ impl Store {
         )
         .execute(&mut *transaction)
         .await?;
-        let (object, detail) =
-            (format!("backfill {backfill_id}"), serde_json::json!({ "parts": retried.rows_affected() }));
-        audit::write(&mut transaction, at, actor, "retry_backfill", &object, &detail).await?;
+        let act = Act::operate(at, actor, "retry", format!("backfill {backfill_id}"), None)
+            .with("parts", retried.rows_affected());
+        record(&mut transaction, &act).await?;
         ring(&mut transaction).await?;
         transaction.commit().await?;
         Ok(retried.rows_affected())

@@ -17,7 +17,7 @@ struct Sealed {
 }
 
 /// Every column that rests encrypted.
-const SEALED: [Sealed; 5] = [
+const SEALED: [Sealed; 6] = [
     Sealed {
         table: "person",
         column: "id_number",
@@ -46,6 +46,11 @@ const SEALED: [Sealed; 5] = [
         column: "resume",
         sample: "select batch_id::bigint << 32 | page_number, resume from batch_page where resume is not null
                  order by batch_id desc, page_number desc limit 200",
+    },
+    Sealed {
+        table: "app_user",
+        column: "name",
+        sample: "select user_id, name from app_user order by user_id desc limit 200",
     },
 ];
 
@@ -195,8 +200,12 @@ mod tests {
     use crate::store::testing::Database;
 
     /// Bytes that are no encrypted values: keyed hashes, digests, and what holds no personal data.
-    const NOT_SEALED: [&str; 9] = [
+    const NOT_SEALED: [&str; 14] = [
         "_sqlx_migrations.checksum",
+        "audit.after",
+        "audit.before",
+        "audit_seal.leaves",
+        "audit_seal.root",
         "batch_page.digest",
         "batch_page.keys",
         "installation.key_check",
@@ -205,6 +214,7 @@ mod tests {
         "outbox_attempt.answer",
         "person.id_index",
         "quarantine.id_index",
+        "user_token.hash",
     ];
 
     #[tokio::test(flavor = "multi_thread")]

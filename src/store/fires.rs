@@ -3,8 +3,10 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{Postgres, Transaction};
 
+use super::audit::{Act, record};
 use super::tasks::{NewTask, insert_task};
-use super::{Store, StoreError, audit};
+use super::{Store, StoreError};
+use crate::domain::access::Actor;
 use crate::domain::facts::words;
 
 words! {
@@ -197,7 +199,7 @@ impl Store {
     }
 
     /// From now on the job's fires are passed over. False if it is paused already.
-    pub async fn pause_job(&self, job: &str, actor: &str, why: &str) -> Result<bool, StoreError> {
+    pub async fn pause_job(&self, job: &str, actor: &Actor, why: &str) -> Result<bool, StoreError> {
         let at = self.now().await?;
         let mut transaction = self.pool.begin().await?;
         let paused = sqlx::query!(
@@ -205,22 +207,22 @@ impl Store {
              on conflict (job) do update set paused_at = $2, paused_by = $3, paused_why = $4 where schedule.paused_at is null",
             job,
             at,
-            actor,
+            actor.name,
             why
         )
         .execute(&mut *transaction)
         .await?;
         let paused = paused.rows_affected() == 1;
         if paused {
-            let detail = serde_json::json!({ "why": why });
-            audit::write(&mut transaction, at, actor, "pause_job", job, &detail).await?;
+            let object = format!("job {job}");
+            record(&mut transaction, &Act::operate(at, actor, "pause", object, Some(why))).await?;
         }
         transaction.commit().await?;
         Ok(paused)
     }
 
     /// The job runs again from its next fire on. False if it was not paused.
-    pub async fn resume_job(&self, job: &str, actor: &str) -> Result<bool, StoreError> {
+    pub async fn resume_job(&self, job: &str, actor: &Actor) -> Result<bool, StoreError> {
         let at = self.now().await?;
         let mut transaction = self.pool.begin().await?;
         let resumed = sqlx::query!(
@@ -233,7 +235,7 @@ impl Store {
         .await?;
         let resumed = resumed.rows_affected() == 1;
         if resumed {
-            audit::write(&mut transaction, at, actor, "resume_job", job, &serde_json::json!({})).await?;
+            record(&mut transaction, &Act::operate(at, actor, "resume", format!("job {job}"), None)).await?;
         }
         transaction.commit().await?;
         Ok(resumed)

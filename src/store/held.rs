@@ -2,12 +2,14 @@
 
 use uuid::Uuid;
 
+use super::audit::{Act, record};
 use super::batches::{Asked, Batch, Counts};
 use super::endings::{delete_rows, forget_keys};
 use super::jobs::{SourceId, word};
 use super::publish_batch::{Decision, Outcome, Publication};
 use super::runs::Ending;
-use super::{Store, StoreError, audit, ensure_affected};
+use super::{Store, StoreError, ensure_affected};
+use crate::domain::access::Actor;
 use crate::domain::facts::RecordKind;
 
 impl Store {
@@ -67,11 +69,11 @@ impl Store {
         &self,
         batch: &Batch,
         run_id: Uuid,
-        actor: &str,
+        actor: &Actor,
         why: &str,
     ) -> Result<(Outcome, Counts), StoreError> {
         self.check_batch(batch).await?;
-        let decision = Decision { run_id, actor: actor.to_owned(), why: why.to_owned() };
+        let decision = Decision { run_id, actor: actor.clone(), why: why.to_owned() };
         self.publish_batch(batch, None, &Publication { decision: Some(decision), ..Publication::default() }).await
     }
 
@@ -88,12 +90,12 @@ impl Store {
     }
 
     /// Gives a held delivery up because a person says so.
-    pub async fn discard_batch(&self, batch: &Batch, run_id: Uuid, actor: &str, why: &str) -> Result<(), StoreError> {
+    pub async fn discard_batch(&self, batch: &Batch, run_id: Uuid, actor: &Actor, why: &str) -> Result<(), StoreError> {
         let at = self.now().await?;
         let mut transaction = self.pool.begin().await?;
         let object = format!("batch {}", batch.batch_id);
-        audit::write(&mut transaction, at, actor, "discard", &object, &serde_json::json!({ "why": why })).await?;
-        let text = format!("discarded by {actor}: {why}");
+        record(&mut transaction, &Act::operate(at, actor, "discard", object, Some(why))).await?;
+        let text = format!("discarded by {}: {why}", actor.name);
         let done = sqlx::query!(
             "update batch set state = 'failed', why = $2 where batch_id = $1 and state = 'held'",
             batch.batch_id,

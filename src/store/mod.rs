@@ -11,6 +11,7 @@ use crate::crypto::Keys;
 
 pub mod alerts;
 pub mod audit;
+pub mod audit_log;
 pub mod backfills;
 pub mod backup;
 pub mod batches;
@@ -41,6 +42,7 @@ pub mod messages;
 pub mod metrics;
 pub mod originals;
 pub mod outbox;
+pub mod owners;
 pub mod page_log;
 mod partitions;
 pub mod people;
@@ -56,6 +58,7 @@ pub mod review_cases;
 pub mod review_queue;
 mod rows;
 pub mod runs;
+pub mod seals;
 mod sorting;
 pub mod task_history;
 pub mod tasks;
@@ -63,6 +66,7 @@ pub mod tasks;
 pub mod testing;
 mod touched;
 pub mod upkeep;
+pub mod users;
 pub mod verification_lock;
 
 /// The migrations, in the order of their numbers.

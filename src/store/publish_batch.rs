@@ -7,6 +7,7 @@ use serde::Serialize;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use uuid::Uuid;
 
+use super::audit::{Act, record};
 use super::batches::{Batch, Counts};
 use super::endings::forget_keys;
 use super::known::{KeySet, remembered_keys, short};
@@ -14,7 +15,8 @@ use super::partitions::{index, is_indexed, partition};
 use super::publish::Cause;
 use super::refusals::{close_settled, raw_place};
 use super::runs::Ending;
-use super::{Store, StoreError, audit, ensure_affected, people};
+use super::{Store, StoreError, ensure_affected, people};
+use crate::domain::access::Actor;
 use crate::domain::facts::RecordKind;
 
 /// How a batch ended.
@@ -30,7 +32,7 @@ pub enum Outcome {
 #[derive(Clone, Debug)]
 pub struct Decision {
     pub run_id: Uuid,
-    pub actor: String,
+    pub actor: Actor,
     pub why: String,
 }
 
@@ -182,10 +184,10 @@ impl Store {
         ensure_affected(&done, 1)?;
         if let Some(Decision { run_id, actor, why }) = &publication.decision {
             let object = format!("batch {}", batch.batch_id);
-            let detail = serde_json::json!({ "why": why });
-            audit::write(publish.connection(), at, actor, "release", &object, &detail).await?;
+            record(publish.connection(), &Act::operate(at, actor, "release", object, Some(why))).await?;
             let ending = if counts.refused > 0 { Ending::DoneWithRefusals } else { Ending::Done };
-            Self::decide_run(publish.connection(), *run_id, ending, &format!("released by {actor}: {why}")).await?;
+            let text = format!("released by {}: {why}", actor.name);
+            Self::decide_run(publish.connection(), *run_id, ending, &text).await?;
         }
         if batch.remember_all {
             forget_earlier_keys(publish.connection(), batch).await?;

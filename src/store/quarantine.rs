@@ -3,10 +3,12 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::audit::{Act, record};
 use super::jobs::SourceId;
 use super::publish::Cause;
 use super::refusals::raw_place;
-use super::{Store, StoreError, audit};
+use super::{Store, StoreError};
+use crate::domain::access::Actor;
 use crate::domain::facts::{PersonId, RecordKind, UnitId};
 use crate::domain::month::Month;
 
@@ -205,7 +207,12 @@ impl Store {
 
     /// Closes open cases for good, in a publish of their own (what was not known for them is known to be nothing now), with who and
     /// why in the audit log; how many there were.
-    pub async fn discard_refusals(&self, filter: &QuarantineFilter, actor: &str, why: &str) -> Result<u64, StoreError> {
+    pub async fn discard_refusals(
+        &self,
+        filter: &QuarantineFilter,
+        actor: &Actor,
+        why: &str,
+    ) -> Result<u64, StoreError> {
         let at = self.now().await?;
         let mut publish = self.publish(Cause::Quarantine, at).await?;
         let seq = publish.seq();
@@ -217,7 +224,7 @@ impl Store {
                and (cardinality($6::bigint[]) = 0 or quarantine_id = any($6))
              returning quarantine_id",
             seq,
-            actor,
+            actor.name,
             why,
             filter.job,
             filter.code,
@@ -229,12 +236,12 @@ impl Store {
             publish.abandon().await?;
             return Ok(0);
         }
-        let detail = serde_json::json!({ "why": why, "records": closed.len() });
         let object = match closed.as_slice() {
             [one] => format!("refused record {one}"),
             many => format!("{} refused records", many.len()),
         };
-        audit::write(publish.connection(), at, actor, "discard", &object, &detail).await?;
+        let act = Act::operate(at, actor, "discard", object, Some(why)).with("records", closed.len());
+        record(publish.connection(), &act).await?;
         publish.commit().await?;
         Ok(closed.len() as u64)
     }

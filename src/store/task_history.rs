@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::audit::{Act, record};
 use super::tasks::ring;
-use super::{Store, StoreError, audit};
+use super::{Store, StoreError};
+use crate::domain::access::Actor;
 
 /// Work that waits for jobs that go first.
 #[derive(Clone, Debug)]
@@ -181,7 +183,7 @@ impl Store {
     }
 
     /// A task that was given up is tried again, with all its attempts. False if it is not given up.
-    pub async fn retry_dead_task(&self, task_id: i64, actor: &str, why: &str) -> Result<bool, StoreError> {
+    pub async fn retry_dead_task(&self, task_id: i64, actor: &Actor, why: &str) -> Result<bool, StoreError> {
         let at = self.now().await?;
         let mut transaction = self.pool.begin().await?;
         let retried = sqlx::query!(
@@ -193,8 +195,7 @@ impl Store {
         .await?;
         let retried = retried.rows_affected() == 1;
         if retried {
-            let (object, detail) = (format!("task {task_id}"), serde_json::json!({ "why": why }));
-            audit::write(&mut transaction, at, actor, "retry_task", &object, &detail).await?;
+            record(&mut transaction, &Act::operate(at, actor, "retry", format!("task {task_id}"), Some(why))).await?;
             ring(&mut transaction).await?;
         }
         transaction.commit().await?;
@@ -202,7 +203,7 @@ impl Store {
     }
 
     /// A task that was given up, or has not begun, will not be tried any more. False if it is neither.
-    pub async fn discard_task(&self, task_id: i64, actor: &str, why: &str) -> Result<bool, StoreError> {
+    pub async fn discard_task(&self, task_id: i64, actor: &Actor, why: &str) -> Result<bool, StoreError> {
         let at = self.now().await?;
         let mut transaction = self.pool.begin().await?;
         let discarded = sqlx::query!(
@@ -214,8 +215,7 @@ impl Store {
         .await?;
         let discarded = discarded.rows_affected() == 1;
         if discarded {
-            let (object, detail) = (format!("task {task_id}"), serde_json::json!({ "why": why }));
-            audit::write(&mut transaction, at, actor, "discard_task", &object, &detail).await?;
+            record(&mut transaction, &Act::operate(at, actor, "discard", format!("task {task_id}"), Some(why))).await?;
         }
         transaction.commit().await?;
         Ok(discarded)

@@ -23,6 +23,8 @@ pub struct Removed {
     pub removed: BTreeMap<Class, u64>,
     /// Runs whose process was gone.
     pub crashed_runs: u64,
+    /// Rows of the audit that were sealed.
+    pub sealed_rows: u64,
 }
 
 /// Rows that go in one statement: short locks, and work for vacuum in small pieces.
@@ -44,6 +46,8 @@ impl Store {
 
     async fn maintain_all(&self, keep: &Keep, now: DateTime<Utc>, removed: &mut Removed) -> Result<(), StoreError> {
         removed.crashed_runs = self.close_crashed_runs().await?;
+        journal::stage("seal");
+        removed.sealed_rows = self.seal_audit().await?;
         for (class, days) in keep {
             let Some(before) = now.checked_sub_days(Days::new(u64::from(*days))) else { continue };
             journal::stage(class.as_str());

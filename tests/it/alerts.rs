@@ -15,6 +15,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::agency::{Agency, Wage};
+use crate::harness::actor;
 use crate::http_agency::{Asked, Reply, Server, Wire, locked};
 use crate::runs::{renzheng_on, say, say_on};
 
@@ -76,7 +77,7 @@ impl Scene {
     async fn discard(&self) {
         let store = &self.agency.harness.store;
         let run = store.list_runs(None, 1).await.expect("runs").remove(0);
-        renzheng::ingest::decide::discard(store, &run, "test", "cut off").await.expect("discarded");
+        renzheng::ingest::decide::discard(store, &run, &actor(), "cut off").await.expect("discarded");
     }
 
     async fn open(&self) -> Vec<AlertLine> {
@@ -233,7 +234,7 @@ async fn a_held_delivery_is_told_once_by_webhook_and_by_mail_and_so_is_its_end()
 
     let store = &scene.agency.harness.store;
     for run in store.list_runs(None, 2).await.expect("runs") {
-        renzheng::ingest::decide::discard(store, &run, "test", "cut off").await.expect("discarded");
+        renzheng::ingest::decide::discard(store, &run, &actor(), "cut off").await.expect("discarded");
     }
     assert_eq!(scene.watch().await, Changes { opened: 0, closed: 1 });
     assert_eq!(scene.watch().await, Changes::default());

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::agency::{Agency, PAYER, id_number};
 use crate::faults::scene::{check_books, installation};
-use crate::harness::jobs_of;
+use crate::harness::{actor, jobs_of};
 use crate::http_agency::{Reply, Server};
 
 fn gb18030(text: &str) -> Vec<u8> {
@@ -326,7 +326,7 @@ async fn an_amount_in_a_workbook_is_exact_in_fen_or_refused_and_an_id_in_a_numbe
         .store
         .discard_refusals(
             &QuarantineFilter { ids: vec![last.quarantine_id], ..QuarantineFilter::default() },
-            "test",
+            &actor(),
             "seen",
         )
         .await

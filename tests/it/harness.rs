@@ -10,6 +10,7 @@ use renzheng::clock;
 use renzheng::config::{Environment, Job, read_jobs};
 use renzheng::crypto::Keys;
 use renzheng::declare::import::{ImportKind, import};
+use renzheng::domain::access::Actor;
 use renzheng::domain::facts::PersonId;
 use renzheng::domain::month::Month;
 use renzheng::domain::verdict::{Check, Verdict};
@@ -26,6 +27,11 @@ use crate::program::renzheng;
 
 /// Who did it, in the history of the runs.
 const ACTOR: &str = "test";
+
+/// The same, as whoever may do what the tests do.
+pub fn actor() -> Actor {
+    Actor::operator(ACTOR)
+}
 
 /// Shared by all tests that run now; the last one that ends stops it. Tests in other processes share it by its locks.
 static SERVER: Mutex<Weak<LocalServer>> = Mutex::new(Weak::new());
@@ -153,7 +159,7 @@ impl Harness {
             (ImportKind::Contracts, "contracts.csv"),
         ] {
             let path = directory.join(file);
-            let report = import(&self.store, &self.policy.policy, kind, &path, ACTOR).await.expect(file);
+            let report = import(&self.store, &self.policy.policy, kind, &path, &actor()).await.expect(file);
             assert!(report.refused.is_empty(), "{file}: {:?}", report.refused);
         }
     }

@@ -27,7 +27,7 @@ use renzheng::verify::changes::Point;
 use renzheng::verify::{Selection, Summary, judge_at, verify};
 
 use crate::agency::id_number;
-use crate::harness::{Harness, Scratch, jobs_of};
+use crate::harness::{Harness, Scratch, actor, jobs_of};
 
 pub const YEAR: i32 = 2025;
 pub const PEOPLE: u32 = 6;
@@ -252,7 +252,7 @@ impl Province {
         let path = self.scratch.path().join("import.csv");
         std::fs::write(&path, text).expect("written");
         // a row of a completed declaration is refused, which is as it should be
-        import(&self.harness.store, &self.policy.policy, kind, &path, "test").await.expect("imported");
+        import(&self.harness.store, &self.policy.policy, kind, &path, &actor()).await.expect("imported");
     }
 
     async fn employer(&self, number: u32, class: u8) {
@@ -452,7 +452,7 @@ impl Province {
         let store = &self.harness.store;
         let declaring = Declaring { employer: self.unit(employer).await, year: YEAR };
         let text = commitment(&self.policy.policy, self.today).expect("a text");
-        if confirm_passed(store, declaring, "test").await.is_err() {
+        if confirm_passed(store, declaring, &actor()).await.is_err() {
             return;
         }
         let completing = Completing::of(declaring, Some(text.version));

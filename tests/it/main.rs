@@ -1,8 +1,10 @@
 //! One binary for what needs the whole pipeline: deliveries in, results out, on a real Postgres.
 #![cfg(feature = "pipeline")]
 
+mod access;
 mod agency;
 mod alerts;
+mod audit;
 mod canary;
 mod commands;
 mod config;

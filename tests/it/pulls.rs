@@ -9,6 +9,7 @@ use renzheng::store::batches::Asked;
 use renzheng::store::quarantine::QuarantineFilter;
 
 use crate::agency::{Agency, Wage};
+use crate::harness::actor;
 
 const DAY: u32 = 24 * 3600;
 const ALL: &str = "keep = \"all\"";
@@ -243,21 +244,21 @@ async fn a_delivery_that_shrinks_is_held_and_a_person_releases_or_discards_it() 
     };
     let (first_run, run) = (find(held.run_number).await, find(again.run_number).await);
     assert!(
-        decide::release(store, Some(&agency.job), &first_run, "test", "why").await.is_err(),
+        decide::release(store, Some(&agency.job), &first_run, &actor(), "why").await.is_err(),
         "it gave way to the later one"
     );
     let (outcome, counts) =
-        decide::release(store, Some(&agency.job), &run, "test", "the agency took five away on purpose")
+        decide::release(store, Some(&agency.job), &run, &actor(), "the agency took five away on purpose")
             .await
             .expect("released");
     assert_eq!((outcome, counts.changed), (PullOutcome::Published, 1));
     assert_eq!(agency.amounts().await.last(), Some(&99_900));
-    assert!(decide::release(store, Some(&agency.job), &run, "test", "again").await.is_err());
+    assert!(decide::release(store, Some(&agency.job), &run, &actor(), "again").await.is_err());
 
     agency.deliver(&[whole[..2].to_vec()]);
     let run = find(agency.pull().await.run_number).await;
-    decide::discard(store, &run, "test", "cut off").await.expect("discarded");
-    assert!(decide::release(store, Some(&agency.job), &run, "test", "too late").await.is_err());
+    decide::discard(store, &run, &actor(), "cut off").await.expect("discarded");
+    assert!(decide::release(store, Some(&agency.job), &run, &actor(), "too late").await.is_err());
     assert_eq!(agency.stray_rows().await, 0);
     let whole_again = agency.take(std::slice::from_ref(&whole)).await;
     assert_eq!(whole_again.counts.older + whole_again.counts.same, 10);
@@ -274,7 +275,8 @@ async fn a_held_delivery_that_is_released_after_a_later_one_changes_only_what_is
     agency.take(&[wages(&[("a", 2, 1, "120"), ("b", 3, 2, "230"), ("c", 1, 3, "300"), ("d", 1, 4, "400")])]).await;
     assert_eq!(agency.amounts().await, [12_000, 23_000, 30_000, 40_000]);
     let run = store.find_run(&held.run_number.expect("a run").to_string()).await.expect("found").expect("a run");
-    let (_, counts) = decide::release(store, Some(&agency.job), &run, "test", "it was right").await.expect("released");
+    let (_, counts) =
+        decide::release(store, Some(&agency.job), &run, &actor(), "it was right").await.expect("released");
     assert_eq!(counts.same, 1, "a came by the other meanwhile: {counts:?}");
     assert_eq!(agency.amounts().await, [12_000, 29_000, 30_000, 40_000]);
     let seqs = agency.versions().await;
@@ -342,9 +344,9 @@ async fn a_discarded_record_stays_closed_however_often_it_comes_again() {
     agency.take(&[wages(&[("a", 1, 1, "bad")])]).await;
     let filter = QuarantineFilter { job: Some("pull-wage".to_owned()), ..QuarantineFilter::default() };
     let head = agency.harness.store.head().await.expect("a sequence");
-    assert_eq!(agency.harness.store.discard_refusals(&filter, "test", "a typing error").await.expect("discarded"), 1);
+    assert_eq!(agency.harness.store.discard_refusals(&filter, &actor(), "a typing error").await.expect("discarded"), 1);
     assert!(agency.harness.store.head().await.expect("a sequence") > head, "what is known changed");
-    assert_eq!(agency.harness.store.discard_refusals(&filter, "test", "again").await.expect("nothing"), 0);
+    assert_eq!(agency.harness.store.discard_refusals(&filter, &actor(), "again").await.expect("nothing"), 0);
     agency.take(&[wages(&[("a", 1, 1, "bad"), ("b", 1, 2, "1")])]).await;
     assert_eq!(agency.refused().await, [""; 0]);
 }
@@ -400,7 +402,7 @@ async fn a_first_delivery_that_was_held_and_released_is_known_when_it_comes_agai
     let held = agency.pull().await;
     assert_eq!(held.outcome, PullOutcome::Held);
     let run = store.find_run(&held.run_number.expect("a run").to_string()).await.expect("found").expect("a run");
-    decide::release(store, Some(&agency.job), &run, "test", "the rest is right").await.expect("released");
+    decide::release(store, Some(&agency.job), &run, &actor(), "the rest is right").await.expect("released");
     assert_eq!(agency.amounts().await, vec![10_000; 20]);
     // other pages, so that no digest is known: every row is compared
     let again = agency.take(&[page[20..30].to_vec(), page[30..].to_vec()]).await;
@@ -417,7 +419,7 @@ async fn after_a_release_an_unchanged_full_delivery_closes_nothing() {
     agency.deliver(&[page[..3].to_vec()]);
     let held = agency.pull().await;
     let run = store.find_run(&held.run_number.expect("a run").to_string()).await.expect("found").expect("a run");
-    decide::release(store, Some(&agency.job), &run, "test", "so it is").await.expect("released");
+    decide::release(store, Some(&agency.job), &run, &actor(), "so it is").await.expect("released");
     assert_eq!(agency.amounts().await.len(), 10, "a release closes nothing");
     let next = agency.take(&[page[..3].to_vec()]).await;
     assert_eq!(next.counts.closed, 7, "the next delivery does");
@@ -453,9 +455,9 @@ async fn a_delivery_that_was_not_read_to_its_end_cannot_be_released() {
     let held = agency.pull().await;
     assert_eq!(held.outcome, PullOutcome::Held);
     let run = store.find_run(&held.run_number.expect("a run").to_string()).await.expect("found").expect("a run");
-    let refused = decide::release(store, Some(&agency.job), &run, "test", "never mind").await.expect_err("refused");
+    let refused = decide::release(store, Some(&agency.job), &run, &actor(), "never mind").await.expect_err("refused");
     assert!(refused.to_string().contains("not read to its end"), "{refused}");
-    decide::discard(store, &run, "test", "another form").await.expect("discarded");
+    decide::discard(store, &run, &actor(), "another form").await.expect("discarded");
     assert_eq!((agency.stray_rows().await, agency.amounts().await.len()), (0, 0));
 }
 

@@ -13,7 +13,7 @@ use renzheng::store::Store;
 use renzheng::store::runs::Ending;
 
 use crate::agency::{Agency, Wage};
-use crate::harness::{Harness, Scratch};
+use crate::harness::{Harness, Scratch, actor};
 use crate::http_agency::{Reply, WageAgency, Wire};
 use crate::program::renzheng;
 
@@ -145,7 +145,7 @@ async fn a_job_that_fails_again_and_again_is_paused_until_a_person_resumes_it() 
     let why =
         "paused by schedule: failed 2 times in a row (`pause_after`); `renzheng jobs resume pull-wage` ends the pause";
     assert_eq!(night.fires().await.last().map(String::as_str), Some(format!("2026-04-17 paused: {why}").as_str()));
-    assert!(night.agency.harness.store.resume_job("pull-wage", "test").await.expect("resumed"));
+    assert!(night.agency.harness.store.resume_job("pull-wage", &actor()).await.expect("resumed"));
     night.agency.deliver(&[vec![Wage::new("W1", 1, 1, "2000")]]);
     assert_eq!(night.at("2026-04-18", "01:30").await, ["pull-wage done"]);
 }

@@ -36,6 +36,10 @@ impl ImportedRow for AffiliateRow {
         (self.employer, self.year, self.unit)
     }
 
+    fn employer(&self) -> (Uscc, &'static str) {
+        (self.employer, "employer_uscc")
+    }
+
     fn read(cells: &mut Cells<'_>) -> Option<Self> {
         let employer = cells.uscc("employer_uscc");
         let year = cells.year("year");

@@ -39,6 +39,10 @@ impl ImportedRow for ContractRow {
         (self.employer, self.year, self.id, self.contract.kind, self.contract.starts_on)
     }
 
+    fn employer(&self) -> (Uscc, &'static str) {
+        (self.employer, "employer_uscc")
+    }
+
     fn read(cells: &mut Cells<'_>) -> Option<Self> {
         let employer = cells.uscc("employer_uscc");
         let year = cells.year("year");

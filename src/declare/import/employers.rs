@@ -46,6 +46,14 @@ impl ImportedRow for EmployerRow {
         self.uscc
     }
 
+    fn employer(&self) -> (Uscc, &'static str) {
+        (self.uscc, "uscc")
+    }
+
+    fn federation_division(&self) -> Option<&str> {
+        Some(&self.federation_division)
+    }
+
     fn read(cells: &mut Cells<'_>) -> Option<Self> {
         const KINDS: &str = "enterprise, public_institution, state_organ, social_organisation, other";
         let digit = |word: &str| word.parse::<u8>().ok().filter(|_| word.len() == 1);

@@ -26,10 +26,12 @@ use self::file::Reading;
 use self::placements::PlacementRow;
 use self::report::Findings;
 pub use self::report::{RefusedRow, Report, Warning};
-use crate::domain::facts::{PersonId, words};
-use crate::domain::ids::normalise_name;
+use crate::domain::access::{Action, Actor, Owner, Scope};
+use crate::domain::facts::{PersonId, UnitId, words};
+use crate::domain::ids::{Uscc, normalise_name};
 use crate::domain::policy::Policy;
 use crate::sources::{Fault, SourceError};
+use crate::store::audit::Act;
 use crate::store::entries::Saved;
 use crate::store::publish::{Cause, Publish};
 use crate::store::{Store, StoreError};
@@ -80,13 +82,14 @@ impl ImportError {
 
 /// Reads a file and saves its good rows. The same key updates; nothing is deleted; a file imported before leaves no trace.
 ///
-/// `actor` is written beside the counts into the audit, in every publish that changes something.
+/// `actor` is written beside the counts into the audit, in every publish that changes something. Rows of employers that the actor does
+/// not reach are refused; whether such an employer is there, the refusal does not say.
 pub async fn import(
     store: &Store,
     policy: &Policy,
     kind: ImportKind,
     path: &Path,
-    actor: &str,
+    actor: &Actor,
 ) -> Result<Report, ImportError> {
     let import = Import { store, kind, actor, rules: Rules::new(policy, store.today().await?) };
     match kind {
@@ -127,6 +130,14 @@ trait ImportedRow: Sized {
 
     fn key(&self) -> Self::Key;
 
+    /// Whose the row is, and the column that says so.
+    fn employer(&self) -> (Uscc, &'static str);
+
+    /// The federation's division under which the row itself puts the employer.
+    fn federation_division(&self) -> Option<&str> {
+        None
+    }
+
     /// Reads every cell, so that every fault is noted; the row counts only if none was.
     fn read(cells: &mut Cells<'_>) -> Option<Self>;
 
@@ -142,13 +153,14 @@ trait ImportedRow: Sized {
 struct Import<'a> {
     store: &'a Store,
     kind: ImportKind,
-    actor: &'a str,
+    actor: &'a Actor,
     rules: Rules<'a>,
 }
 
 impl Import<'_> {
     async fn run<R: ImportedRow>(&self, path: &Path) -> Result<Report, ImportError> {
         let Reading { file, read, rows, mut findings } = file::read::<R>(self.kind, path, &self.rules).await?;
+        let rows = self.within_reach(rows, &mut findings).await?;
         let mut total = Saved::default();
         for chunk in chunks(rows) {
             let saved = self.save(&file, chunk, &mut findings).await?;
@@ -157,6 +169,36 @@ impl Import<'_> {
             total.same += saved.same;
         }
         Ok(findings.into_report(file, read, total))
+    }
+
+    /// Refuses the rows of employers that the actor does not reach.
+    async fn within_reach<R: ImportedRow>(
+        &self,
+        mut rows: Vec<Numbered<R>>,
+        findings: &mut Findings,
+    ) -> Result<Vec<Numbered<R>>, StoreError> {
+        if self.actor.scope == Scope::Everything {
+            return Ok(rows);
+        }
+        let codes: Vec<Uscc> = rows.iter().map(|row| row.row.employer().0).collect();
+        let owners = self.store.owners_of_codes(&codes).await?;
+        rows.retain(|Numbered { line, row }| {
+            let (code, column) = row.employer();
+            let stands = owners.get(&code).is_some_and(|owned| self.actor.reaches(owned.owner()));
+            // who is entered for the first time is under the division that the row names; nobody is moved out of reach
+            let unit = owners.get(&code).map_or(UnitId(0), |owned| owned.employer);
+            let is_new = owners.get(&code).is_none_or(|owned| owned.federation_division.is_empty());
+            let named = row
+                .federation_division()
+                .map(|division| self.actor.reaches(Owner { employer: unit, federation_division: division }));
+            let reached = named.unwrap_or(true) && (stands || is_new && named == Some(true));
+            if !reached {
+                let accepted = "an employer that you act for";
+                findings.refuse(*line, Some(column), "not_found", code.to_string(), accepted);
+            }
+            reached
+        });
+        Ok(rows)
     }
 
     async fn save<R: ImportedRow>(
@@ -173,7 +215,8 @@ impl Import<'_> {
             let detail = serde_json::json!({
                 "file": file, "rows": rows, "new": saved.new, "changed": saved.changed, "same": saved.same,
             });
-            publish.audit(at, self.actor, "import", self.kind.as_str(), &detail).await?;
+            let object = format!("import {}", self.kind);
+            publish.record(&Act { detail, ..Act::read(at, self.actor, Action::Enter, object) }).await?;
             publish.commit().await?;
         } else {
             publish.abandon().await?;

@@ -48,6 +48,10 @@ impl ImportedRow for PlacementRow {
         (self.employer, self.year, self.id)
     }
 
+    fn employer(&self) -> (Uscc, &'static str) {
+        (self.employer, "employer_uscc")
+    }
+
     fn read(cells: &mut Cells<'_>) -> Option<Self> {
         const TRACKS: &str = "men_60, women_55, women_50, or nothing";
         let employer = cells.uscc("employer_uscc");

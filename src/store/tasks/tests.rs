@@ -1,7 +1,12 @@
 //! Leases: fenced by token, expired by database time, handed back, used up.
 
 use super::*;
+use crate::domain::access::Actor;
 use crate::store::testing::Database;
+
+fn tester() -> Actor {
+    Actor::operator("test")
+}
 
 fn task(key: &str, job: &str) -> NewTask {
     NewTask {
@@ -113,8 +118,8 @@ async fn a_task_that_kills_its_workers_is_given_up_with_its_error_and_a_run_that
     let run = store.list_runs(Some("a"), 5).await.expect("runs").remove(0);
     assert_eq!((run.state.as_str(), run.error), ("failed", dead.error));
     assert_eq!(store.task_of_run(run.run_id).await.expect("asked").0, Some(task_id));
-    assert!(store.retry_dead_task(task_id, "test", "mended").await.expect("asked"));
-    assert!(!store.retry_dead_task(task_id, "test", "mended").await.expect("asked"), "it is not given up any more");
+    assert!(store.retry_dead_task(task_id, &tester(), "mended").await.expect("asked"));
+    assert!(!store.retry_dead_task(task_id, &tester(), "mended").await.expect("asked"), "it is not given up any more");
     assert_eq!(claim(store).await.expect("work").attempt, 4);
 }
 
@@ -198,7 +203,7 @@ async fn the_nights_work_goes_before_backfills_whose_parts_go_one_after_the_othe
         parts: (1..=4).map(|number| (day(number), day(number))).collect(),
     };
     let part = NewTask { priority: Priority::Backfill, ..task("", "a") };
-    let id = store.start_backfill(&backfill, &[part], "test").await.expect("started");
+    let id = store.start_backfill(&backfill, &[part], &tester()).await.expect("started");
     queued(store, "night", "b").await;
     assert_eq!(claim(store).await.expect("work").key, "night");
     let now = store.now().await.expect("now");
@@ -206,10 +211,10 @@ async fn the_nights_work_goes_before_backfills_whose_parts_go_one_after_the_othe
     let first = claim(store).await.expect("a part");
     assert_eq!((first.key.as_str(), first.days), ("backfill 1 a part 1", Some((day(1), day(1)))));
     assert!(claim(store).await.is_none(), "a source is read by one at a time");
-    assert!(store.pause_backfill(id, "test").await.expect("paused"));
+    assert!(store.pause_backfill(id, &tester()).await.expect("paused"));
     assert!(store.finish_task(&first.lease, Ending::Done, now).await.expect("ended"));
     assert!(claim(store).await.is_none(), "it is paused");
-    assert!(store.resume_backfill(id, "test").await.expect("resumed"));
+    assert!(store.resume_backfill(id, &tester()).await.expect("resumed"));
     let second = claim(store).await.expect("a part");
     assert!(store.bury_task(&second.lease, "no", now).await.expect("given up"));
     // the job's own night goes before its further parts
@@ -220,7 +225,7 @@ async fn the_nights_work_goes_before_backfills_whose_parts_go_one_after_the_othe
     assert!(store.finish_task(&own.lease, Ending::Done, now).await.expect("ended"));
     let line = store.list_backfills(Some(id)).await.expect("listed").remove(0);
     assert_eq!((line.parts, line.done, line.running, line.failed, line.state()), (4, 1, 0, 1, "running"));
-    assert_eq!(store.retry_backfill(id, "test").await.expect("retried"), 1, "only the part that failed");
+    assert_eq!(store.retry_backfill(id, &tester()).await.expect("retried"), 1, "only the part that failed");
     let retried = claim(store).await.expect("a part");
     assert_eq!(retried.days, Some((day(2), day(2))), "what was begun goes on first");
     // it landed pages and is put off: what comes next would give them up, but for the night
@@ -252,7 +257,7 @@ async fn so_many_parts_of_a_backfill_run_at_once_one_of_each_source() {
             parts: vec![(day(1), day(1)), (day(2), day(2))],
         };
         let sources = ["a", "b"].map(|job| NewTask { priority: Priority::Backfill, ..task("", job) });
-        store.start_backfill(&backfill, &sources, "test").await.expect("started");
+        store.start_backfill(&backfill, &sources, &tester()).await.expect("started");
         let mut claimed = Vec::new();
         while let Some(part) = claim(store).await {
             claimed.push(part);

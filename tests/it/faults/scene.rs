@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Case, Ends, How, Row};
 use crate::agency::{Agency, Wage, id_number};
-use crate::harness::{Harness, Scratch, jobs_of};
+use crate::harness::{Harness, Scratch, actor, jobs_of};
 use crate::http_agency::{WageAgency, locked};
 
 /// Records a page of the agency.
@@ -262,7 +262,7 @@ async fn recovered(place: &str, case: &Case, agency: &Agency, environment: &Envi
     assert_eq!(in_force(&agency.harness).await, model(&today()), "{place}: as if nothing had been");
     if case.ends == Ends::Held {
         for run in runs(agency).await.iter().filter(|run| run.state == "held") {
-            decide::discard(&agency.harness.store, run, "test", "the source was faulty").await.expect(place);
+            decide::discard(&agency.harness.store, run, &actor(), "the source was faulty").await.expect(place);
         }
         assert_eq!(in_force(&agency.harness).await, model(&today()), "{place}: giving it up changes nothing");
     }

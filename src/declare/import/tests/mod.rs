@@ -57,7 +57,7 @@ impl Counter {
 
     pub async fn try_import(&self, kind: ImportKind, path: &Path) -> Result<Report, ImportError> {
         let rules = policy::built_in().expect("a policy");
-        import(&self.database.store, &rules, kind, path, "operator").await
+        import(&self.database.store, &rules, kind, path, &Actor::operator("operator")).await
     }
 
     pub fn put(&self, file: &str, content: &str) -> PathBuf {
