@@ -5,6 +5,7 @@ pub mod confirm;
 pub mod import;
 pub mod message;
 pub mod news;
+pub mod register;
 pub mod standing;
 
 use crate::domain::completion::Obstacle;

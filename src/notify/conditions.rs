@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::lateness::lateness;
-use crate::clock::rfc3339;
+use crate::clock::{business_date, rfc3339};
 use crate::config::{AlertSettings, Job};
 use crate::store::alerts::{AlertKind, Condition};
+use crate::store::look_ups::RefusedLookUps;
 use crate::store::metrics::{OutboxFigure, SourceFigure};
 use crate::store::readiness::Finding;
 use crate::store::runs::RunLine;
@@ -27,6 +28,8 @@ pub(super) struct Seen {
     pub machine: String,
     /// What is wrong with the keys.
     pub keys: Option<Finding>,
+    /// Employers whose look-ups were refused today.
+    pub look_ups: Vec<RefusedLookUps>,
 }
 
 /// A handful of refused rows is daily business; a share of them is a changed form.
@@ -75,7 +78,18 @@ pub(super) fn conditions(seen: &Seen, jobs: &[Job], settings: &AlertSettings) ->
         );
         add(AlertKind::ClockWrong, &seen.machine, text);
     }
+    let today = business_date(seen.now);
+    for refused in &seen.look_ups {
+        add(AlertKind::LookUpsRefused, &format!("{} {today}", refused.uscc), look_ups(refused));
+    }
     found
+}
+
+fn look_ups(refused: &RefusedLookUps) -> String {
+    format!(
+        "{} look-ups of {} found nobody today and {} more were refused: somebody may be trying numbers out. The audit log names          who asked (`look_up`); speak with the employer",
+        refused.missed, refused.uscc, refused.refused
+    )
 }
 
 /// `again` is the command that does it again.
@@ -159,6 +173,7 @@ mod tests {
             outbox: Vec::new(),
             machine: "here".to_owned(),
             keys: None,
+            look_ups: Vec::new(),
         }
     }
 

@@ -19,6 +19,7 @@ words! {
         ReceiptMissing = "receipt_missing",
         KeysWrong = "keys_wrong",
         ClockWrong = "clock_wrong",
+        LookUpsRefused = "look_ups_refused",
     }
 }
 
