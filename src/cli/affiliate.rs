@@ -101,7 +101,8 @@ async fn act(context: &Context, command: &AffiliateCommand, out: Output) -> anyh
         }
         AffiliateCommand::Change { whose, unit, name, relation, reached } => {
             let employer = context.employer(&whose.employer).await?;
-            let listed = register.affiliates(employer, whose.year).await?.into_iter().find(|one| one.unit_uscc == *unit);
+            let listed =
+                register.affiliates(employer, whose.year).await?.into_iter().find(|one| one.unit_uscc == *unit);
             let listed = listed.ok_or_else(|| usage(format!("{unit} is not listed for {}: add it", whose.year)))?;
             let form = AffiliateForm {
                 employer,

@@ -128,13 +128,8 @@ async fn act(context: &Context, command: &ContractCommand, out: Output) -> anyho
         ContractCommand::Add { which, says } => {
             let key = key(context, which).await?;
             let terms = Terms { post: says.post.clone(), monthly_pay: says.monthly_pay };
-            let form = ContractForm {
-                key,
-                ends_on: says.ends_on,
-                terminated_on: None,
-                terms,
-                counted_by: says.counted_by,
-            };
+            let form =
+                ContractForm { key, ends_on: says.ends_on, terminated_on: None, terms, counted_by: says.counted_by };
             let entered = register.save_contract(&form, Step::Add).await?;
             out.value(&entered, told)?;
         }

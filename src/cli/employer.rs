@@ -123,7 +123,9 @@ async fn shown(context: &Context, view: EmployerView, out: Output) -> anyhow::Re
         handler: mask_name(&contact.handler),
         phone: last_four(&contact.phone),
         address: contact.address.chars().take(6).chain("*".chars()).collect(),
-        email: contact.email.map(|email| email.split_once('@').map_or_else(String::new, |(_, host)| format!("*@{host}"))),
+        email: contact
+            .email
+            .map(|email| email.split_once('@').map_or_else(String::new, |(_, host)| format!("*@{host}"))),
     });
     Ok(EmployerView { contact, ..view })
 }

@@ -6,8 +6,8 @@ use super::context::{Context, stdin_lines, usage};
 use super::output::Output;
 use super::{Common, Ended};
 use crate::clock::rfc3339;
-use crate::declare::register::look_up::{Answer, Found, LookUp};
 use crate::declare::register::Register;
+use crate::declare::register::look_up::{Answer, Found, LookUp};
 use crate::domain::ids::{ResidentId, Sex};
 
 #[derive(Args)]

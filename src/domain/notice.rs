@@ -28,12 +28,12 @@ pub struct DoubleClaim {
 impl DoubleClaim {
     /// `who` is the person, masked as its reader may see them.
     pub fn english(&self, who: &str) -> String {
-        let months = spans(&self.months).iter().map(|(first, last)| span(first, last, " to ")).collect::<Vec<_>>();
+        let months = spans(&self.months).iter().map(|(first, last)| span(*first, *last, " to ")).collect::<Vec<_>>();
         let months = months.join(", ");
         match self.employers.as_slice() {
             [one, other] => format!(
-                "{who} is placed at or claimed by both {one} and {other} for {months}: contract or dispatch agreement \
-                 decide which of them may count the months, if both declare them"
+                "{who} is placed at or claimed by both {one} and {other} for {months}: if both declare them, contract or dispatch \
+                 agreement decides which of them counts the months"
             ),
             _ => format!(
                 "{who} is also placed at or claimed by another employer for {months}. A month counts for one employer \
@@ -45,7 +45,7 @@ impl DoubleClaim {
 
     /// As [`DoubleClaim::english`].
     pub fn chinese(&self, who: &str) -> String {
-        let months = spans(&self.months).iter().map(|(first, last)| span(first, last, "至")).collect::<Vec<_>>();
+        let months = spans(&self.months).iter().map(|(first, last)| span(*first, *last, "至")).collect::<Vec<_>>();
         let months = months.join("、");
         match self.employers.as_slice() {
             [one, other] => format!(
@@ -71,7 +71,7 @@ fn spans(months: &[Month]) -> Vec<(Month, Month)> {
     spans
 }
 
-fn span(first: &Month, last: &Month, to: &str) -> String {
+fn span(first: Month, last: Month, to: &str) -> String {
     if first == last { first.to_string() } else { format!("{first}{to}{last}") }
 }
 
@@ -91,11 +91,17 @@ mod tests {
     #[test]
     fn an_employer_hears_that_there_is_another_and_staff_hear_who() {
         let to_employer = claim(&[1, 2, 3, 6], &[]);
-        insta::assert_snapshot!(to_employer.english("王* …0019"), @"");
-        insta::assert_snapshot!(to_employer.chinese("王* …0019"), @"");
+        insta::assert_snapshot!(to_employer.english("王* …0019"), @"
+        王* …0019 is also placed at or claimed by another employer for 2025-01 to 2025-03, 2025-06. A month counts for one employer only: make sure that contract and dates are right; where both declare it, staff decide by contract or dispatch agreement
+        ");
+        insta::assert_snapshot!(to_employer.chinese("王* …0019"), @"
+        王* …0019在2025-01至2025-03、2025-06同时被另一用人单位登记安置或申报。同一月份只能由一个单位计入,请核对劳动合同及起止日期;如双方均申报,由残联依据劳动合同或劳务派遣协议裁定。
+        ");
         let to_staff = claim(&[12], &["91369900MA00000152", "91369900MA0TEXT12D"]);
-        insta::assert_snapshot!(to_staff.english("person 17"), @"");
-        insta::assert_snapshot!(to_staff.chinese("person 17"), @"");
+        insta::assert_snapshot!(to_staff.english("person 17"), @"
+        person 17 is placed at or claimed by both 91369900MA00000152 and 91369900MA0TEXT12D for 2025-12: if both declare them, contract or dispatch agreement decides which of them counts the months
+        ");
+        insta::assert_snapshot!(to_staff.chinese("person 17"), @"person 17在2025-12同时被91369900MA00000152和91369900MA0TEXT12D登记安置或申报;如双方均申报,依据劳动合同或劳务派遣协议裁定。");
     }
 
     #[cfg(feature = "pipeline")]

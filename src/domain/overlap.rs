@@ -80,7 +80,10 @@ mod tests {
 
     #[test]
     fn contracts_one_after_the_other_are_a_change_of_employer_and_no_double_claim() {
-        assert_eq!(months_in_common(contract("2024-01-01", "2025-05-31"), contract("2025-06-01", "2027-05-31")), []);
+        assert_eq!(
+            months_in_common(contract("2024-01-01", "2025-05-31"), contract("2025-06-01", "2027-05-31")),
+            [0_u32; 0]
+        );
         let mid_month = months_in_common(contract("2024-01-01", "2025-06-14"), contract("2025-06-15", "2027-06-14"));
         assert_eq!(mid_month, [6], "both have a day of June");
     }

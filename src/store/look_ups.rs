@@ -49,7 +49,11 @@ pub struct LookUpRow<'a> {
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// Who it is; the receipt, hashed, and until when it holds.
-    Match { person: PersonId, receipt: [u8; 32], expires_at: DateTime<Utc> },
+    Match {
+        person: PersonId,
+        receipt: [u8; 32],
+        expires_at: DateTime<Utc>,
+    },
     NoMatch,
     /// Nothing was looked at: too many missed.
     Refused,
@@ -119,19 +123,16 @@ impl Change {
         id: &ResidentId,
     ) -> Result<(Option<Kept>, Vec<Registered>), StoreError> {
         let index: PersonIndex = person_index(store.keys(), id);
-        let kept = sqlx::query!(
-            "select person_id, name, sex, born_on from person where id_index = $1",
-            &index[..]
-        )
-        .fetch_optional(self.connection())
-        .await?
-        .map(|row| {
-            let name = String::from_utf8(store.keys().decrypt(&row.name, name_place(row.person_id))?)
-                .map_err(|_| StoreError::inconsistent("person", "name", row.person_id))?;
-            let sex = if row.sex == 0 { Sex::Male } else { Sex::Female };
-            Ok::<Kept, StoreError>(Kept { person: PersonId(row.person_id), name, sex, born_on: row.born_on })
-        })
-        .transpose()?;
+        let kept = sqlx::query!("select person_id, name, sex, born_on from person where id_index = $1", &index[..])
+            .fetch_optional(self.connection())
+            .await?
+            .map(|row| {
+                let name = String::from_utf8(store.keys().decrypt(&row.name, name_place(row.person_id))?)
+                    .map_err(|_| StoreError::inconsistent("person", "name", row.person_id))?;
+                let sex = if row.sex == 0 { Sex::Male } else { Sex::Female };
+                Ok::<Kept, StoreError>(Kept { person: PersonId(row.person_id), name, sex, born_on: row.born_on })
+            })
+            .transpose()?;
         // nobody is person 0, who has no certificate
         let person = kept.as_ref().map_or(0, |kept| kept.person.0);
         let rows = sqlx::query!(

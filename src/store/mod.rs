@@ -9,12 +9,12 @@ use sqlx::{Connection, PgConnection, PgPool};
 use crate::clock;
 use crate::crypto::Keys;
 
+pub mod agreements;
 pub mod alerts;
 pub mod audit;
 pub mod backfills;
 pub mod backup;
 pub mod batches;
-pub mod agreements;
 pub mod change;
 pub mod changes;
 pub mod contacts;

@@ -277,8 +277,7 @@ impl Change {
 
 async fn unit_codes(executor: impl PgExecutor<'_>, units: &[UnitId]) -> Result<HashMap<UnitId, Uscc>, StoreError> {
     let ids: Vec<i32> = units.iter().map(|unit| unit.0).collect();
-    let rows =
-        sqlx::query!("select unit_id, uscc from unit where unit_id = any($1)", &ids).fetch_all(executor).await?;
+    let rows = sqlx::query!("select unit_id, uscc from unit where unit_id = any($1)", &ids).fetch_all(executor).await?;
     rows.into_iter()
         .map(|row| {
             let code = Uscc::parse(&row.uscc).map_err(|_| StoreError::inconsistent("unit", "uscc", row.unit_id))?;

@@ -25,6 +25,7 @@ mod program;
 mod provinces;
 mod pulls;
 mod readme;
+mod register;
 mod resume;
 mod runs;
 mod schedule;

@@ -51,8 +51,7 @@ impl ImportedRow for ContractRow {
         let terminated_on = cells.date("terminated_on");
         let starts_on = starts_on?;
         // a kind that was refused is a fault of its own
-        let contract =
-            Contract { kind: kind.unwrap_or(ContractKind::Labour), starts_on, ends_on, terminated_on };
+        let contract = Contract { kind: kind.unwrap_or(ContractKind::Labour), starts_on, ends_on, terminated_on };
         for refusal in contract_faults(&contract) {
             let day = if refusal.field() == "ends_on" { ends_on } else { terminated_on };
             cells.refuse_by::<()>(&refusal, day.map(|day| day.to_string()).unwrap_or_default());
@@ -68,9 +67,10 @@ impl ImportedRow for ContractRow {
         findings: &mut Findings,
     ) -> Result<Saved, StoreError> {
         let standing = Standing::load(publish, rows.iter().map(|row| row.row.employer)).await?;
-        let placed: HashMap<(PersonId, UnitId, i16), bool> = (publish.list_placements(&standing.units()).await?.into_iter())
-            .map(|placement| ((placement.person, placement.employer, placement.year), placement.dispatch.is_some()))
-            .collect();
+        let placed: HashMap<(PersonId, UnitId, i16), bool> =
+            (publish.list_placements(&standing.units()).await?.into_iter())
+                .map(|placement| ((placement.person, placement.employer, placement.year), placement.dispatch.is_some()))
+                .collect();
         let ids: Vec<ResidentId> = rows.iter().map(|row| row.row.id).collect();
         let persons = publish.find_persons(store, &ids).await?;
         let mut accepted = Vec::with_capacity(rows.len());

@@ -57,11 +57,7 @@ pub async fn tell_double_claims(publish: &mut Publish, entered: &[Entered]) -> R
 }
 
 /// One to each employer, without the other's name, and one to the staff of each federation in charge.
-fn notices_of(
-    overlap: &Overlap,
-    codes: &HashMap<UnitId, Uscc>,
-    divisions: &HashMap<UnitId, String>,
-) -> Vec<NewNotice> {
+fn notices_of(overlap: &Overlap, codes: &HashMap<UnitId, Uscc>, divisions: &HashMap<UnitId, String>) -> Vec<NewNotice> {
     let Overlap { person, year, employers, months } = overlap;
     let [one, other] = employers;
     let notice = |addressee, employers| {

@@ -80,7 +80,11 @@ impl Register<'_> {
     }
 
     /// Changes the jurisdictions; the employer keeps a division whose wage class is known, or a class of its own.
-    pub async fn change_jurisdictions(&self, employer: UnitId, wanted: &Jurisdictions) -> Result<Outcome, RegisterError> {
+    pub async fn change_jurisdictions(
+        &self,
+        employer: UnitId,
+        wanted: &Jurisdictions,
+    ) -> Result<Outcome, RegisterError> {
         let held = self.hold(employer, Action::Enter).await?;
         let mut faults = wanted.faults();
         if faults.is_empty() && held.employer.wage_class.is_none() && self.policy.class_of(&wanted.division).is_none() {

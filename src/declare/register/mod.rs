@@ -57,7 +57,7 @@ pub enum RegisterError {
 }
 
 fn list(refusals: &[Refusal]) -> String {
-    let told = refusals.iter().map(|one| format!("{}: {}; accepted is {one}", one.field(), one.code()));
+    let told = refusals.iter().map(|one| format!("{}: {}; accepted: {one}", one.field(), one.code()));
     told.collect::<Vec<_>>().join("\n")
 }
 
@@ -152,7 +152,7 @@ impl Register<'_> {
     }
 
     /// An act of this actor; what stood before and after is to be added.
-    fn act<'b>(&'b self, at: DateTime<Utc>, action: Action, object: String) -> Act<'b> {
+    fn act(&self, at: DateTime<Utc>, action: Action, object: String) -> Act<'_> {
         Act::read(at, self.actor, action, object)
     }
 }

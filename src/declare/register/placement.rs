@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::double_claims::{Entered, tell_double_claims};
@@ -15,7 +16,7 @@ use crate::domain::month::Month;
 use crate::domain::placement::{Affiliate, Entry};
 use crate::store::details::{Detail, DetailOf};
 use crate::store::entries::Placement;
-use crate::store::people::{Named, person_index};
+use crate::store::people::{Identity, Named, person_index};
 use crate::store::publish::Publish;
 
 /// Whom it is about.
@@ -68,9 +69,9 @@ pub(super) fn told_warnings<S: serde::Serializer>(warnings: &[Warning], serializ
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ContractView {
     pub kind: ContractKind,
-    pub starts_on: chrono::NaiveDate,
-    pub ends_on: Option<chrono::NaiveDate>,
-    pub terminated_on: Option<chrono::NaiveDate>,
+    pub starts_on: NaiveDate,
+    pub ends_on: Option<NaiveDate>,
+    pub terminated_on: Option<NaiveDate>,
     #[serde(flatten)]
     pub terms: Terms,
 }
@@ -108,6 +109,12 @@ struct Candidate<'a> {
     typed: Option<(ResidentId, &'a str)>,
 }
 
+/// What the education was.
+struct FormerEducation {
+    changed: bool,
+    former: Option<Education>,
+}
+
 impl Register<'_> {
     /// Registers a placement. Of a person who is placed at the employer in that year already, it is registered again (重新登记).
     pub async fn enter(&self, form: &PlacementForm<'_>) -> Result<PlacementEntered, RegisterError> {
@@ -136,7 +143,7 @@ impl Register<'_> {
         if before.as_ref().is_some_and(|before| before.dispatch.is_some()) && after.dispatch.is_none() {
             publish.close_agreement(person, form.employer, form.year).await?;
         }
-        let outcome = match (&before, saved.writes() || education.is_some()) {
+        let outcome = match (&before, saved.writes() || education.changed) {
             (None, _) => Outcome::New,
             (Some(_), true) => Outcome::Changed,
             (Some(_), false) => Outcome::Same,
@@ -151,8 +158,7 @@ impl Register<'_> {
             months_elsewhere.dedup();
             let object = format!("placement {} {} person {}", held.uscc, form.year, person.0);
             let mut act = self.act(publish.at(), Action::Enter, object);
-            let former = education.as_ref().map_or(&form.education, |former| former);
-            act.before = before.as_ref().map(|before| self.fingerprint(&(before, former))).transpose()?;
+            act.before = before.as_ref().map(|before| self.fingerprint(&(before, &education.former))).transpose()?;
             act.after = Some(self.fingerprint(&(&after, &form.education))?);
             act.detail = serde_json::json!({ "outcome": outcome });
             publish.record(&act).await?;
@@ -160,7 +166,7 @@ impl Register<'_> {
         }
         if let Some((_, name)) = candidate.typed {
             let kept = self.store.identities(&[person]).await?;
-            let another = |kept: &crate::store::people::Identity| normalise_name(&kept.name) != normalise_name(name);
+            let another = |kept: &Identity| normalise_name(&kept.name) != normalise_name(name);
             warnings.extend(kept.get(&person).filter(|kept| another(kept)).map(|_| Warning::AnotherName));
         }
         Ok(PlacementEntered { person, outcome, warnings, months_elsewhere })
@@ -239,18 +245,18 @@ impl Register<'_> {
         Ok((placement, warnings))
     }
 
-    /// What the education was, if it changed.
+    /// Saves the education, if it is another than before.
     async fn save_education(
         &self,
         publish: &mut Publish,
         form: &PlacementForm<'_>,
         person: PersonId,
-    ) -> Result<Option<Option<Education>>, RegisterError> {
+    ) -> Result<FormerEducation, RegisterError> {
         let details = publish.list_details(self.store, form.employer, form.year, Some(person)).await?;
         let former = details.into_iter().find(|detail| detail.of == DetailOf::Education);
         let former: Option<Education> = former.map(|detail| serde_json::from_value(detail.content)).transpose()?;
         if former == form.education {
-            return Ok(None);
+            return Ok(FormerEducation { changed: false, former });
         }
         match &form.education {
             Some(education) => {
@@ -259,7 +265,7 @@ impl Register<'_> {
             }
             None => publish.close_details(person, form.employer, form.year, Some(DetailOf::Education)).await?,
         }
-        Ok(Some(former))
+        Ok(FormerEducation { changed: true, former })
     }
 
     /// Deletes a placement with its contracts and ticked months. What was completed, and the audit, stay.
@@ -296,14 +302,15 @@ impl Register<'_> {
     ) -> Result<Vec<PlacementView>, RegisterError> {
         self.hold(employer, Action::ReadResults).await?;
         let wanted = |placement: &Placement| placement.year == year && person.is_none_or(|one| placement.person == one);
-        let placed: Vec<Placement> = self.store.list_placements(&[employer]).await?.into_iter().filter(wanted).collect();
+        let placed: Vec<Placement> =
+            self.store.list_placements(&[employer]).await?.into_iter().filter(wanted).collect();
         let units: Vec<UnitId> = placed.iter().flat_map(Placement::named_units).collect();
         let codes = self.store.unit_codes(&units).await?;
         let sides: HashMap<PersonId, CountedBy> = (self.store.list_agreements(employer, year).await?.into_iter())
             .map(|agreement| (agreement.person, agreement.counted_by))
             .collect();
         let mut educations: HashMap<PersonId, Education> = HashMap::new();
-        let mut terms: HashMap<(PersonId, ContractKind, chrono::NaiveDate), Terms> = HashMap::new();
+        let mut terms: HashMap<(PersonId, ContractKind, NaiveDate), Terms> = HashMap::new();
         for Detail { person, of, content } in self.store.list_details(employer, year, person).await? {
             match of {
                 DetailOf::Education => {
