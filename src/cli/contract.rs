@@ -87,7 +87,7 @@ pub(super) struct Says {
     /// Monthly pay in yuan
     #[arg(long, value_name = "YUAN", value_parser = parse_yuan)]
     monthly_pay: Option<Fen>,
-    /// Of a dispatched person: the side that the dispatch agreement lets count, employer or dispatch_company
+    /// Of a dispatched person: the side that the dispatch agreement lets count: `employer` or `dispatch_company`
     #[arg(long, value_parser = parse_side)]
     counted_by: Option<CountedBy>,
 }

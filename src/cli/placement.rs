@@ -100,7 +100,7 @@ pub(super) struct TermsArgs {
     /// Who pays medical insurance [default: the employer]
     #[arg(long, value_name = "USCC", value_parser = parse_uscc)]
     medical_payer: Option<Uscc>,
-    /// men_60, women_55 or women_50 [default: by the person's sex]
+    /// `men_60`, `women_55` or `women_50` [default: by the person's sex]
     #[arg(long, value_parser = parse_track)]
     track: Option<RetirementTrack>,
     /// 学历信息 of a graduate: vocational, college, bachelor, master or doctor
@@ -170,7 +170,7 @@ async fn act(context: &Context, command: &PlacementCommand, out: Output) -> anyh
             let employer = context.employer(&whose.employer).await?;
             let person = context.person(person).await?;
             let stands = register.placements(employer, whose.year, Some(person)).await?.into_iter().next();
-            let form = changed(employer, whose.year, person, terms, stands, (*not_dispatched, *no_education));
+            let form = changed(employer, whose.year, person, terms, stands.as_ref(), (*not_dispatched, *no_education));
             let entered = register.enter(&form).await?;
             out.value(&entered, told)?;
         }
@@ -214,13 +214,13 @@ fn changed(
     year: i16,
     person: PersonId,
     terms: &TermsArgs,
-    stands: Option<PlacementView>,
+    stands: Option<&PlacementView>,
     (not_dispatched, no_education): (bool, bool),
 ) -> PlacementForm<'static> {
-    let stood = |unit: fn(&PlacementView) -> Uscc| stands.as_ref().map(unit);
-    let former_dispatch = stands.as_ref().and_then(|view| view.dispatch_uscc).filter(|_| !not_dispatched);
+    let stood = |unit: fn(&PlacementView) -> Uscc| stands.map(unit);
+    let former_dispatch = stands.and_then(|view| view.dispatch_uscc).filter(|_| !not_dispatched);
     let dispatch = terms.dispatch.or(former_dispatch);
-    let former_education = stands.as_ref().and_then(|view| view.education.clone()).filter(|_| !no_education);
+    let former_education = stands.and_then(|view| view.education.clone()).filter(|_| !no_education);
     PlacementForm {
         employer,
         year,
@@ -230,7 +230,7 @@ fn changed(
         wage_payer: terms.wage_payer.or(stood(|view| view.wage_payer_uscc)),
         pension_payer: terms.pension_payer.or(stood(|view| view.pension_payer_uscc)),
         medical_payer: terms.medical_payer.or(stood(|view| view.medical_payer_uscc)),
-        track: terms.track.or(stands.as_ref().and_then(|view| view.retirement_track)),
+        track: terms.track.or(stands.and_then(|view| view.retirement_track)),
         education: terms.education().or(former_education),
     }
 }
