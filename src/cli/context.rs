@@ -36,6 +36,24 @@ pub(super) fn usage(text: impl Into<String>) -> anyhow::Error {
     UsageError(text.into()).into()
 }
 
+/// The lines of standard input, one for each thing that is asked for, as they are.
+pub(super) fn stdin_lines<const N: usize>(asked: [&str; N]) -> anyhow::Result<[String; N]> {
+    let mut lines: [String; N] = std::array::from_fn(|_| String::new());
+    for (number, line) in lines.iter_mut().enumerate() {
+        let read = std::io::stdin().read_line(line).context("cannot read standard input")?;
+        if read == 0 {
+            let all = asked.join(", ");
+            return Err(usage(format!("standard input ends after {number} lines; it holds {N}, in this order: {all}")));
+        }
+    }
+    Ok(lines)
+}
+
+/// A unified social credit code, as an argument.
+pub(super) fn parse_uscc(text: &str) -> Result<Uscc, String> {
+    Uscc::parse(text).map_err(|error| error.to_string())
+}
+
 /// An opened installation.
 pub(super) struct Context {
     pub(super) settings: Settings,

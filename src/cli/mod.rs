@@ -10,6 +10,7 @@ use crate::declare::import::ImportKind;
 use crate::errors;
 use crate::policy::PolicyError;
 
+mod affiliate;
 mod alerts;
 mod amend;
 mod audit;
@@ -18,17 +19,22 @@ mod check;
 mod config;
 mod connect;
 mod context;
+mod contract;
 mod db;
 mod declare;
 mod demo;
 mod deregister;
+mod employer;
 mod explain;
 mod foresight;
 mod import;
 mod jobs;
 mod keys;
 mod levy;
+mod look_up;
+mod notice;
 mod output;
+mod placement;
 mod push;
 mod quarantine;
 mod results;
@@ -116,6 +122,33 @@ enum Command {
     Alerts(alerts::AlertsArgs),
     /// Take in employers' own data
     Import(import::ImportArgs),
+    /// Ask whether name, ID number and certificate number belong together in the register (three lines on standard input)
+    LookUp(look_up::LookUpArgs),
+    /// Register placements (安置信息) one by one, or carry last year's list over
+    Placement {
+        #[command(subcommand)]
+        command: placement::PlacementCommand,
+    },
+    /// Contracts of a placement (合同管理)
+    Contract {
+        #[command(subcommand)]
+        command: contract::ContractCommand,
+    },
+    /// Affiliates and dispatch companies of an employer (关联单位)
+    Affiliate {
+        #[command(subcommand)]
+        command: affiliate::AffiliateCommand,
+    },
+    /// An employer's own data (单位基本信息)
+    Employer {
+        #[command(subcommand)]
+        command: employer::EmployerCommand,
+    },
+    /// What employers and staff were told
+    Notice {
+        #[command(subcommand)]
+        command: notice::NoticeCommand,
+    },
     /// Judge a business year: what changed since the last time, or everything; only what differs is written
     Verify(verify::VerifyArgs),
     /// Read results
@@ -283,6 +316,12 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Backfill { command } => backfill::run(&common, &command, out).await,
         Command::Runs(args) => runs::run(&common, &args, out).await,
         Command::Import(args) => import::run(&common, &args, out).await,
+        Command::LookUp(args) => look_up::run(&common, &args, out).await,
+        Command::Placement { command } => placement::run(&common, &command, out).await,
+        Command::Contract { command } => contract::run(&common, &command, out).await,
+        Command::Affiliate { command } => affiliate::run(&common, &command, out).await,
+        Command::Employer { command } => employer::run(&common, &command, out).await,
+        Command::Notice { command } => notice::run(&common, &command, out).await,
         Command::Verify(args) => verify::run(&common, &args, out).await,
         Command::Results(args) => results::run(&common, &args, out).await,
         Command::Explain(args) => explain::run(&common, &args, out).await,

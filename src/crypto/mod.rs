@@ -52,3 +52,8 @@ fn random<const N: usize>() -> Result<[u8; N], CryptoError> {
     getrandom::fill(&mut bytes).map_err(|source| CryptoError::Random { source })?;
     Ok(bytes)
 }
+
+/// 128 random bits in hexadecimal: what shows that its bearer was given it. Keep only a hash.
+pub fn random_receipt() -> Result<String, CryptoError> {
+    Ok(hex::encode(random::<16>()?))
+}

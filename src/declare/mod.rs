@@ -15,6 +15,7 @@ pub mod import;
 pub mod message;
 pub mod news;
 mod permit;
+pub mod register;
 pub mod review;
 pub mod standing;
 pub mod tick;

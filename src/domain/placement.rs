@@ -16,6 +16,15 @@ impl Payer {
             Self::Medical => "医保",
         }
     }
+
+    /// The field of the form, and the column of the file, that names the payer.
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Wage => "wage_payer_uscc",
+            Self::Pension => "pension_payer_uscc",
+            Self::Medical => "medical_payer_uscc",
+        }
+    }
 }
 
 /// A unit that the employer listed for the year of the placement.
@@ -71,6 +80,18 @@ impl Refusal {
             Self::DispatchCompanyNotListed => "dispatch_company_not_listed",
             Self::PayerOutsideDispatch(_) => "payer_outside_dispatch",
             Self::TrackContradictsSex(_) => "track_contradicts_sex",
+        }
+    }
+
+    /// The field of the form, and the column of the file, that it speaks of.
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::PayerNotListed(payer) | Self::PayerOutsideDispatch(payer) => payer.field(),
+            Self::NoPayerIsEmployer => Payer::Wage.field(),
+            Self::DispatchCompanyNotExpected | Self::DispatchCompanyMissing | Self::DispatchCompanyNotListed => {
+                "dispatch_uscc"
+            }
+            Self::TrackContradictsSex(_) => "retirement_track",
         }
     }
 

@@ -4,10 +4,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::lateness::lateness;
 use super::{Installation, Said};
-use crate::clock::rfc3339;
+use crate::clock::{business_date, rfc3339};
 use crate::config::{AlertSettings, JobKind};
 use crate::store::alerts::{AlertKind, Condition, REPLAY_OF};
 use crate::store::failed_jobs::LastEnd;
+use crate::store::look_ups::RefusedLookUps;
 use crate::store::metrics::{OutboxFigure, SourceFigure};
 use crate::store::readiness::Finding;
 
@@ -24,6 +25,8 @@ pub(super) struct Seen {
     pub machine: String,
     /// What is wrong with the keys.
     pub keys: Option<Finding>,
+    /// Employers whose look-ups were refused today.
+    pub look_ups: Vec<RefusedLookUps>,
 }
 
 /// A handful of refused rows is daily business; a share of them is a changed form.
@@ -81,7 +84,24 @@ pub(super) fn conditions(seen: &Seen, installation: &Installation<'_>) -> Vec<Co
             format!("任务文件有改动但无法使用：{why}。程序继续按原来的任务运行；运行 `renzheng check` 查看全部错误");
         add(AlertKind::JobsBroken, &seen.machine, Said { text, chinese });
     }
+    let today = business_date(seen.now);
+    for refused in &seen.look_ups {
+        add(AlertKind::LookUpsRefused, &format!("{} {today}", refused.uscc), look_ups(refused));
+    }
     found
+}
+
+fn look_ups(refused: &RefusedLookUps) -> Said {
+    let RefusedLookUps { uscc, missed, refused, .. } = refused;
+    Said {
+        text: format!(
+            "{missed} look-ups of {uscc} found nobody today and {refused} more were refused: somebody may be trying numbers out. The audit log \
+             names who asked (`look_up`); speak with the employer"
+        ),
+        chinese: format!(
+            "单位 {uscc} 今日有 {missed} 次查询未匹配，另有 {refused} 次被拒绝，可能有人在试探证件号码。审计日志（`look_up`）记有查询人；请与该单位联系"
+        ),
+    }
 }
 
 fn failed(end: &LastEnd) -> Said {
@@ -217,6 +237,7 @@ mod tests {
             outbox: Vec::new(),
             machine: "here".to_owned(),
             keys: None,
+            look_ups: Vec::new(),
         };
         let alerts = AlertSettings::default();
         let found =

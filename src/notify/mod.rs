@@ -11,6 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::clock;
 use crate::config::{AlertSettings, Job, MailSettings, WebhookSettings, machine_name};
 use crate::errors;
 use crate::http::{ClientError, backoff};
@@ -93,6 +94,7 @@ pub async fn watch(
         sources: store.source_figures().await?,
         outbox: store.outbox_figures().await?,
         machine: machine_name(),
+        look_ups: store.refused_look_ups(clock::start_of_day(clock::business_date(now))).await?,
         keys: store.readiness().await.into_iter().find(|finding| finding.aspect == Aspect::Keys && !finding.ok),
     };
     let targets: Vec<String> = targets(installation.alerts).into_keys().collect();

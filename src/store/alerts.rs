@@ -25,6 +25,7 @@ words! {
         ClockWrong = "clock_wrong",
         /// Job files changed and cannot be worked with.
         JobsBroken = "jobs_broken",
+        LookUpsRefused = "look_ups_refused",
     }
 }
 

@@ -17,7 +17,7 @@ struct Sealed {
 }
 
 /// Every column that rests encrypted.
-const SEALED: [Sealed; 6] = [
+const SEALED: [Sealed; 8] = [
     Sealed {
         table: "person",
         column: "id_number",
@@ -40,6 +40,16 @@ const SEALED: [Sealed; 6] = [
         table: "quarantine",
         column: "raw",
         sample: "select quarantine_id, raw from quarantine where length(raw) > 0 order by quarantine_id desc limit 200",
+    },
+    Sealed {
+        table: "placement_detail",
+        column: "content",
+        sample: "select placement_detail_id, content from placement_detail order by placement_detail_id desc limit 200",
+    },
+    Sealed {
+        table: "employer_contact",
+        column: "content",
+        sample: "select employer_id::bigint, content from employer_contact order by employer_id limit 200",
     },
     Sealed {
         table: "batch_page",
@@ -200,7 +210,7 @@ mod tests {
     use crate::store::testing::Database;
 
     /// Bytes that are no encrypted values: keyed hashes, digests, and what holds no personal data.
-    const NOT_SEALED: [&str; 14] = [
+    const NOT_SEALED: [&str; 15] = [
         "_sqlx_migrations.checksum",
         "audit.after",
         "audit.before",
@@ -209,6 +219,7 @@ mod tests {
         "batch_page.digest",
         "batch_page.keys",
         "installation.key_check",
+        "look_up.receipt",
         "outbox.body",
         "outbox.digest",
         "outbox_attempt.answer",

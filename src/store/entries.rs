@@ -32,7 +32,7 @@ impl Saved {
 }
 
 /// An employer as entered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Employer {
     pub unit: UnitId,
     pub name: String,
@@ -49,7 +49,7 @@ pub struct Employer {
 }
 
 /// A unit that pays in the employer's stead.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Affiliate {
     pub employer: UnitId,
     pub year: i16,
@@ -59,7 +59,7 @@ pub struct Affiliate {
 }
 
 /// One person at one employer for one business year.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Placement {
     pub person: PersonId,
     pub employer: UnitId,
@@ -73,7 +73,7 @@ pub struct Placement {
 }
 
 /// A contract of a placement.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct ContractEntry {
     pub person: PersonId,
     pub employer: UnitId,
@@ -82,6 +82,13 @@ pub struct ContractEntry {
     pub starts_on: NaiveDate,
     pub ends_on: Option<NaiveDate>,
     pub terminated_on: Option<NaiveDate>,
+}
+
+impl Placement {
+    /// The payers and the dispatch company.
+    pub fn named_units(&self) -> impl Iterator<Item = UnitId> + use<> {
+        [self.wage_payer, self.pension_payer, self.medical_payer].into_iter().chain(self.dispatch)
+    }
 }
 
 impl Publish {
@@ -469,7 +476,7 @@ async fn list_frozen(executor: impl PgExecutor<'_>) -> Result<HashSet<(UnitId, i
 
 /// `Some(None)` for null, `None` for a number that stands for nothing.
 #[expect(clippy::option_option, reason = "null and a number that stands for nothing are different things")]
-fn word_or_none<T>(number: Option<i16>, from_number: impl FnOnce(u8) -> Option<T>) -> Option<Option<T>> {
+pub(super) fn word_or_none<T>(number: Option<i16>, from_number: impl FnOnce(u8) -> Option<T>) -> Option<Option<T>> {
     match number {
         None => Some(None),
         Some(number) => word(number, from_number).map(Some),

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 
+use super::change::Change;
 use super::{Store, StoreError};
 use crate::crypto::{Keys, Place};
 use crate::domain::facts::{PersonId, UnitId};
@@ -142,7 +143,7 @@ fn id_number_place(row: i64) -> Place<'static> {
     Place { table: "person", column: "id_number", row }
 }
 
-fn name_place(row: i64) -> Place<'static> {
+pub(super) fn name_place(row: i64) -> Place<'static> {
     Place { table: "person", column: "name", row }
 }
 
@@ -263,14 +264,24 @@ impl Store {
 
     /// The codes of these units.
     pub async fn unit_codes(&self, units: &[UnitId]) -> Result<HashMap<UnitId, Uscc>, StoreError> {
-        let ids: Vec<i32> = units.iter().map(|unit| unit.0).collect();
-        let rows =
-            sqlx::query!("select unit_id, uscc from unit where unit_id = any($1)", &ids).fetch_all(&self.pool).await?;
-        rows.into_iter()
-            .map(|row| {
-                let code = Uscc::parse(&row.uscc).map_err(|_| StoreError::inconsistent("unit", "uscc", row.unit_id))?;
-                Ok((UnitId(row.unit_id), code))
-            })
-            .collect()
+        unit_codes(&self.pool, units).await
     }
+}
+
+impl Change {
+    /// As [`Store::unit_codes`], those that this change interned included.
+    pub async fn unit_codes(&mut self, units: &[UnitId]) -> Result<HashMap<UnitId, Uscc>, StoreError> {
+        unit_codes(self.connection(), units).await
+    }
+}
+
+async fn unit_codes(executor: impl PgExecutor<'_>, units: &[UnitId]) -> Result<HashMap<UnitId, Uscc>, StoreError> {
+    let ids: Vec<i32> = units.iter().map(|unit| unit.0).collect();
+    let rows = sqlx::query!("select unit_id, uscc from unit where unit_id = any($1)", &ids).fetch_all(executor).await?;
+    rows.into_iter()
+        .map(|row| {
+            let code = Uscc::parse(&row.uscc).map_err(|_| StoreError::inconsistent("unit", "uscc", row.unit_id))?;
+            Ok((UnitId(row.unit_id), code))
+        })
+        .collect()
 }

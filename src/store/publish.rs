@@ -47,6 +47,7 @@ impl Cause {
 pub struct Publish {
     change: Change,
     seq: i64,
+    at: DateTime<Utc>,
 }
 
 impl std::ops::Deref for Publish {
@@ -66,6 +67,11 @@ impl std::ops::DerefMut for Publish {
 impl Publish {
     pub fn seq(&self) -> i64 {
         self.seq
+    }
+
+    /// When it was begun, in business time.
+    pub fn at(&self) -> DateTime<Utc> {
+        self.at
     }
 
     /// Makes it visible.
@@ -98,7 +104,7 @@ impl Store {
         sqlx::query!("insert into publish (seq, published_at, cause) values ($1, $2, $3)", seq, at, cause.as_str())
             .execute(&mut *transaction)
             .await?;
-        Ok(Publish { change: Change::new(transaction), seq })
+        Ok(Publish { change: Change::new(transaction), seq, at })
     }
 
     /// The last sequence given out.

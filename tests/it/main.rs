@@ -30,6 +30,7 @@ mod program;
 mod provinces;
 mod pulls;
 mod readme;
+mod register;
 mod resume;
 mod review;
 mod runs;

@@ -6,6 +6,7 @@ use super::cells::{Cells, Column};
 use super::employers::Standing;
 use super::report::Findings;
 use super::{ImportedRow, Numbered, latest};
+use crate::domain::entry::{Refusal, check_relation};
 use crate::domain::facts::{Relation, UnitId};
 use crate::domain::ids::Uscc;
 use crate::store::entries::{Affiliate, Placement, Saved};
@@ -47,7 +48,7 @@ impl ImportedRow for AffiliateRow {
         let name = cells.name("unit_name");
         let relation = cells.word("relation", Relation::parse, "dispatch, affiliate");
         if let (Some(unit), true) = (unit, unit == employer) {
-            cells.refuse::<()>("unit_uscc", "own_employer", unit.to_string(), "another unit than the employer");
+            cells.refuse_by::<()>(&Refusal::OwnEmployer, unit.to_string());
         }
         Some(Self { employer: employer?, year: year?, unit: unit?, name: name?, relation: relation? })
     }
@@ -61,7 +62,7 @@ impl ImportedRow for AffiliateRow {
         let standing = Standing::load(publish, rows.iter().map(|row| row.row.employer)).await?;
         let employers = standing.units();
         let used: HashSet<(UnitId, i16, UnitId)> =
-            publish.list_placements(&employers).await?.iter().flat_map(named_units).collect();
+            publish.list_placements(&employers).await?.iter().flat_map(uses).collect();
         let listed: HashMap<(UnitId, i16, UnitId), Relation> = (publish.list_affiliates(&employers).await?.into_iter())
             .map(|affiliate| ((affiliate.employer, affiliate.year, affiliate.unit), affiliate.relation))
             .collect();
@@ -72,13 +73,13 @@ impl ImportedRow for AffiliateRow {
             let Numbered { line, row: AffiliateRow { employer, year, unit, relation, .. } } = &row;
             let Some(employer) = standing.open_employer(*line, employer, *year, findings) else { continue };
             let key = known.get(unit).map(|unit| (employer, *year, *unit));
-            let frozen = key.filter(|key| used.contains(key)).and_then(|key| listed.get(&key));
-            match frozen {
-                Some(frozen) if frozen != relation => {
-                    let accepted = format!("{frozen}: placements of the year use this unit, so its relation stays");
-                    findings.refuse(*line, Some("relation"), "affiliate_in_use", relation.as_str(), accepted);
+            let stored = key.and_then(|key| Some((*listed.get(&key)?, used.contains(&key))));
+            match stored.map_or(Ok(()), |(stored, is_used)| check_relation(stored, *relation, is_used)) {
+                Ok(()) => accepted.push(row),
+                Err(refusal) => {
+                    let column = Some(refusal.field());
+                    findings.refuse(*line, column, refusal.code(), relation.as_str(), refusal.to_string());
                 }
-                _ => accepted.push(row),
             }
         }
         let accepted = latest(accepted, findings);
@@ -100,9 +101,8 @@ impl ImportedRow for AffiliateRow {
     }
 }
 
-/// The units that a placement names beside its employer.
-fn named_units(placement: &Placement) -> impl Iterator<Item = (UnitId, i16, UnitId)> + use<> {
-    let Placement { employer, year, .. } = *placement;
-    let payers = [placement.wage_payer, placement.pension_payer, placement.medical_payer];
-    payers.into_iter().chain(placement.dispatch).map(move |unit| (employer, year, unit))
+/// The listings that a placement uses.
+fn uses(placement: &Placement) -> impl Iterator<Item = (UnitId, i16, UnitId)> + use<> {
+    let (employer, year) = (placement.employer, placement.year);
+    placement.named_units().map(move |unit| (employer, year, unit))
 }

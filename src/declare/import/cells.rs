@@ -5,6 +5,7 @@ use chrono::{Datelike, NaiveDate};
 use super::report::Findings;
 use super::{ImportedRow, Rules};
 use crate::domain::decimal::Exact;
+use crate::domain::entry;
 use crate::domain::ids::{IdError, ResidentId, Uscc, normalise};
 use crate::domain::money::Fen;
 use crate::domain::policy::Policy;
@@ -25,8 +26,6 @@ impl Column {
         Self { name, required: false }
     }
 }
-
-const MAX_NAME_CHARACTERS: usize = 200;
 
 /// One row of a file.
 pub(super) struct Cells<'a> {
@@ -75,6 +74,11 @@ impl<'a> Cells<'a> {
         self.refused = true;
         self.findings.refuse(self.line(), Some(column), code, found, accepted);
         None
+    }
+
+    /// Refuses what the rules of entries forbid, at the column that they name.
+    pub fn refuse_by<T>(&mut self, refusal: &entry::Refusal, found: impl Into<String>) -> Option<T> {
+        self.refuse(refusal.field(), refusal.code(), found, refusal.to_string())
     }
 
     pub fn warn(&mut self, column: &'static str, code: &'static str, message: impl Into<String>) {
@@ -129,9 +133,8 @@ impl<'a> Cells<'a> {
     pub fn subject_uscc(&mut self, name: &'static str) -> Option<Uscc> {
         let code = self.uscc(name)?;
         if !code.subject_check_fits() {
-            let message =
-                "the check digit of the subject part (character 17) does not fit; real codes break it now and then";
-            self.warn(name, "subject_check", message);
+            let warning = entry::Warning::SubjectCheck;
+            self.warn(name, warning.code(), warning.to_string());
         }
         Some(code)
     }
@@ -150,17 +153,10 @@ impl<'a> Cells<'a> {
 
     /// A name of a unit or person, without what surrounds it.
     pub fn name(&mut self, name: &'static str) -> Option<String> {
-        let text = self.value(name)?.text.trim();
-        let length = text.chars().count();
-        if length > MAX_NAME_CHARACTERS {
-            let accepted = format!("up to {MAX_NAME_CHARACTERS} characters");
-            return self.refuse(name, "malformed", format!("{length} characters"), accepted);
+        match entry::text(self.value(name)?.text) {
+            Ok(text) => Some(text.to_owned()),
+            Err(fault) => self.refuse(name, fault.code(), fault.found(), fault.to_string()),
         }
-        if text.chars().any(|c| c == '\u{FFFD}' || c.is_control()) {
-            let accepted = "readable text: this was decoded wrongly before it came here, or holds control characters";
-            return self.refuse(name, "malformed", "a replacement or control character", accepted);
-        }
-        Some(text.to_owned())
     }
 
     /// A word of a closed set, in any case.
@@ -189,19 +185,9 @@ impl<'a> Cells<'a> {
         let Some(year) = year.and_then(|text| text.parse::<i16>().ok()) else {
             return self.refuse_value(name, "malformed", value, "a year such as 2025");
         };
-        let years = self.rules.years;
-        match years.iter().find(|(known, _)| *known == year) {
-            Some((_, true)) => Some(year),
-            Some((_, false)) => self.refuse(
-                name,
-                "no_rule_for_year",
-                year.to_string(),
-                "a year whose months all have rules in the policy",
-            ),
-            None => {
-                let accepted = format!("last year or the running one: {} or {}", years[0].0, years[1].0);
-                self.refuse(name, "year_out_of_range", year.to_string(), accepted)
-            }
+        match self.rules.years.check(year) {
+            Ok(()) => Some(year),
+            Err(refusal) => self.refuse_by(&refusal, year.to_string()),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Rows of contracts, each of a placement entered before.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use chrono::NaiveDate;
 
@@ -8,6 +8,8 @@ use super::cells::{Cells, Column};
 use super::employers::Standing;
 use super::report::Findings;
 use super::{ImportedRow, Numbered, latest};
+use crate::declare::register::double_claims::{Entered, tell_double_claims};
+use crate::domain::entry::{Refusal, contract_faults, contract_warnings};
 use crate::domain::facts::{Contract, ContractKind, PersonId, UnitId};
 use crate::domain::ids::{ResidentId, Uscc};
 use crate::store::entries::{ContractEntry, Saved};
@@ -52,14 +54,13 @@ impl ImportedRow for ContractRow {
         let ends_on = cells.date("ends_on");
         let terminated_on = cells.date("terminated_on");
         let starts_on = starts_on?;
-        let not_before = format!("{starts_on} or later, when the contract starts");
-        if let Some(ends_on) = ends_on.filter(|day| *day < starts_on) {
-            cells.refuse::<()>("ends_on", "ends_before_start", ends_on.to_string(), not_before.as_str());
+        // a kind that was refused is a fault of its own
+        let contract = Contract { kind: kind.unwrap_or(ContractKind::Labour), starts_on, ends_on, terminated_on };
+        for refusal in contract_faults(&contract) {
+            let day = if refusal.field() == "ends_on" { ends_on } else { terminated_on };
+            cells.refuse_by::<()>(&refusal, day.map(|day| day.to_string()).unwrap_or_default());
         }
-        if let Some(terminated_on) = terminated_on.filter(|day| *day < starts_on) {
-            cells.refuse::<()>("terminated_on", "terminated_before_start", terminated_on.to_string(), not_before);
-        }
-        let contract = Contract { kind: kind?, starts_on, ends_on, terminated_on };
+        kind?;
         Some(Self { employer: employer?, year: year?, id: id?, contract })
     }
 
@@ -70,20 +71,21 @@ impl ImportedRow for ContractRow {
         findings: &mut Findings,
     ) -> Result<Saved, StoreError> {
         let standing = Standing::load(publish, rows.iter().map(|row| row.row.employer)).await?;
-        let placed: HashSet<(PersonId, UnitId, i16)> = (publish.list_placements(&standing.units()).await?.into_iter())
-            .map(|placement| (placement.person, placement.employer, placement.year))
-            .collect();
+        let placed: HashMap<(PersonId, UnitId, i16), bool> =
+            (publish.list_placements(&standing.units()).await?.into_iter())
+                .map(|placement| ((placement.person, placement.employer, placement.year), placement.dispatch.is_some()))
+                .collect();
         let ids: Vec<ResidentId> = rows.iter().map(|row| row.row.id).collect();
         let persons = publish.find_persons(store, &ids).await?;
         let mut accepted = Vec::with_capacity(rows.len());
         for row in rows {
             let Numbered { line, row: ContractRow { employer, year, id, .. } } = &row;
             let Some(employer) = standing.open_employer(*line, employer, *year, findings) else { continue };
-            if persons.get(id).is_some_and(|person| placed.contains(&(*person, employer, *year))) {
+            if persons.get(id).is_some_and(|person| placed.contains_key(&(*person, employer, *year))) {
                 accepted.push(row);
             } else {
-                let accepted = "a person placed at this employer in this year: import the placement first";
-                findings.refuse(*line, Some("id_number"), "no_placement", id.masked(), accepted);
+                let refusal = Refusal::NotPlaced;
+                findings.refuse(*line, Some(refusal.field()), refusal.code(), id.masked(), refusal.to_string());
             }
         }
         let accepted = latest(accepted, findings);
@@ -92,13 +94,19 @@ impl ImportedRow for ContractRow {
             let (Some(person), Some(employer)) = (persons.get(&id).copied(), standing.find(&employer)) else {
                 continue;
             };
-            if !contract.is_long_enough() {
-                let message = "is agreed for less than a year; no month it covers passes by it";
-                findings.warn(line, Some("ends_on"), "contract_under_a_year", message);
+            let dispatched = placed.get(&(person, employer, year)).copied().unwrap_or_default();
+            for warning in contract_warnings(&contract, dispatched) {
+                findings.warn(line, Some(warning.field()), warning.code(), warning.to_string());
             }
             let Contract { kind, starts_on, ends_on, terminated_on } = contract;
             contracts.push(ContractEntry { person, employer, year, kind, starts_on, ends_on, terminated_on });
         }
-        publish.save_contracts(&contracts).await
+        let saved = publish.save_contracts(&contracts).await?;
+        if saved.writes() {
+            let mut entered: Vec<Entered> = contracts.iter().map(Entered::of_contract).collect();
+            entered.dedup();
+            tell_double_claims(publish, &entered).await?;
+        }
+        Ok(saved)
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::cells::{Cells, Column};
 use super::report::Findings;
 use super::{ImportedRow, Numbered, latest};
+use crate::domain::entry::Refusal;
 use crate::domain::facts::{EmployerKind, UnitId};
 use crate::domain::ids::Uscc;
 use crate::domain::money::Fen;
@@ -71,8 +72,7 @@ impl ImportedRow for EmployerRow {
         // a wage class that was refused is a fault of its own
         let division = division?;
         if wage_class.is_none() && !cells.is_refused() && cells.policy().class_of(&division).is_none() {
-            let accepted = "a division whose wage class the policy knows, or a `wage_class` of its own";
-            return cells.refuse("division", "no_wage_class", division, accepted);
+            return cells.refuse_by(&Refusal::NoWageClass, division);
         }
         Some(Self {
             uscc: uscc?,
@@ -153,9 +153,8 @@ impl Standing {
             return None;
         };
         if self.frozen.contains(&(unit, year)) {
-            let accepted =
-                "a year whose declaration is open: what is completed changes by withdrawal or amendment only";
-            findings.refuse(line, Some("year"), "declaration_completed", year.to_string(), accepted);
+            let refusal = Refusal::DeclarationCompleted;
+            findings.refuse(line, Some(refusal.field()), refusal.code(), year.to_string(), refusal.to_string());
             return None;
         }
         Some(unit)

@@ -27,6 +27,7 @@ use self::placements::PlacementRow;
 use self::report::Findings;
 pub use self::report::{RefusedRow, Report, Warning};
 use crate::domain::access::{Action, Actor, Owner, Scope};
+use crate::domain::entry::{self, Years};
 use crate::domain::facts::{PersonId, UnitId, words};
 use crate::domain::ids::{Uscc, normalise_name};
 use crate::domain::policy::Policy;
@@ -103,14 +104,12 @@ pub async fn import(
 /// What the policy and the business date say about rows.
 struct Rules<'a> {
     policy: &'a Policy,
-    /// The years that may be entered: the last one and the running one, and whether every month of it has its rules.
-    years: [(i16, bool); 2],
+    years: Years,
 }
 
 impl<'a> Rules<'a> {
     fn new(policy: &'a Policy, today: NaiveDate) -> Self {
-        let running = chrono::Datelike::year(&today);
-        Self { policy, years: [running - 1, running].map(|year| (year as i16, policy.knows_year(year))) }
+        Self { policy, years: Years::on(today, |year| policy.knows_year(year)) }
     }
 }
 
@@ -275,8 +274,8 @@ async fn warn_of_other_names(store: &Store, findings: &mut Findings) -> Result<(
     for stated in stated {
         let kept = kept.get(&stated.person);
         if kept.is_some_and(|kept| normalise_name(&kept.name) != normalise_name(&stated.name)) {
-            let message = "is another name than the one kept for this ID number, which stays";
-            findings.warn(stated.line, Some("name"), "another_name", message);
+            let warning = entry::Warning::AnotherName;
+            findings.warn(stated.line, Some(warning.field()), warning.code(), warning.to_string());
         }
     }
     Ok(())

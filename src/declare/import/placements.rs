@@ -6,6 +6,7 @@ use super::cells::{Cells, Column};
 use super::employers::Standing;
 use super::report::{Findings, StatedName};
 use super::{ImportedRow, Numbered, latest};
+use crate::declare::register::double_claims::{Entered, tell_double_claims};
 use crate::domain::facts::{PersonId, RetirementTrack, UnitId};
 use crate::domain::ids::{ResidentId, Uscc};
 use crate::domain::placement::{Affiliate, Entry, Payer, Refusal};
@@ -119,7 +120,12 @@ impl ImportedRow for PlacementRow {
             placements.push(placement);
             findings.stated_names.push(StatedName { line, person, name: row.name });
         }
-        publish.save_placements(&placements).await
+        let saved = publish.save_placements(&placements).await?;
+        if saved.writes() {
+            let entered: Vec<Entered> = placements.iter().map(Entered::of).collect();
+            tell_double_claims(publish, &entered).await?;
+        }
+        Ok(saved)
     }
 }
 
@@ -143,25 +149,24 @@ impl PlacementRow {
         })
     }
 
-    /// The column that a refusal speaks of, and what it holds.
-    fn refused_cell(&self, refusal: Refusal) -> (&'static str, String) {
-        let of_payer = |payer| match payer {
-            Payer::Wage => ("wage_payer_uscc", self.wage_payer.to_string()),
-            Payer::Pension => ("pension_payer_uscc", self.pension_payer.to_string()),
-            Payer::Medical => ("medical_payer_uscc", self.medical_payer.to_string()),
-        };
+    /// What the column that a refusal speaks of holds.
+    fn refused_cell(&self, refusal: Refusal) -> String {
         match refusal {
-            Refusal::PayerNotListed(payer) | Refusal::PayerOutsideDispatch(payer) => of_payer(payer),
+            Refusal::PayerNotListed(payer) | Refusal::PayerOutsideDispatch(payer) => match payer {
+                Payer::Wage => self.wage_payer.to_string(),
+                Payer::Pension => self.pension_payer.to_string(),
+                Payer::Medical => self.medical_payer.to_string(),
+            },
             Refusal::NoPayerIsEmployer => {
                 let payers = [self.wage_payer, self.pension_payer, self.medical_payer].map(|code| code.to_string());
-                ("wage_payer_uscc", payers.join(", "))
+                payers.join(", ")
             }
             Refusal::DispatchCompanyNotExpected
             | Refusal::DispatchCompanyMissing
             | Refusal::DispatchCompanyNotListed => {
-                ("dispatch_uscc", self.dispatch.map_or_else(|| "nothing".to_owned(), |code| code.to_string()))
+                self.dispatch.map_or_else(|| "nothing".to_owned(), |code| code.to_string())
             }
-            Refusal::TrackContradictsSex(track) => ("retirement_track", track.to_string()),
+            Refusal::TrackContradictsSex(track) => track.to_string(),
         }
     }
 }
@@ -198,8 +203,8 @@ impl Numbered<PlacementRow> {
             }
             Err(refusals) => {
                 for refusal in refusals {
-                    let (column, found) = row.refused_cell(refusal);
-                    findings.refuse(*line, Some(column), refusal.code(), found, refusal.to_string());
+                    let found = row.refused_cell(refusal);
+                    findings.refuse(*line, Some(refusal.field()), refusal.code(), found, refusal.to_string());
                 }
                 false
             }

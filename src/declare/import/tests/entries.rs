@@ -257,8 +257,8 @@ async fn a_contract_needs_its_placement_and_days_in_order() {
         .await;
     insta::assert_snapshot!(report, @"
     read 9: 3 new, 0 changed, 0 same, 6 refused
-    2 id_number no_placement: **************0023; accepted: a person placed at this employer in this year: import the placement first
-    3 id_number no_placement: **************0019; accepted: a person placed at this employer in this year: import the placement first
+    2 id_number no_placement: **************0023; accepted: a person placed at this employer in this year: enter the placement first
+    3 id_number no_placement: **************0019; accepted: a person placed at this employer in this year: enter the placement first
     4 kind unknown_value: casual; accepted: labour, establishment
     4 starts_on malformed: 2025-02-30; accepted: a day of the calendar of the form YYYY-MM-DD, years 1900 to 2199
     4 ends_on malformed: 31.12.2025; accepted: a day of the calendar of the form YYYY-MM-DD, years 1900 to 2199

@@ -1,0 +1,211 @@
+//! 合同管理: contracts of a placement, added, changed, terminated and deleted while the declaration is open.
+
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use super::double_claims::{Entered, tell_double_claims};
+use super::placement::{Terms, told_warnings};
+use super::{Held, Outcome, Register, RegisterError, Step};
+use crate::domain::access::Action;
+use crate::domain::entry::{self, CountedBy, Refusal, Warning, contract_faults, contract_warnings};
+use crate::domain::facts::{Contract, ContractKind, PersonId, UnitId};
+use crate::domain::money::Fen;
+use crate::domain::month::Month;
+use crate::store::agreements::Agreement;
+use crate::store::details::{Detail, DetailOf};
+use crate::store::entries::{ContractEntry, Placement};
+use crate::store::publish::Publish;
+
+/// Which contract: of a kind, one begins on a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContractKey {
+    pub employer: UnitId,
+    pub year: i16,
+    pub person: PersonId,
+    pub kind: ContractKind,
+    pub starts_on: NaiveDate,
+}
+
+/// A contract as it is to stand.
+#[derive(Clone, Debug)]
+pub struct ContractForm {
+    pub key: ContractKey,
+    pub ends_on: Option<NaiveDate>,
+    pub terminated_on: Option<NaiveDate>,
+    pub terms: Terms,
+    /// Of a dispatched person: the side that the dispatch agreement names. `None` leaves what was entered.
+    pub counted_by: Option<CountedBy>,
+}
+
+/// What came of an entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ContractEntered {
+    pub outcome: Outcome,
+    #[serde(serialize_with = "told_warnings")]
+    pub warnings: Vec<Warning>,
+    /// Months for which another employer may count the person as well.
+    pub months_elsewhere: Vec<Month>,
+}
+
+/// What stands of a contract before it changes.
+struct Standing {
+    placement: Placement,
+    contract: Option<ContractEntry>,
+    terms: Terms,
+    counted_by: Option<CountedBy>,
+}
+
+impl ContractForm {
+    fn contract(&self) -> Contract {
+        let ContractKey { kind, starts_on, .. } = self.key;
+        Contract { kind, starts_on, ends_on: self.ends_on, terminated_on: self.terminated_on }
+    }
+
+    fn faults(&self, dispatched: bool) -> Vec<Refusal> {
+        let mut faults = contract_faults(&self.contract());
+        if let Some(post) = &self.terms.post {
+            faults.extend(entry::text(post).err().map(|fault| Refusal::Text { field: "post", fault }));
+        }
+        match (self.terms.monthly_pay, self.key.kind) {
+            (Some(_), ContractKind::Establishment) => faults.push(Refusal::PayNotExpected),
+            (Some(pay), ContractKind::Labour) if pay < Fen(0) => faults.push(Refusal::NegativePay),
+            _ => {}
+        }
+        if self.counted_by.is_some() && !dispatched {
+            faults.push(Refusal::AgreementNotExpected);
+        }
+        faults
+    }
+}
+
+impl Register<'_> {
+    /// Adds a contract, or changes the one of its kind that begins on its day.
+    pub async fn save_contract(&self, form: &ContractForm, step: Step) -> Result<ContractEntered, RegisterError> {
+        let ContractKey { employer, year, person, kind, starts_on } = form.key;
+        let held = self.hold(employer, Action::Enter).await?;
+        let mut publish = self.begin(&held, year).await?;
+        let before = self.standing(&mut publish, &form.key).await?;
+        let dispatched = before.placement.dispatch.is_some();
+        let mut refusals = form.faults(dispatched);
+        match (step, &before.contract) {
+            (Step::Add, Some(_)) => refusals.push(Refusal::ContractEntered),
+            (Step::Change, None) => refusals.push(Refusal::ContractNotEntered),
+            _ => {}
+        }
+        if !refusals.is_empty() {
+            return Err(RegisterError::Refused(refusals));
+        }
+        let counted_by = form.counted_by.or(before.counted_by);
+        let mut warnings = contract_warnings(&form.contract(), dispatched);
+        if dispatched && counted_by.is_none() {
+            warnings.push(Warning::AgreementMissing);
+        }
+        let after = ContractEntry {
+            person,
+            employer,
+            year,
+            kind,
+            starts_on,
+            ends_on: form.ends_on,
+            terminated_on: form.terminated_on,
+        };
+        let saved = publish.save_contracts(std::slice::from_ref(&after)).await?;
+        if form.terms != before.terms {
+            self.save_terms(&mut publish, form).await?;
+        }
+        if let (Some(counted_by), true) = (counted_by, counted_by != before.counted_by) {
+            publish.save_agreements(&[Agreement { person, employer, year, counted_by }]).await?;
+        }
+        if !saved.writes() && form.terms == before.terms && counted_by == before.counted_by {
+            publish.abandon().await?;
+            return Ok(ContractEntered { outcome: Outcome::Same, warnings, months_elsewhere: Vec::new() });
+        }
+        let overlaps = tell_double_claims(&mut publish, &[Entered::of_contract(&after)]).await?;
+        let outcome = if before.contract.is_none() { Outcome::New } else { Outcome::Changed };
+        let mut act = self.act(publish.at(), Action::Enter, object(&held, &form.key));
+        let former = before.contract.as_ref().map(|contract| (contract, &before.terms, before.counted_by));
+        act.before = former.map(|former| self.fingerprint(&former)).transpose()?;
+        act.after = Some(self.fingerprint(&(&after, &form.terms, counted_by))?);
+        act.detail = serde_json::json!({ "outcome": outcome });
+        publish.record(&act).await?;
+        publish.commit().await?;
+        let mut months_elsewhere: Vec<Month> = overlaps.into_iter().flat_map(|overlap| overlap.months).collect();
+        months_elsewhere.sort_unstable();
+        months_elsewhere.dedup();
+        Ok(ContractEntered { outcome, warnings, months_elsewhere })
+    }
+
+    /// Says that a contract ended on a day, before its end or without one.
+    pub async fn terminate_contract(
+        &self,
+        key: &ContractKey,
+        terminated_on: NaiveDate,
+    ) -> Result<ContractEntered, RegisterError> {
+        self.hold(key.employer, Action::Enter).await?;
+        let stands = self.store.list_contracts(key.employer, key.year, Some(key.person)).await?;
+        let stands = stands.iter().find(|contract| contract.kind == key.kind && contract.starts_on == key.starts_on);
+        let details = self.store.list_details(key.employer, key.year, Some(key.person)).await?;
+        let form = ContractForm {
+            key: *key,
+            ends_on: stands.and_then(|contract| contract.ends_on),
+            terminated_on: Some(terminated_on),
+            terms: terms_of(details, key)?,
+            counted_by: None,
+        };
+        self.save_contract(&form, Step::Change).await
+    }
+
+    /// Takes a contract out of force with its terms.
+    pub async fn delete_contract(&self, key: &ContractKey, why: &str) -> Result<(), RegisterError> {
+        let held = self.hold(key.employer, Action::Enter).await?;
+        let mut publish = self.begin(&held, key.year).await?;
+        let before = self.standing(&mut publish, key).await?;
+        let contract = before.contract.ok_or(Refusal::ContractNotEntered)?;
+        publish.close_contract(&contract).await?;
+        let of = DetailOf::Contract(key.kind, key.starts_on);
+        publish.close_details(key.person, key.employer, key.year, Some(of)).await?;
+        let mut act = self.act(publish.at(), Action::Enter, object(&held, key));
+        act.why = Some(why);
+        act.before = Some(self.fingerprint(&(&contract, &before.terms, before.counted_by))?);
+        act.detail = serde_json::json!({ "outcome": "deleted" });
+        publish.record(&act).await?;
+        publish.commit().await?;
+        Ok(())
+    }
+
+    async fn standing(&self, publish: &mut Publish, key: &ContractKey) -> Result<Standing, RegisterError> {
+        let placed = publish.list_placements(&[key.employer]).await?;
+        let of_key = |placement: &Placement| placement.person == key.person && placement.year == key.year;
+        let placement = placed.into_iter().find(of_key).ok_or(Refusal::NotPlaced)?;
+        let contracts = publish.list_contracts(key.employer, key.year, Some(key.person)).await?;
+        let contract = contracts.into_iter().find(|one| one.kind == key.kind && one.starts_on == key.starts_on);
+        let details = publish.list_details(self.store, key.employer, key.year, Some(key.person)).await?;
+        let agreements = publish.list_agreements(key.employer, key.year).await?;
+        let agreement = agreements.into_iter().find(|agreement| agreement.person == key.person);
+        let counted_by = agreement.map(|agreement| agreement.counted_by);
+        Ok(Standing { placement, contract, terms: terms_of(details, key)?, counted_by })
+    }
+
+    async fn save_terms(&self, publish: &mut Publish, form: &ContractForm) -> Result<(), RegisterError> {
+        let ContractKey { employer, year, person, kind, starts_on } = form.key;
+        let of = DetailOf::Contract(kind, starts_on);
+        if form.terms == Terms::default() {
+            publish.close_details(person, employer, year, Some(of)).await?;
+        } else {
+            let detail = Detail { person, of, content: serde_json::to_value(&form.terms)? };
+            publish.save_details(self.store, employer, year, &[detail]).await?;
+        }
+        Ok(())
+    }
+}
+
+fn terms_of(details: Vec<Detail>, key: &ContractKey) -> Result<Terms, RegisterError> {
+    let of = DetailOf::Contract(key.kind, key.starts_on);
+    let detail = details.into_iter().find(|detail| detail.of == of);
+    Ok(detail.map(|detail| serde_json::from_value(detail.content)).transpose()?.unwrap_or_default())
+}
+
+fn object(held: &Held, key: &ContractKey) -> String {
+    let ContractKey { year, person, kind, starts_on, .. } = key;
+    format!("contract {} {year} person {} {kind} {starts_on}", held.uscc, person.0)
+}

@@ -1,0 +1,127 @@
+//! Notices as their addressees read them: in both languages, the person masked, and that they were read.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::RegisterError;
+use crate::domain::access::{Action, Actor, Denied, Owner, Scope};
+use crate::domain::facts::PersonId;
+use crate::domain::ids::mask_name;
+use crate::domain::notice::{DoubleClaim, NoticeKind};
+use crate::store::Store;
+use crate::store::audit::Act;
+use crate::store::notices::Addressee;
+
+/// A notice in words.
+#[derive(Clone, Debug, Serialize)]
+pub struct NoticeTold {
+    pub notice_id: i64,
+    /// The employer's code, or the division whose staff are told.
+    pub addressee: String,
+    pub kind: NoticeKind,
+    pub object: String,
+    pub en: String,
+    pub zh: String,
+    #[serde(serialize_with = "in_beijing")]
+    pub created_at: DateTime<Utc>,
+    #[serde(serialize_with = "in_beijing_or_never")]
+    pub read_at: Option<DateTime<Utc>>,
+    pub read_by: Option<String>,
+}
+
+fn in_beijing<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&crate::clock::rfc3339(*at))
+}
+
+#[expect(clippy::ref_option, reason = "the form that serde asks for")]
+fn in_beijing_or_never<S: serde::Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+    at.map(crate::clock::rfc3339).serialize(serializer)
+}
+
+/// Which notices.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Read ones too.
+    pub all: bool,
+    /// Those before this one, to page.
+    pub before: Option<i64>,
+    pub limit: i64,
+}
+
+/// Notices within the actor's reach, newest first.
+pub async fn list_notices(store: &Store, actor: &Actor, wanted: &Wanted) -> Result<Vec<NoticeTold>, RegisterError> {
+    actor.may_at_all(Action::ReadResults)?;
+    let notices = store.list_notices(&actor.scope, wanted.all, wanted.before, wanted.limit).await?;
+    let mut claims: Vec<DoubleClaim> = Vec::with_capacity(notices.len());
+    for notice in &notices {
+        match notice.kind {
+            NoticeKind::DoubleClaim => claims.push(serde_json::from_value(notice.params.clone())?),
+        }
+    }
+    let persons: Vec<PersonId> = claims.iter().map(|claim| claim.person).collect();
+    let identities = store.identities(&persons).await?;
+    let employers = notices.iter().filter_map(|notice| match notice.addressee {
+        Addressee::Employer(unit) => Some(unit),
+        Addressee::Division(_) => None,
+    });
+    let codes = store.unit_codes(&employers.collect::<Vec<_>>()).await?;
+    let told = notices.into_iter().zip(claims).map(|(notice, claim)| {
+        let person = identities.get(&claim.person);
+        let who = person.map_or_else(
+            || format!("person {}", claim.person.0),
+            |person| format!("{} {}", mask_name(&person.name), person.id.masked()),
+        );
+        NoticeTold {
+            notice_id: notice.notice_id,
+            addressee: match notice.addressee {
+                Addressee::Employer(unit) => codes.get(&unit).map(ToString::to_string).unwrap_or_default(),
+                Addressee::Division(division) => division,
+            },
+            kind: notice.kind,
+            object: notice.object,
+            en: claim.english(&who),
+            zh: claim.chinese(&who),
+            created_at: notice.created_at,
+            read_at: notice.read_at,
+            read_by: notice.read_by,
+        }
+    });
+    Ok(told.collect())
+}
+
+/// Notes that a notice was read; whether it had not been.
+pub async fn read_notice(store: &Store, actor: &Actor, notice_id: i64) -> Result<bool, RegisterError> {
+    let (addressee, object) = store.find_notice(notice_id).await?.ok_or(Denied::NotFound)?;
+    let action = match &addressee {
+        Addressee::Employer(employer) => {
+            let found = store.list_employers(i64::MAX, &[*employer]).await?.into_iter().next();
+            let found = found.ok_or(Denied::NotFound)?;
+            let owner = Owner { employer: *employer, federation_division: &found.federation_division };
+            actor.may(Action::Enter, owner)?;
+            Action::Enter
+        }
+        Addressee::Division(division) => {
+            let reaches = match &actor.scope {
+                Scope::Everything => true,
+                Scope::Division(prefix) => division.starts_with(prefix.as_str()),
+                Scope::Units(_) => false,
+            };
+            if !reaches {
+                return Err(Denied::NotFound.into());
+            }
+            actor.may_at_all(Action::OpenCase)?;
+            Action::OpenCase
+        }
+    };
+    let at = store.now().await?;
+    let mut change = store.change().await?;
+    if !change.mark_notice_read(notice_id, &actor.name, at).await? {
+        change.abandon().await?;
+        return Ok(false);
+    }
+    let mut act = Act::read(at, actor, action, format!("notice {notice_id}"));
+    act.detail = serde_json::json!({ "about": object });
+    change.record(&act).await?;
+    change.commit().await?;
+    Ok(true)
+}

@@ -1,0 +1,115 @@
+//! Notices to employers and staff: what is told, rendered in both languages from a kind and its parameters.
+
+use serde::{Deserialize, Serialize};
+
+use super::facts::{PersonId, words};
+use super::ids::Uscc;
+use super::month::Month;
+
+words! {
+    /// What a notice is about.
+    NoticeKind {
+        /// Two employers have months of one person in common.
+        DoubleClaim = "double_claim",
+    }
+}
+
+/// The parameters of a [`NoticeKind::DoubleClaim`]. They hold no name and no number of the person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoubleClaim {
+    pub person: PersonId,
+    pub year: i16,
+    pub months: Vec<Month>,
+    /// Both, for staff; an employer does not hear who the other is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub employers: Vec<Uscc>,
+}
+
+impl DoubleClaim {
+    /// `who` is the person, masked as its reader may see them.
+    pub fn english(&self, who: &str) -> String {
+        let months = spans(&self.months).iter().map(|(first, last)| span(*first, *last, " to ")).collect::<Vec<_>>();
+        let months = months.join(", ");
+        match self.employers.as_slice() {
+            [one, other] => format!(
+                "{who} is placed at or claimed by both {one} and {other} for {months}: if both declare them, contract or dispatch \
+                 agreement decides which of them counts the months"
+            ),
+            _ => format!(
+                "{who} is also placed at or claimed by another employer for {months}. A month counts for one employer \
+                 only: make sure that contract and dates are right; where both declare it, staff decide by contract or \
+                 dispatch agreement"
+            ),
+        }
+    }
+
+    /// As [`DoubleClaim::english`].
+    pub fn chinese(&self, who: &str) -> String {
+        let months = spans(&self.months).iter().map(|(first, last)| span(*first, *last, "至")).collect::<Vec<_>>();
+        let months = months.join("、");
+        match self.employers.as_slice() {
+            [one, other] => format!(
+                "{who}在{months}同时被{one}和{other}登记安置或申报;如双方均申报,依据劳动合同或劳务派遣协议裁定。"
+            ),
+            _ => format!(
+                "{who}在{months}同时被另一用人单位登记安置或申报。同一月份只能由一个单位计入,请核对劳动合同及起止日期;\
+                 如双方均申报,由残联依据劳动合同或劳务派遣协议裁定。"
+            ),
+        }
+    }
+}
+
+/// First and last of each run of months that follow each other.
+fn spans(months: &[Month]) -> Vec<(Month, Month)> {
+    let mut spans: Vec<(Month, Month)> = Vec::new();
+    for month in months {
+        match spans.last_mut() {
+            Some((_, last)) if last.plus(1) == *month => *last = *month,
+            _ => spans.push((*month, *month)),
+        }
+    }
+    spans
+}
+
+fn span(first: Month, last: Month, to: &str) -> String {
+    if first == last { first.to_string() } else { format!("{first}{to}{last}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(months: &[u32], employers: &[&str]) -> DoubleClaim {
+        DoubleClaim {
+            person: PersonId(17),
+            year: 2025,
+            months: months.iter().filter_map(|number| Month::new(2025, *number)).collect(),
+            employers: employers.iter().filter_map(|code| Uscc::parse(code).ok()).collect(),
+        }
+    }
+
+    #[test]
+    fn an_employer_hears_that_there_is_another_and_staff_hear_who() {
+        let to_employer = claim(&[1, 2, 3, 6], &[]);
+        insta::assert_snapshot!(to_employer.english("王* …0019"), @"
+        王* …0019 is also placed at or claimed by another employer for 2025-01 to 2025-03, 2025-06. A month counts for one employer only: make sure that contract and dates are right; where both declare it, staff decide by contract or dispatch agreement
+        ");
+        insta::assert_snapshot!(to_employer.chinese("王* …0019"), @"
+        王* …0019在2025-01至2025-03、2025-06同时被另一用人单位登记安置或申报。同一月份只能由一个单位计入,请核对劳动合同及起止日期;如双方均申报,由残联依据劳动合同或劳务派遣协议裁定。
+        ");
+        let to_staff = claim(&[12], &["91369900MA00000152", "91369900MA0TEXT12D"]);
+        insta::assert_snapshot!(to_staff.english("person 17"), @"
+        person 17 is placed at or claimed by both 91369900MA00000152 and 91369900MA0TEXT12D for 2025-12: if both declare them, contract or dispatch agreement decides which of them counts the months
+        ");
+        insta::assert_snapshot!(to_staff.chinese("person 17"), @"person 17在2025-12同时被91369900MA00000152和91369900MA0TEXT12D登记安置或申报;如双方均申报,依据劳动合同或劳务派遣协议裁定。");
+    }
+
+    #[cfg(feature = "pipeline")]
+    #[test]
+    fn the_parameters_are_read_back() {
+        let params = claim(&[1, 2], &[]);
+        let json = serde_json::to_value(&params).expect("written");
+        assert_eq!(json, serde_json::json!({ "person": 17, "year": 2025, "months": ["2025-01", "2025-02"] }));
+        assert_eq!(serde_json::from_value::<DoubleClaim>(json).expect("read"), params);
+    }
+}
