@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::context::Context;
 use super::output::Output;
 use super::run::verify_year;
-use super::{Common, Ended};
+use super::{Common, Ended, consent};
 use crate::declare::complete::{Completing, complete, state};
 use crate::declare::confirm::confirm_passed;
 use crate::declare::{DeclareError, Declaring};
@@ -19,6 +19,8 @@ pub(super) enum DeclareCommand {
     Show(Whose),
     /// Confirm every month that passes
     Confirm(Whose),
+    /// Agree that the program completes on the last day what is ticked, if all of it passes by itself; or take that back
+    Consent(consent::ConsentArgs),
     /// Print the commitment (真实性承诺) that completion asks for
     Commitment,
     /// 完成申报: freeze the confirmed months, number them, and hand them to the tax department
@@ -65,6 +67,7 @@ async fn act(context: &Context, command: &DeclareCommand, out: Output) -> anyhow
                 format!("{} months pass, {} of them newly confirmed", confirmed.passed, confirmed.new)
             })?;
         }
+        DeclareCommand::Consent(args) => consent::run(context, args, out).await?,
         DeclareCommand::Commitment => {
             let today = store.today().await?;
             let policy = context.policy()?.policy;

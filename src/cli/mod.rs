@@ -15,6 +15,7 @@ mod backfill;
 mod check;
 mod config;
 mod connect;
+mod consent;
 mod context;
 mod db;
 mod declare;

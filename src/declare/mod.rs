@@ -2,10 +2,12 @@
 
 pub mod complete;
 pub mod confirm;
+pub mod consent;
 pub mod import;
 pub mod message;
 pub mod news;
 pub mod standing;
+pub mod unfinished;
 
 use crate::domain::completion::Obstacle;
 use crate::domain::dated::NoRule;

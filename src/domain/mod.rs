@@ -23,6 +23,7 @@ pub mod month;
 pub mod placement;
 pub mod policy;
 pub mod remedy;
+pub mod reminder;
 pub mod retention;
 pub mod review;
 pub mod reward;

@@ -26,6 +26,7 @@ mod program;
 mod provinces;
 mod pulls;
 mod readme;
+mod remind;
 mod resume;
 mod runs;
 mod schedule;
