@@ -6,7 +6,7 @@ use super::context::Context;
 use super::output::Output;
 use super::run::verify_year;
 use super::table::table;
-use super::{Common, Ended, tick};
+use super::{Common, Ended, consent, tick};
 use crate::clock;
 use crate::declare::complete::{Completed, Completing, complete, state};
 use crate::declare::drift::{DriftOfDeclaration, of_employer};
@@ -31,6 +31,8 @@ pub(super) enum DeclareCommand {
     HandIn(tick::HandInArgs),
     /// Where every month of the employer's year stands
     Standing(Whose),
+    /// Agree that the program completes on the last day what is ticked, if all of it passes by itself; or take that back
+    Consent(consent::ConsentArgs),
     /// Print the commitment (真实性承诺) that completion asks for
     Commitment,
     /// 完成申报: freeze the confirmed months, number them, and hand them to the tax department
@@ -110,6 +112,7 @@ async fn act(context: &Context, command: &DeclareCommand, out: Output) -> anyhow
         DeclareCommand::HandIn(args) => return tick::hand_in(context, args, out).await,
         DeclareCommand::Standing(whose) => return tick::standing(context, whose, out).await,
         DeclareCommand::Show(whose) => show(context, whose, out).await?,
+        DeclareCommand::Consent(args) => consent::run(context, args, out).await?,
         DeclareCommand::Commitment => {
             let today = store.today().await?;
             let policy = context.policy()?.policy;

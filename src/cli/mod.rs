@@ -18,6 +18,7 @@ mod backfill;
 mod check;
 mod config;
 mod connect;
+mod consent;
 mod context;
 mod contract;
 mod db;

@@ -14,6 +14,7 @@ use crate::ingest::compare::{Comparison, compare};
 use crate::ingest::{self, Progress, PullOutcome, Range, Report};
 use crate::push::Drained;
 use crate::schedule::hand_over::{HandedOver, hand_over};
+use crate::schedule::remind::{Reminded, Reminding, is_today};
 use crate::store::batches::Counts;
 use crate::store::runs::Trigger;
 use crate::store::tasks::{NewTask, Priority};
@@ -63,6 +64,11 @@ pub(super) enum JobReport {
         #[serde(flatten)]
         handed_over: HandedOver,
     },
+    Remind {
+        job: String,
+        #[serde(flatten)]
+        reminded: Reminded,
+    },
     Maintain {
         job: String,
         #[serde(flatten)]
@@ -100,6 +106,9 @@ async fn run_named(context: &Context, args: &RunArgs, out: Output) -> anyhow::Re
     let now = context.store.now().await?;
     if args.date.is_some_and(|date| date > clock::business_date(now)) {
         return Err(usage("--date is a business date that has come: nothing is known of days ahead"));
+    }
+    if job.kind == JobKind::Remind && !is_today(args.date, now) {
+        return Err(usage("reminders tell what is missing now: they are run for today only"));
     }
     if args.detach {
         return queue(context, job, range, args.date, out).await;
@@ -185,6 +194,12 @@ pub(super) async fn run_job(
             let handed_over = push_now(context, &name, by).await?;
             Ok(JobReport::Push { job: name, handed_over })
         }
+        JobKind::Remind => {
+            let (reading, jobs) = (context.policy()?, checked_jobs(&context.settings)?);
+            let alerts = &context.settings.alerts;
+            let reminding = Reminding { store: &context.store, reading: &reading, jobs: &jobs, alerts };
+            Ok(JobReport::Remind { reminded: reminding.remind(job, by).await?, job: name.clone() })
+        }
         JobKind::Maintain => {
             let upkeep = context.store.maintain(&name, &context.settings.retention, by).await?;
             Ok(JobReport::Maintain { job: name, upkeep })
@@ -237,6 +252,7 @@ pub(super) fn describe_push(handed_over: HandedOver) -> String {
 fn has_refusals(report: &JobReport) -> bool {
     match report {
         JobReport::Pull(report) => report.counts.refused > 0 || report.outcome == PullOutcome::Held,
+        JobReport::Remind { reminded, .. } => reminded.failed > 0,
         JobReport::Verify { .. } | JobReport::Push { .. } | JobReport::Maintain { .. } => false,
     }
 }
@@ -250,6 +266,13 @@ pub(super) fn describe(report: &JobReport) -> String {
             lines.join("\n")
         }
         JobReport::Push { job, handed_over } => format!("{job}: {}", describe_push(*handed_over)),
+        JobReport::Remind { job, reminded: Reminded { days_before, completed, employers, divisions, failed } } => {
+            let due = days_before.map_or_else(|| "no threshold".to_owned(), |days| format!("threshold {days} days"));
+            format!(
+                "{job}: {due}: {employers} employers and the staff of {divisions} divisions told, {completed} completed as agreed, {failed} \
+                 passed over"
+            )
+        }
         JobReport::Maintain { job, upkeep } => {
             let went: Vec<String> = upkeep.removed.iter().map(|(class, rows)| format!("{class} {rows}")).collect();
             format!("{job}: rows removed: {}", went.join(", "))

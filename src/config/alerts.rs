@@ -8,6 +8,7 @@ use super::duration::Span;
 use super::environment::Secret;
 use super::error::ConfigError;
 use super::picked::{Shown, Sources, Wanted};
+use super::remind::{RemindFile, RemindSettings};
 use crate::crypto::SignatureAlgorithm;
 
 /// What alarms, and who is told of it.
@@ -21,6 +22,7 @@ pub struct AlertSettings {
     pub webhooks: BTreeMap<String, WebhookSettings>,
     /// By name.
     pub mails: BTreeMap<String, MailSettings>,
+    pub remind: RemindSettings,
 }
 
 impl Default for AlertSettings {
@@ -30,6 +32,7 @@ impl Default for AlertSettings {
             quarantine_ratio: 0.05,
             webhooks: BTreeMap::new(),
             mails: BTreeMap::new(),
+            remind: RemindSettings::default(),
         }
     }
 }
@@ -85,7 +88,7 @@ const WEBHOOK: &str = "webhook";
 const MAIL: &str = "mail";
 
 impl AlertSettings {
-    pub(super) fn pick(sources: &Sources<'_>, mut file: AlertsFile) -> Result<Self, ConfigError> {
+    pub(super) fn pick(sources: &Sources<'_>, mut file: AlertsFile, remind: RemindFile) -> Result<Self, ConfigError> {
         let defaults = Self::default();
         let receipt_after = sources.pick_read(
             &Wanted {
@@ -123,7 +126,11 @@ impl AlertSettings {
                 mails.insert(name, mail);
             }
         }
+        let named = webhooks.keys().map(|name| format!("webhook:{name}"));
+        let targets: Vec<String> = named.chain(mails.keys().map(|name| format!("mail:{name}"))).collect();
+        let remind = RemindSettings::pick(sources, remind, &targets)?;
         Ok(Self {
+            remind,
             receipt_after: receipt_after.unwrap_or(defaults.receipt_after),
             quarantine_ratio: quarantine_ratio.unwrap_or(defaults.quarantine_ratio),
             webhooks,

@@ -96,6 +96,9 @@ pub struct Job {
     pub pause_after: Option<u32>,
     /// A pull that lands no page for so long is ended and tried again; left out, only `timeout` ends it.
     pub no_progress_timeout: Option<Span>,
+    /// Of reminders: days before the end of the window, each told once.
+    #[serde(default = "default_days_before")]
+    pub days_before: Vec<u16>,
     #[serde(default = "default_settles_after")]
     pub settles_after: Days,
     #[serde(default = "default_stale_after")]
@@ -144,6 +147,10 @@ fn default_overlap() -> Overlap {
 
 fn default_jitter() -> Span {
     Span::of_seconds(0)
+}
+
+fn default_days_before() -> Vec<u16> {
+    vec![60, 30, 14, 7, 3, 1]
 }
 
 fn default_settles_after() -> Days {

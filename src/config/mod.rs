@@ -10,6 +10,7 @@ pub mod job;
 pub mod job_folder;
 mod picked;
 pub mod record;
+mod remind;
 mod retention;
 pub mod settings;
 pub mod source;
@@ -27,6 +28,7 @@ pub use job::{
 };
 pub use job_folder::JobFolder;
 pub use picked::{Origin, SettingLine};
+pub use remind::RemindSettings;
 pub use settings::{LogFormat, Options, Settings, TaxSettings};
 pub use source::{Auth, DatabaseSource, Encoding, FileFormat, FileSource, HttpSource, Paging, SourceSettings};
 pub use zone::Zone;

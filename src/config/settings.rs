@@ -9,6 +9,7 @@ use super::alerts::{AlertSettings, AlertsFile};
 use super::environment::{Environment, Secret};
 use super::error::ConfigError;
 use super::picked::{SettingLine, Shown, Sources, Wanted};
+use super::remind::RemindFile;
 use super::retention::{self, RetentionFile};
 use crate::crypto::SignatureAlgorithm;
 use crate::domain::facts::words;
@@ -86,6 +87,7 @@ struct SettingsFile {
     listen: Option<String>,
     tax: TaxFile,
     alerts: AlertsFile,
+    remind: RemindFile,
     retention: RetentionFile,
 }
 
@@ -196,7 +198,7 @@ impl Settings {
             "an IP address and a port, such as `127.0.0.1:7360` or `[::1]:0`",
         )?;
         let tax = pick_tax(&sources, file.tax)?;
-        let alerts = AlertSettings::pick(&sources, file.alerts)?;
+        let alerts = AlertSettings::pick(&sources, file.alerts, file.remind)?;
         let retention = retention::pick(&sources, file.retention)?;
         Ok(Self {
             jobs_dir,

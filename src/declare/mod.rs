@@ -6,6 +6,7 @@ pub mod audit;
 mod case;
 pub mod complete;
 pub mod conflict;
+pub mod consent;
 pub mod corrections;
 pub mod deregister;
 pub mod drift;
@@ -19,6 +20,7 @@ pub mod register;
 pub mod review;
 pub mod standing;
 pub mod tick;
+pub mod unfinished;
 pub mod users;
 pub mod withdraw;
 

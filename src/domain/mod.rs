@@ -28,6 +28,7 @@ pub mod overlap;
 pub mod placement;
 pub mod policy;
 pub mod remedy;
+pub mod reminder;
 pub mod retention;
 pub mod review;
 pub mod reviewing;

@@ -3,6 +3,8 @@
 mod conditions;
 mod lateness;
 mod mail;
+pub mod recipients;
+pub mod reminder;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -97,10 +99,23 @@ pub async fn watch(
         look_ups: store.refused_look_ups(clock::start_of_day(clock::business_date(now))).await?,
         keys: store.readiness().await.into_iter().find(|finding| finding.aspect == Aspect::Keys && !finding.ok),
     };
-    let targets: Vec<String> = targets(installation.alerts).into_keys().collect();
+    let to_employers = &installation.alerts.remind.employers;
+    let targets: Vec<String> =
+        targets(installation.alerts).into_keys().filter(|name| !to_employers.contains(name)).collect();
     let conditions = conditions(&seen, installation);
     let look = Look { conditions: &conditions, targets: &targets, machine: &seen.machine, jobs: &jobs };
     Ok(store.save_conditions(look, now).await?)
+}
+
+/// Sources that are late by their `max_age`, or that did not come when they should have.
+pub async fn late_sources(store: &Store, jobs: &[Job]) -> Result<Vec<String>, NotifyError> {
+    let now = store.now().await?;
+    let figures = store.source_figures().await?;
+    let late = figures.into_iter().filter(|source| {
+        let job = jobs.iter().find(|job| job.name == source.job);
+        job.is_some_and(|job| lateness::lateness(job, source, now).is_some())
+    });
+    Ok(late.map(|source| source.job).collect())
 }
 
 /// Sends what is due, one after the other, until nothing is. What fails waits and is tried again, later each time.

@@ -21,7 +21,13 @@ const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Serialize)]
 struct Body<'a> {
     message_id: Uuid,
-    alert_id: i32,
+    /// Of an alert.
+    alert_id: Option<i32>,
+    /// Whose notice it is: an employer's code, or a division.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    employer_uscc: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    division: Option<&'a str>,
     kind: &'a str,
     event: &'a str,
     subject: &'a str,
@@ -44,6 +50,8 @@ pub(super) async fn send(
     let body = serde_json::json!(Body {
         message_id: message.message_id,
         alert_id: message.alert_id,
+        employer_uscc: message.employer_uscc.as_deref(),
+        division: message.division.as_deref(),
         kind: &message.kind,
         event: &message.event,
         subject: &message.subject,

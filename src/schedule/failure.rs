@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
 use super::hand_over::HandOverError;
+use super::remind::RemindError;
 use crate::config::Retry;
 use crate::domain::facts::words;
 use crate::errors;
@@ -151,6 +152,12 @@ impl From<HandOverError> for Failure {
             HandOverError::Push(error) => error.into(),
             HandOverError::News(_) | HandOverError::Store(_) => Self::new(Class::Store, errors::chain(&error)),
         }
+    }
+}
+
+impl From<RemindError> for Failure {
+    fn from(error: RemindError) -> Self {
+        Self::new(Class::Store, errors::chain(&error))
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-use crate::config::{Environment, Job, TaxSettings};
+use crate::config::{AlertSettings, Environment, Job, TaxSettings};
 use crate::domain::retention::Keep;
 use crate::store::Store;
 use crate::verify::Reading;
@@ -19,6 +19,7 @@ pub mod decide;
 pub mod failure;
 pub mod hand_over;
 mod jobs;
+pub mod remind;
 pub mod serve;
 mod step;
 mod tick;
@@ -40,6 +41,7 @@ pub struct Schedule {
     policy: Reading,
     tax: Option<TaxSettings>,
     keep: Keep,
+    alerts: AlertSettings,
     /// The publish up to which people who became concerned were looked for.
     concerned_until: AtomicI64,
 }
@@ -55,7 +57,14 @@ impl Schedule {
         keep: Keep,
     ) -> Self {
         let concerned_until = AtomicI64::new(-1);
-        Self { store, jobs: Jobs::new(jobs), environment, policy, tax, keep, concerned_until }
+        let alerts = AlertSettings::default();
+        Self { store, jobs: Jobs::new(jobs), environment, policy, tax, keep, alerts, concerned_until }
+    }
+
+    /// Who hears of what is not finished, and when what is agreed is completed.
+    #[must_use]
+    pub fn telling(self, alerts: AlertSettings) -> Self {
+        Self { alerts, ..self }
     }
 
     /// The jobs are those of a folder, and read anew when its files change.

@@ -61,7 +61,7 @@ impl Schedule {
             tracing::warn!(task_id = task.lease.task_id, job = %task.job, attempt = task.attempt, "the worker before was lost: taken over");
             self.store.end_connections_of(&task.lease).await?;
             let why = "its worker was lost; another went on from there";
-            self.store.close_runs_of_task(task.lease.task_id, why).await?;
+            self.store.close_runs_of_lease(&task.lease, Ending::Failed, why).await?;
         }
         let landed = Arc::new(Landed::default());
         let ended = self.attend(&task, &landed, stop).await;

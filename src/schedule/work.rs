@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::Schedule;
 use super::failure::{Class, Failure};
 use super::hand_over::{hand_over, leave_waiting};
+use super::remind::Reminding;
 use crate::config::{Job, JobKind};
 use crate::ingest::{self, PullOutcome, Range};
 use crate::store::Store;
@@ -42,10 +43,19 @@ impl Schedule {
             JobKind::Verify => within(job, self.verify(&store, task)).await,
             JobKind::Push => within(job, self.push(&store, job, task)).await,
             JobKind::Maintain => within(job, self.maintain(&store, job, task)).await,
-            JobKind::Reconcile | JobKind::Export | JobKind::Remind => Err(Failure::new(
+            JobKind::Remind => {
+                let (reading, jobs, alerts) = (&self.policy, &known.jobs[..], &self.alerts);
+                let reminding = Reminding { store: &store, reading, jobs, alerts };
+                within(job, async {
+                    reminding.remind(job, &task.created_by).await?;
+                    Ok(Ending::Done)
+                })
+                .await
+            }
+            JobKind::Reconcile | JobKind::Export => Err(Failure::new(
                 Class::Contract,
                 format!(
-                    "this version does not run jobs of kind `{}`; it runs `pull`, `verify`, `push` and `maintain`",
+                    "this version does not run jobs of kind `{}`; it runs `pull`, `verify`, `push`, `remind` and `maintain`",
                     job.kind
                 ),
             )),

@@ -15,11 +15,15 @@ const ATTEMPT_LEASE: TimeDelta = TimeDelta::seconds(60);
 #[derive(Clone, Debug)]
 pub struct OutgoingMessage {
     pub message_id: Uuid,
-    pub alert_id: i32,
-    /// As `AlertKind` has it.
+    /// Of an alert; a reminder has none.
+    pub alert_id: Option<i32>,
+    /// Whom a reminder is for: an employer, or the staff of a division.
+    pub employer_uscc: Option<String>,
+    pub division: Option<String>,
+    /// As `AlertKind` has it, or a reminder's: `reminder`, `summary`, `completed`.
     pub kind: String,
     pub target: String,
-    /// `opened` or `closed`.
+    /// `opened` or `closed`; of a reminder `told`.
     pub event: String,
     pub subject: String,
     pub text: String,
@@ -156,12 +160,14 @@ impl Store {
     ) -> Result<Option<OutgoingMessage>, StoreError> {
         let mut transaction = self.pool.begin().await?;
         let Some(row) = sqlx::query!(
-            "select message_id, m.alert_id, a.kind, target, event, m.subject, m.text, m.chinese, created_at
-             from message m join alert a using (alert_id)
+            r#"select message_id, m.alert_id, coalesce(a.kind, n.kind) as "kind!", u.uscc as "uscc?", n.division as "division?", target, event,
+                    m.subject, m.text, m.chinese, created_at
+             from message m left join alert a using (alert_id) left join reminder n using (reminder_id)
+                  left join unit u on u.unit_id = n.employer_id
              where delivered_at is null and next_attempt_at <= $1 and target = any($2)
-               and (event = 'opened' or exists (select from message o where o.alert_id = m.alert_id and o.target = m.target
+               and (event in ('opened', 'told') or exists (select from message o where o.alert_id = m.alert_id and o.target = m.target
                                                   and o.event = 'opened' and o.delivered_at is not null))
-             order by next_attempt_at, message_id limit 1 for update of m skip locked",
+             order by next_attempt_at, message_id limit 1 for update of m skip locked"#,
             at,
             targets
         )
@@ -191,6 +197,8 @@ impl Store {
         Ok(Some(OutgoingMessage {
             message_id: row.message_id,
             alert_id: row.alert_id,
+            employer_uscc: row.uscc,
+            division: row.division,
             kind: row.kind,
             target: row.target,
             event: row.event,
@@ -251,7 +259,7 @@ impl Store {
     pub async fn list_messages(&self, alerts: &[i32]) -> Result<Vec<MessageLine>, StoreError> {
         Ok(sqlx::query_as!(
             MessageLine,
-            r#"select message_id, alert_id, target, event, created_at, delivered_at, next_attempt_at,
+            r#"select message_id, alert_id as "alert_id!", target, event, created_at, delivered_at, next_attempt_at,
                       (select count(*) from message_attempt a where a.message_id = m.message_id) as "attempts!",
                       (select error from message_attempt a where a.message_id = m.message_id and closed_at is not null
                        order by number desc limit 1) as last_error

@@ -154,7 +154,7 @@ impl Store {
         }
     }
 
-    /// Alerts that are over, with their messages.
+    /// Alerts that are over and reminders, with their messages.
     async fn remove_messages(&self, before: DateTime<Utc>, went: &mut u64) -> Result<(), StoreError> {
         loop {
             let mut transaction = self.pool.begin().await?;
@@ -168,7 +168,7 @@ impl Store {
             .fetch_all(&mut *transaction)
             .await?;
             if old.is_empty() {
-                return Ok(());
+                return self.remove_reminders(before, went).await;
             }
             sqlx::query!(
                 "delete from message_attempt where message_id in (select message_id from message where alert_id = any($1))",
@@ -184,6 +184,28 @@ impl Store {
                 sqlx::query!("delete from alert where alert_id = any($1)", &old).execute(&mut *transaction).await?;
             transaction.commit().await?;
             *went += messages + alerts.rows_affected();
+        }
+    }
+
+    /// What employers and staff were told, with the messages.
+    async fn remove_reminders(&self, before: DateTime<Utc>, went: &mut u64) -> Result<(), StoreError> {
+        loop {
+            let done = sqlx::query_scalar!(
+                r#"with old as materialized (select reminder_id from reminder where decided_at < $1 order by reminder_id limit $2),
+                        attempts as (delete from message_attempt where message_id in (
+                                         select message_id from message where reminder_id in (select reminder_id from old))),
+                        messages as (delete from message where reminder_id in (select reminder_id from old) returning 1),
+                        reminders as (delete from reminder where reminder_id in (select reminder_id from old) returning 1)
+                   select (select count(*) from messages) + (select count(*) from reminders) as "rows!""#,
+                before,
+                AT_ONCE
+            )
+            .fetch_one(&self.pool)
+            .await?;
+            *went += done as u64;
+            if done == 0 {
+                return Ok(());
+            }
         }
     }
 

@@ -155,10 +155,7 @@ async fn verify_as(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Summary, VerifyError> {
     // what is read is read after whoever was before has written
-    let _alone = match selection.is_part() {
-        true => None,
-        false => Some(store.lock_verification(year, selection.shard).await?),
-    };
+    let _alone = if selection.is_part() { None } else { Some(store.lock_verification(year, selection.shard).await?) };
     journal::stage("prepare");
     let point = Point { seq: store.head().await?, business_date: run.business_date };
     let version = &reading.policy.version;

@@ -11,6 +11,7 @@ use renzheng::crypto::{SignatureAlgorithm, Signed, content_digest_header};
 use renzheng::ingest::Range;
 use renzheng::notify::{self, Delivered, Installation};
 use renzheng::store::alerts::{AlertKind, AlertLine, Changes};
+use renzheng::store::runs::Ending;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -398,19 +399,18 @@ async fn what_is_wrong_is_seen_and_what_is_right_again_is_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_part_of_a_job_says_nothing_of_whether_the_job_is_well() {
     let scene = Scene::begin("alerts_part").await;
-    let gone = scene.agency.scratch.path().join("out");
-    std::fs::remove_dir_all(&gone).expect("the agency is gone");
-    scene.agency.try_pull(None).await.expect_err("nothing to read");
+    let store = &scene.agency.harness.store;
+    let run = store.start_run("pull", &scene.agency.job.name, "test").await.expect("a run");
+    let nothing = serde_json::json!({});
+    store.finish_run(&run, Ending::Failed, &nothing, Some("the agency is gone")).await.expect("it failed");
     assert_eq!(scene.watch().await, Changes { opened: 1, closed: 0 });
-    let rows: Vec<Wage> = (0..4).map(|at| Wage::new(&format!("r{at}"), 1, at, "100")).collect();
-    scene.agency.deliver(&[rows]);
     let day = "2026-01-01".parse().expect("a date");
     scene.agency.try_pull(Some(Range { from: day, to: day })).await.expect("a range is pulled");
     assert_eq!(scene.watch().await, Changes::default(), "one day is not the night that failed");
     scene.agency.pull().await;
     assert_eq!(scene.watch().await, Changes { opened: 0, closed: 1 });
     // nor is a part that fails a night that did
-    std::fs::remove_dir_all(&gone).expect("the agency is gone");
+    std::fs::remove_dir_all(scene.agency.scratch.path().join("out")).expect("the agency is gone");
     scene.agency.try_pull(Some(Range { from: day, to: day })).await.expect_err("nothing to read");
     assert_eq!(scene.watch().await, Changes::default());
 }
@@ -505,7 +505,7 @@ renzheng: there is no alert 7; `renzheng alerts` lists them
 "###);
     insta::assert_snapshot!(told(&["alerts", "--format", "json"]), @r###"
 exit 0
-{"alert_id":1,"kind":"delivery_held","subject":"pull-wage","text":"a delivery of `pull-wage` waits, held, and nothing of it is visible until a person decides: `renzheng runs pull-wage` says why, then `renzheng runs release` or `renzheng runs discard`","opened_at":"[at]","closed_at":null,"acknowledged_at":"[at]","acknowledged_by":"operator [user]","acknowledged_why":"the agency was called","messages":[{"message_id":"[id]","target":"mail:mail","event":"opened","created_at":"[at]","delivered_at":null,"next_attempt_at":"[at]","attempts":1,"last_error":"the mail server did not take it: Connection error: Connection refused: Connection refused"}]}
+{"alert_id":1,"kind":"delivery_held","subject":"pull-wage","text":"a delivery of `pull-wage` waits, held, and nothing of it is visible until a person decides: `renzheng runs pull-wage` says why, then `renzheng runs release` or `renzheng runs discard`","chinese":"数据源 `pull-wage` 有 1 批数据被暂挂，在人工决定之前不生效：运行 `renzheng runs pull-wage` 查看原因，再运行 `renzheng runs release` 放行或 `renzheng runs discard` 放弃","opened_at":"[at]","closed_at":null,"closed_why":null,"acknowledged_at":"[at]","acknowledged_by":"operator [user]","acknowledged_why":"the agency was called","messages":[{"message_id":"[id]","target":"mail:mail","event":"opened","created_at":"[at]","delivered_at":null,"next_attempt_at":"[at]","attempts":1,"last_error":"the mail server did not take it: Connection error: Connection refused: Connection refused"}]}
 "###);
     scene.discard().await;
     insta::assert_snapshot!(told(&["alerts"]), @r###"

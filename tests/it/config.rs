@@ -79,6 +79,8 @@ alerts.mail.mail.to  –  not set
 alerts.mail.staff.server  smtps://renzheng:***@mail.invalid  renzheng.toml:18
 alerts.mail.staff.from  renzheng@federation.invalid  renzheng.toml:19
 alerts.mail.staff.to  ops@federation.invalid,duty@federation.invalid  renzheng.toml:20
+remind.employers  –  not set
+remind.consent_at  18:00  default
 retention.strangers  30d  default
 retention.run_lines  90d  default
 retention.pages  2w  renzheng.toml:23

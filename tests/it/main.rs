@@ -31,6 +31,7 @@ mod provinces;
 mod pulls;
 mod readme;
 mod register;
+mod remind;
 mod resume;
 mod review;
 mod runs;

@@ -59,6 +59,13 @@ impl Findings<'_> {
         ] {
             self.refuse_if(!(0.0..=1.0).contains(&ratio), key, "is not a ratio from 0 to 1");
         }
+        let days = &job.days_before;
+        let twice = days.iter().enumerate().any(|(at, one)| days[..at].contains(one));
+        self.refuse_if(
+            twice || days.iter().any(|one| *one > 366),
+            "days_before",
+            "holds a number twice, or one above 366: accepted are days before the end of the window, such as `[30, 7, 1]`",
+        );
         let is_division =
             |code: &String| matches!(code.len(), 2 | 4 | 6) && code.bytes().all(|byte| byte.is_ascii_digit());
         self.refuse_if(

@@ -330,6 +330,8 @@ impl Store {
 
     /// Gives the task back as if it had not been claimed: the worker stops, the work is not to blame. False if it was no longer ours.
     pub async fn hand_back_task(&self, lease: &Lease) -> Result<bool, StoreError> {
+        let at = self.now().await?;
+        let mut transaction = self.pool.begin().await?;
         let done = sqlx::query!(
             "update task set state = 'queued', attempt = attempt - 1, barren = greatest(barren - 1, 0), lease_token = null,
                     lease_expires_at = null
@@ -337,14 +339,17 @@ impl Store {
             lease.task_id,
             lease.token
         )
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
         let ours = done.rows_affected() == 1;
         if ours {
+            // before another can begin one
             let why = "handed back when its worker was stopped; another goes on";
-            self.close_runs_of_task(lease.task_id, why).await?;
-            self.ring().await?;
+            let gone = Gone::OfTask { task_id: lease.task_id, ending: Ending::Failed, why };
+            runs::close_runs(&mut transaction, gone, at).await?;
+            ring(&mut transaction).await?;
         }
+        transaction.commit().await?;
         Ok(ours)
     }
 
@@ -395,14 +400,6 @@ impl Store {
         }
         transaction.commit().await?;
         Ok(spent.len() as u64)
-    }
-
-    /// Runs of a task that still say they go on although their worker is gone.
-    pub async fn close_runs_of_task(&self, task_id: i64, why: &str) -> Result<(), StoreError> {
-        let at = self.now().await?;
-        let mut connection = self.pool.acquire().await?;
-        runs::close_runs(&mut connection, Gone::OfTask { task_id, ending: Ending::Failed, why }, at).await?;
-        Ok(())
     }
 
     async fn ring(&self) -> Result<(), StoreError> {
