@@ -11,9 +11,12 @@ use renzheng::declare::complete::{Completed, Completing, commitment, complete, s
 use renzheng::declare::deregister::deregister;
 use renzheng::declare::import::{ImportKind, import};
 use renzheng::declare::news::apply_news;
+use renzheng::declare::review::counter::{OriginalRead, see_original};
+use renzheng::declare::tick::{Choosing, choose};
 use renzheng::declare::{DeclareError, Declaring, amend, corrections, drift, withdraw};
 use renzheng::domain::access::{Actor, Role, Scope};
 use renzheng::domain::declaration::{Change, Declaration};
+use renzheng::domain::facts::CertificateKind;
 use renzheng::domain::facts::{PersonId, UnitId};
 use renzheng::domain::ids::{ResidentId, Uscc};
 use renzheng::domain::message::MessageKind;
@@ -23,10 +26,11 @@ use renzheng::sandbox::tax::{Key, TaxDepartment, router};
 use renzheng::sandbox::tax_ledger::Ledger;
 use renzheng::store::Store;
 use renzheng::store::outbox::{Answered, AttemptRecord};
+use renzheng::store::review_cases::CaseKey;
 use sqlx::Row;
 
 use crate::fixtures::Day;
-use crate::harness::Scratch;
+use crate::harness::{Scratch, actor};
 
 pub const YEAR: i32 = 2025;
 /// Three workers pass: all year, all year, ten months.
@@ -173,7 +177,7 @@ impl Scene {
         let text = format!("employer_uscc,year,id_number,kind,starts_on,ends_on,terminated_on\n{row}\n");
         std::fs::write(&path, text).expect("written");
         let policy = &self.day.harness.policy.policy;
-        let report = import(self.store(), policy, ImportKind::Contracts, &path, "test").await.expect("imported");
+        let report = import(self.store(), policy, ImportKind::Contracts, &path, &actor()).await.expect("imported");
         assert!(report.refused.is_empty(), "{:?}", report.refused);
     }
 
@@ -325,9 +329,14 @@ async fn completing_is_refused_with_everything_that_stands_in_the_way() {
 
     // a ticked month without evidence
     let late = scene.person("360012198408081224").await;
-    let ticked = [(late, month(12))];
-    let now = store.now().await.expect("now");
-    store.confirm_months(completing.declaring.employer, &ticked, "test", now).await.expect("ticked").expect("open");
+    let december = Choosing {
+        declaring: completing.declaring,
+        person: late,
+        months: vec![month(12)],
+        ticked: true,
+        deregisters: false,
+    };
+    choose(store, &reading.policy, &own, &december).await.expect("ticked");
     let Err(DeclareError::Obstacles(obstacles)) = complete(store, reading, &own, &completing).await else {
         panic!("refused")
     };
@@ -336,9 +345,13 @@ async fn completing_is_refused_with_everything_that_stands_in_the_way() {
     assert!(obstacles.iter().all(|obstacle| !obstacle.chinese().is_empty()));
 
     // the originals were seen at the counter
-    let mut seen = scene.completing(ELECTRONICS).await;
-    seen.originals_seen = lacking.into_iter().collect();
-    let Err(DeclareError::Obstacles(obstacles)) = complete(store, reading, &own, &seen).await else {
+    for person in lacking {
+        let case = CaseKey { person, employer: completing.declaring.employer, year: YEAR as i16 };
+        let valid_from = "2020-01-01".parse().expect("a day");
+        let read = OriginalRead { kind: CertificateKind::DisabledPerson, level: 3, valid_from, valid_to: None };
+        see_original(store, &supervisor(), case, read).await.expect("seen");
+    }
+    let Err(DeclareError::Obstacles(obstacles)) = complete(store, reading, &own, &completing).await else {
         panic!("refused")
     };
     assert_eq!(obstacles.iter().map(|obstacle| obstacle.code()).collect::<Vec<_>>(), ["not_confirmed"]);
@@ -447,7 +460,7 @@ async fn a_rejected_result_is_issued_again_with_the_technical_data_as_they_are_n
     );
     std::fs::write(&path, text).expect("written");
     let policy = &scene.day.harness.policy.policy;
-    import(scene.store(), policy, ImportKind::Employers, &path, "test").await.expect("imported");
+    import(scene.store(), policy, ImportKind::Employers, &path, &actor()).await.expect("imported");
     corrections::reissue(scene.store(), &supervisor(), declaring, MessageKind::Certified).await.expect("issued again");
     scene.push().await;
     assert_eq!(scene.held(), [(SCHOOL.to_owned(), 1, u64::from(first.weighted_person_months))]);
@@ -464,7 +477,8 @@ async fn closing_frees_the_months_of_a_result_that_was_never_accepted() {
     let scene = Scene::begin("closed").await;
     scene.complete(SCHOOL).await.expect("completed");
     let (store, declaring) = (scene.store(), scene.declaring(SCHOOL).await);
-    let close = || corrections::close(store, &supervisor(), declaring, "the unit is gone");
+    let staff = supervisor();
+    let close = || corrections::close(store, &staff, declaring, "the unit is gone");
     assert_eq!(code(close().await), "may_be_accepted");
     scene.push_rejected().await;
     assert!(scene.claims(SCHOOL).await > 0, "it may be issued again");
@@ -541,8 +555,9 @@ async fn a_completion_waits_for_the_release_of_another_employers_claim() {
         .execute(&mut connection)
         .await
         .expect("claimed");
-    let now = store.now().await.expect("now");
-    store.confirm_months(school.employer, &[(worker, month(3))], "test", now).await.expect("ticked").expect("open");
+    let march =
+        Choosing { declaring: school, person: worker, months: vec![month(3)], ticked: true, deregisters: false };
+    choose(store, &scene.day.harness.policy.policy, &employer(school.employer), &march).await.expect("ticked");
     assert_eq!(code(scene.complete(SCHOOL).await), "not_confirmed", "the month is in conflict");
     assert_eq!(scene.claims(SCHOOL).await, 0);
     sqlx::query("update claim set to_seq = (select seq from publish_head) where employer_id = $1 and to_seq is null")

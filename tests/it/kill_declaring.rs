@@ -235,7 +235,7 @@ async fn a_decision_cut_off_at_every_step_is_taken_whole_or_not_at_all() {
     renzheng::declare::complete::complete(store, reading, &own, &completing).await.expect("completed");
     let months = store.list_declared_months(declaring.employer, 2025, 1).await.expect("months");
     let removed = vec![change(months[0].person, months[0].month.number(), false)];
-    amend::ask(store, policy, &own, declaring, removed, None).await.expect("asked");
+    amend::ask(store, policy, &own, declaring, removed).await.expect("asked");
     let (staff, word) = (supervisor(), amendment_approval());
     let tables = ["declared_month", "claim", "declared_version", "outbox", "declaration", "audit"];
     let amended = decided(&scene, &tables, || amend::decide(store, policy, &staff, declaring, &word)).await;

@@ -8,7 +8,6 @@ use renzheng::config::{AlertSettings, Job, RemindSettings, Secret, WebhookSettin
 use renzheng::crypto::SignatureAlgorithm;
 use renzheng::declare::Declaring;
 use renzheng::declare::complete::{Completing, business_year, commitment, complete, state};
-use renzheng::declare::confirm::confirm_passed;
 use renzheng::declare::consent::{ConsentError, give, revoke};
 use renzheng::domain::access::{Actor, Role, Scope};
 use renzheng::domain::facts::UnitId;
@@ -19,6 +18,7 @@ use renzheng::store::Store;
 use sqlx::PgConnection;
 
 use crate::fixtures::{Day, fixtures};
+use crate::harness::actor;
 use crate::http_agency::{Reply, Server};
 use crate::runs::say_on;
 
@@ -130,10 +130,8 @@ async fn who_is_not_finished_hears_of_it_once_a_threshold_and_who_is_not_at_all(
     // one completes: it hears no more
     let harness = &scene.day.harness;
     let declaring = Declaring { employer: scene.employer(FIRST).await, year: YEAR };
-    confirm_passed(&harness.store, declaring, "test").await.expect("confirmed");
-    let completing =
-        Completing { declaring, accepted_commitment: Some(scene.version().await), actor: "test".to_owned() };
-    complete(&harness.store, &harness.policy, &completing).await.expect("completed");
+    let completing = Completing::of(declaring, Some(scene.version().await));
+    complete(&harness.store, &harness.policy, &actor(), &completing).await.expect("completed");
     let late = scene.at("2026-10-01", "09:00").await;
     // a receipt that does not come is told of, to employer and staff
     assert_eq!((late.days_before, late.employers, late.divisions), (Some(30), 9, 2));

@@ -171,8 +171,9 @@ async fn an_employer_is_stopped_after_twenty_misses_in_a_day_and_staff_are_told_
 /// Subjects of the open alerts about look-ups.
 async fn alerts(office: &Office) -> Vec<String> {
     let harness = &office.agency.harness;
-    let settings = renzheng::config::AlertSettings::default();
-    notify::watch(&harness.store, &[], &settings, clock::system_now()).await.expect("looked");
+    let alerts = renzheng::config::AlertSettings::default();
+    let installation = notify::Installation { jobs: &[], alerts: &alerts, tax_is_set: false, broken_jobs: None };
+    notify::watch(&harness.store, &installation, clock::system_now()).await.expect("looked");
     let open = harness.store.list_alerts(false, 100).await.expect("listed");
     let ours = open.into_iter().filter(|alert| alert.kind == AlertKind::LookUpsRefused.as_str());
     ours.map(|alert| alert.subject).collect()

@@ -19,7 +19,7 @@ use renzheng::declare::register::contract::{ContractForm, ContractKey};
 use renzheng::declare::register::placement::{PlacementEntered, PlacementForm, Terms, Whom};
 use renzheng::declare::register::{Register, RegisterError, Step};
 use renzheng::domain::access::{Actor, Role, Scope};
-use renzheng::domain::declaration::{Act, Commitment, Completion, Issue, State};
+use renzheng::domain::declaration::{Act, Commitment, Completion, Declaration, Issue, Stage};
 use renzheng::domain::facts::{ContractKind, PersonId, Relation, UnitId};
 use renzheng::domain::ids::{ResidentId, Uscc};
 use renzheng::domain::message::{Message, MessageKind};
@@ -28,6 +28,7 @@ use renzheng::store::publish::Cause;
 use sqlx::AssertSqlSafe;
 
 use crate::agency::{self, Agency, PAYER};
+use crate::harness::actor;
 
 /// An employer in 360102, and one in 360203.
 pub const OWN: &str = PAYER;
@@ -69,7 +70,7 @@ impl Office {
         let path: PathBuf = self.agency.scratch.path().join(format!("{kind}.csv"));
         std::fs::write(&path, format!("{header}\n{}\n", rows.join("\n"))).expect("written");
         let harness = &self.agency.harness;
-        import(&harness.store, &harness.policy.policy, kind, &path, "importer").await.expect("imported")
+        import(&harness.store, &harness.policy.policy, kind, &path, &actor()).await.expect("imported")
     }
 
     pub async fn unit(&self, code: &str) -> UnitId {
@@ -127,17 +128,21 @@ impl Office {
         let store = &self.agency.harness.store;
         let at = store.now().await.expect("now");
         let act = Act { by: "employer".to_owned(), at };
-        let state = State::Completed {
+        let stage = Stage::Completed {
             completion: Completion {
                 version: 1,
                 completed: act.clone(),
                 certification_number: "1".to_owned(),
                 commitment: Commitment { version: "1".to_owned(), hash: "00".to_owned() },
+                amends: None,
             },
             issue: Issue { message: Message { kind: MessageKind::Certified, version: 1, attempt: 1 }, issued: act },
         };
         let mut publish = store.publish(Cause::Completion, at).await.expect("a publish");
-        publish.save_declaration(employer, year, &state, at).await.expect("saved");
+        publish
+            .save_declaration(employer, year, &Declaration { stage, ..Declaration::default() }, at)
+            .await
+            .expect("saved");
         publish.commit().await.expect("committed");
     }
 }

@@ -1,7 +1,9 @@
 //! Placements: registered, registered again, refused with every reason at its field, deleted while the year is open.
 
+use renzheng::declare::Declaring;
 use renzheng::declare::register::Outcome;
 use renzheng::declare::register::placement::{PlacementForm, Whom};
+use renzheng::declare::tick::{Choosing, choose};
 use renzheng::domain::access::Role;
 use renzheng::domain::entry::{Education, EducationLevel, Warning};
 use renzheng::domain::facts::RetirementTrack;
@@ -131,11 +133,12 @@ async fn a_deleted_placement_takes_its_contracts_ticks_and_education_along_and_l
     office.register().save_contract(&contract, Step::Add).await.expect("added");
     let month = renzheng::domain::month::Month::new(2025, 3).expect("a month");
     let store = &office.agency.harness.store;
-    let at = store.now().await.expect("now");
-    store.confirm_months(office.own, &[(person, month)], "test", at).await.expect("ticked");
+    let declaring = Declaring { employer: office.own, year: 2025 };
+    let choosing = Choosing { declaring, person, months: vec![month], ticked: false, deregisters: false };
+    choose(store, &office.agency.harness.policy.policy, &actor(), &choosing).await.expect("unticked");
     office.register().delete_placement(office.own, 2025, person, "left in 2024").await.expect("deleted");
     let in_force = "select 'placement' from placement where to_seq is null union all select 'contract' from contract where
-                    to_seq is null union all select 'detail' from placement_detail where to_seq is null union all select 'tick' from tick";
+                    to_seq is null union all select 'detail' from placement_detail where to_seq is null union all select 'choice' from choice where to_seq is null";
     assert_eq!(office.texts(in_force).await, Vec::<String>::new());
     assert_eq!((office.count("placement").await, office.count("contract").await), (1, 1), "closed, not removed");
     let audit = "select concat_ws(' ', action, why, before is not null, after is not null) from audit order by audit_id desc limit 1";

@@ -17,6 +17,7 @@ use renzheng::domain::verdict::Verdict;
 use renzheng::store::Store;
 use renzheng::store::review_cases::CaseKey;
 
+use crate::harness::actor;
 use crate::incremental::{PEOPLE, Province, Step, YEAR, month_of};
 
 pub struct Scene {
@@ -239,8 +240,8 @@ impl Scene {
         let declaring = self.declaring(employer).await;
         let today = self.store().today().await.expect("today");
         let text = commitment(&self.province.policy.policy, today).expect("a text");
-        let completing = Completing { declaring, accepted_commitment: Some(text.version), actor: "test".to_owned() };
-        complete(self.store(), &self.province.policy, &completing).await
+        let completing = Completing::of(declaring, Some(text.version));
+        complete(self.store(), &self.province.policy, &actor(), &completing).await
     }
 
     /// Months of person 0 in the last version of the employer's declaration.
