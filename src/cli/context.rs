@@ -80,6 +80,7 @@ impl Context {
             None => database_url,
         };
         let store = Store::open(&database_url, keys).await.context("cannot open the database")?;
+        let store = store.keep_evidence_in(&settings.evidence_dir);
         let actor = Actor::operator(format!("operator {}", system_user()));
         Ok(Self { settings, environment, store, actor, database_url, server })
     }

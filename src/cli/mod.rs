@@ -19,6 +19,7 @@ mod context;
 mod db;
 mod declare;
 mod demo;
+mod evidence;
 mod explain;
 mod foresight;
 mod import;
@@ -130,6 +131,11 @@ enum Command {
     Declare {
         #[command(subcommand)]
         command: declare::DeclareCommand,
+    },
+    /// Files that prove what a check could not see
+    Evidence {
+        #[command(subcommand)]
+        command: evidence::EvidenceCommand,
     },
     /// Hand messages over to the tax department
     Push {
@@ -249,6 +255,7 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Quarantine { command } => quarantine::run(&common, &command, out).await,
         Command::Policy { command } => check::policy(&common, &command, out).await,
         Command::Declare { command } => declare::run(&common, &command, out).await,
+        Command::Evidence { command } => evidence::run(&common, &command, out).await,
         Command::Push { command } => push::run(&common, &command, out).await,
         Command::Levy(args) => levy::run(&common, &args, out),
         Command::Keys { command } => keys::run(&common, &command, out),

@@ -1,9 +1,11 @@
-//! Use cases of an employer and of the counter: import, confirm, complete; each loads, decides, saves in one transaction.
+//! Use cases of an employer and of the counter: import, evidence, confirm, complete; each loads, decides, saves in one transaction.
 
 pub mod complete;
 pub mod confirm;
+pub mod evidence;
 pub mod import;
 pub mod message;
+pub mod needs;
 pub mod news;
 pub mod standing;
 

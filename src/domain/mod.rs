@@ -11,6 +11,8 @@ pub mod counting;
 pub mod dated;
 pub mod decimal;
 pub mod declaration;
+pub mod document;
+pub mod evidence;
 pub mod facts;
 pub mod foresight;
 pub mod ids;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
+use super::evidence::upkeep::EvidenceReport;
 use super::{MIGRATIONS, StoreError, people};
 use crate::crypto::{Keys, Place};
 use crate::domain::ids::ResidentId;
@@ -17,7 +18,7 @@ struct Sealed {
 }
 
 /// Every column that rests encrypted.
-const SEALED: [Sealed; 5] = [
+const SEALED: [Sealed; 6] = [
     Sealed {
         table: "person",
         column: "id_number",
@@ -40,6 +41,12 @@ const SEALED: [Sealed; 5] = [
         table: "quarantine",
         column: "raw",
         sample: "select quarantine_id, raw from quarantine where length(raw) > 0 order by quarantine_id desc limit 200",
+    },
+    Sealed {
+        table: "evidence",
+        column: "file_name",
+        sample: "(select evidence_id, file_name from evidence order by evidence_id limit 100)
+                 union (select evidence_id, file_name from evidence order by evidence_id desc limit 100)",
     },
     Sealed {
         table: "batch_page",
@@ -65,6 +72,9 @@ pub struct BackupReport {
     pub columns: Vec<ColumnReport>,
     /// Rows by table.
     pub tables: BTreeMap<String, i64>,
+    /// Where the folder of evidence was looked at too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<EvidenceReport>,
     /// Empty where the backup is good.
     pub wrong: Vec<String>,
 }
@@ -195,10 +205,13 @@ mod tests {
     use crate::store::testing::Database;
 
     /// Bytes that are no encrypted values: keyed hashes, digests, and what holds no personal data.
-    const NOT_SEALED: [&str; 9] = [
+    const NOT_SEALED: [&str; 12] = [
         "_sqlx_migrations.checksum",
+        "audit.after",
+        "audit.before",
         "batch_page.digest",
         "batch_page.keys",
+        "evidence.content_name",
         "installation.key_check",
         "outbox.body",
         "outbox.digest",

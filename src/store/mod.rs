@@ -19,6 +19,7 @@ pub mod changes;
 pub mod declarations;
 pub mod deliveries;
 pub mod entries;
+pub mod evidence;
 pub mod facts;
 pub mod fires;
 pub mod frames;
@@ -79,6 +80,8 @@ pub enum StoreError {
     Inconsistent { table: &'static str, column: &'static str, row: String },
     #[error("personal data could not be decrypted")]
     Crypto(#[from] crate::crypto::CryptoError),
+    #[error(transparent)]
+    Evidence(#[from] evidence::files::FileError),
     #[error("{expected} row should have changed, {actual} did")]
     LostRace { expected: u64, actual: u64 },
     #[error(
@@ -111,6 +114,8 @@ pub struct Store {
     /// For leases alone, opened when one is renewed: work that takes every connection must not keep its own lease from being renewed.
     renewals: PgPool,
     keys: std::sync::Arc<Keys>,
+    /// The files of evidence; none where it is not said in which folder they lie.
+    evidence: Option<evidence::files::Files>,
     /// The task it works for, if it works for one.
     commission: Option<std::sync::Arc<tasks::Commission>>,
 }
@@ -132,7 +137,7 @@ impl Store {
             .acquire_timeout(Duration::from_secs(30))
             .connect_with(options)
             .await?;
-        let store = Self { pool, renewals, keys: std::sync::Arc::new(keys), commission: None };
+        let store = Self { pool, renewals, keys: std::sync::Arc::new(keys), evidence: None, commission: None };
         match store.prepare().await {
             Ok(()) => Ok(store),
             Err(error) => {

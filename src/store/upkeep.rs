@@ -8,6 +8,7 @@ use chrono::{DateTime, Days, Utc};
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
 
+use super::evidence::upkeep::EvidenceUpkeep;
 use super::jobs::SourceId;
 use super::partitions::partition;
 use super::publish::Cause;
@@ -23,6 +24,7 @@ pub struct Removed {
     pub removed: BTreeMap<Class, u64>,
     /// Runs whose process was gone.
     pub crashed_runs: u64,
+    pub evidence: EvidenceUpkeep,
 }
 
 /// Rows that go in one statement: short locks, and work for vacuum in small pieces.
@@ -58,6 +60,8 @@ impl Store {
                 Class::ResultHistory => self.remove_result_history(before, went).await?,
             }
         }
+        journal::stage("evidence");
+        removed.evidence = self.maintain_evidence(now).await?;
         Ok(())
     }
 

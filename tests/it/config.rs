@@ -55,6 +55,8 @@ policy  built in  default
 postgres_bin  –  not set
 key_file  here/keys  default
 keys  –  not set
+evidence_dir  here/evidence  default
+clamd  –  not set
 log  info  renzheng.toml:2
 log_format  text  default
 listen  127.0.0.1:7360  default

@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod databases;
 mod evaluation;
+mod evidence;
 mod explain;
 mod faults;
 mod fixtures;
