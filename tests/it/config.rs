@@ -182,7 +182,7 @@ exit 0
 exit 1
 4 jobs and policy [hash] are in order
 ok  database: Postgres [s] answers
-ok  schema: version 6
+ok  schema: version 9
 ok  keys: are the database's own
 failed  source of pull-bad: the agency refuses our credentials: it answered 403; look at `source.auth`
 ok  source of pull-database: the database answers, and has the columns

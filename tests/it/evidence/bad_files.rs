@@ -161,7 +161,89 @@ async fn bad_files_are_refused_each_with_its_sentence_and_nothing_of_them_is_kep
         };
         table.extend([what, ": ", &told, "\n"]);
     }
-    insta::assert_snapshot!(table, @"");
+    insta::assert_snapshot!(table, @r###"
+nothing: empty: the file is empty: choose it again
+eleven megabytes: too_large: the file has more than 10 MB: compress it or divide it
+a text: unknown_format: the content is none of the formats that are taken, JPEG, PNG, PDF and OFD: convert the file
+a text called a PDF: unknown_format: the content is none of the formats that are taken, JPEG, PNG, PDF and OFD: convert the file
+a page: unknown_format: the content is none of the formats that are taken, JPEG, PNG, PDF and OFD: convert the file
+a drawing with script: unknown_format: the content is none of the formats that are taken, JPEG, PNG, PDF and OFD: convert the file
+an old Word file: unknown_format: the content is none of the formats that are taken, JPEG, PNG, PDF and OFD: convert the file
+a GIF: unknown_format: the content is none of the formats that are taken, JPEG, PNG, PDF and OFD: convert the file
+a TIFF: unknown_format: the content is none of the formats that are taken, JPEG, PNG, PDF and OFD: convert the file
+a program: unknown_format: the content is none of the formats that are taken, JPEG, PNG, PDF and OFD: convert the file
+a RAR archive: unknown_format: the content is none of the formats that are taken, JPEG, PNG, PDF and OFD: convert the file
+a zero byte alone: unknown_format: the content is none of the formats that are taken, JPEG, PNG, PDF and OFD: convert the file
+a PNG called JPEG: ending_disagrees: the name ends in .jpg, but the content is png: name the file as what it is
+a JPEG called PDF: ending_disagrees: the name ends in .pdf, but the content is jpeg: name the file as what it is
+a PDF called a program: ending_disagrees: the name ends in .exe, but the content is pdf: name the file as what it is
+a PDF called a program by a turned name: ending_disagrees: the name ends in .exe, but the content is pdf: name the file as what it is
+a PDF called OFD: ending_disagrees: the name ends in .ofd, but the content is pdf: name the file as what it is
+a PDF behind a blank: unknown_format: the content is none of the formats that are taken, JPEG, PNG, PDF and OFD: convert the file
+a PDF behind a page: unknown_format: the content is none of the formats that are taken, JPEG, PNG, PDF and OFD: convert the file
+a ZIP behind a JPEG: second_format: in the jpeg hides ZIP as well: export the file anew where it comes from
+a ZIP behind a PNG: second_format: in the png hides ZIP as well: export the file anew where it comes from
+a ZIP behind a PDF: second_format: in the pdf hides ZIP as well: export the file anew where it comes from
+a PDF in a JPEG's head: second_format: in the jpeg hides PDF as well: export the file anew where it comes from
+a script behind a JPEG: second_format: in the jpeg hides HTML as well: export the file anew where it comes from
+PHP behind a PNG: second_format: in the png hides PHP as well: export the file anew where it comes from
+a RAR behind a JPEG: second_format: in the jpeg hides RAR as well: export the file anew where it comes from
+something behind a PNG: unreadable_picture: the png cannot be read as a picture: photograph or scan it again
+a program before an OFD: unknown_format: the content is none of the formats that are taken, JPEG, PNG, PDF and OFD: convert the file
+half a JPEG: truncated: the jpeg breaks off before its end: download or scan it again
+half a PNG: truncated: the png breaks off before its end: download or scan it again
+a JPEG's first bytes: unreadable_picture: the jpeg cannot be read as a picture: photograph or scan it again
+noise that begins as a PNG: truncated: the png breaks off before its end: download or scan it again
+a PNG of 400 million pixels: too_many_pixels: the picture has 20000 × 20000 pixels, accepted are 40 million in all: lower the resolution
+a PNG of 64 million black pixels: too_many_pixels: the picture has 8000 × 8000 pixels, accepted are 40 million in all: lower the resolution
+a PNG without its pixels: unreadable_picture: the png cannot be read as a picture: photograph or scan it again
+a script at opening: active_pdf: the PDF holds a script, an attachment or an action (/JavaScript): hand in one without, such as the official download
+a script by an escaped name: active_pdf: the PDF holds a script, an attachment or an action (/JavaScript): hand in one without, such as the official download
+a script by an escaped key: active_pdf: the PDF holds a script, an attachment or an action (/JS): hand in one without, such as the official download
+a launched program: active_pdf: the PDF holds a script, an attachment or an action (/Launch): hand in one without, such as the official download
+an embedded file: active_pdf: the PDF holds a script, an attachment or an action (/EmbeddedFile): hand in one without, such as the official download
+a list of embedded files: active_pdf: the PDF holds a script, an attachment or an action (/EmbeddedFiles): hand in one without, such as the official download
+an attachment without its type: active_pdf: the PDF holds a script, an attachment or an action (/EF): hand in one without, such as the official download
+a note that is a file: active_pdf: the PDF holds a script, an attachment or an action (/FileAttachment): hand in one without, such as the official download
+rich media: active_pdf: the PDF holds a script, an attachment or an action (/RichMedia): hand in one without, such as the official download
+an XFA form: active_pdf: the PDF holds a script, an attachment or an action (/XFA): hand in one without, such as the official download
+an action of a page: active_pdf: the PDF holds a script, an attachment or an action (/AA): hand in one without, such as the official download
+a form that is sent: active_pdf: the PDF holds a script, an attachment or an action (/SubmitForm): hand in one without, such as the official download
+data that is read in: active_pdf: the PDF holds a script, an attachment or an action (/ImportData): hand in one without, such as the official download
+a jump into an embedded file: active_pdf: the PDF holds a script, an attachment or an action (/GoToE): hand in one without, such as the official download
+a script in an object stream: active_pdf: the PDF holds a script, an attachment or an action (/JavaScript): hand in one without, such as the official download
+an escaped script in an object stream: active_pdf: the PDF holds a script, an attachment or an action (/JavaScript): hand in one without, such as the official download
+a script in a text in an object stream: active_pdf: the PDF holds a script, an attachment or an action (/JavaScript): hand in one without, such as the official download
+an object stream of another name: active_pdf: the PDF holds a script, an attachment or an action (/JS): hand in one without, such as the official download
+an object stream in hexadecimal digits: obscure_pdf: the PDF cannot be looked into safely (an object stream in an unusual encoding): export it anew where it comes from
+a damaged object stream: obscure_pdf: the PDF cannot be looked into safely (a damaged object stream): export it anew where it comes from
+an encrypted document: encrypted_pdf: the PDF is encrypted and cannot be looked into: hand in one without a password
+an object in a text: obscure_pdf: the PDF cannot be looked into safely (an object inside of a text): export it anew where it comes from
+an object in a stream: obscure_pdf: the PDF cannot be looked into safely (an object inside of a stream): export it anew where it comes from
+a superseded script: active_pdf: the PDF holds a script, an attachment or an action (/JS): hand in one without, such as the official download
+a stream that unpacks to 130 MB: bomb: the pdf unpacks to more than is taken: export it anew where it comes from
+a stream packed twice: bomb: the pdf unpacks to more than is taken: export it anew where it comes from
+200,001 objects: bomb: the pdf unpacks to more than is taken: export it anew where it comes from
+501 arrays in each other: bomb: the pdf unpacks to more than is taken: export it anew where it comes from
+a PDF without its end: truncated: the pdf breaks off before its end: download or scan it again
+half a PDF: truncated: the pdf breaks off before its end: download or scan it again
+an archive: ending_disagrees: the name ends in .zip, but the content is ofd: name the file as what it is
+an archive called OFD: no_ofd: the archive is no OFD, and other archives are not taken: hand in the files
+an archive whose OFD.xml is none: no_ofd: the archive is no OFD, and other archives are not taken: hand in the files
+an OFD with a program: ofd_entry: the OFD holds an attachment, a program or a script: hand in one without
+an OFD with a program called a picture: ofd_entry: the OFD holds an attachment, a program or a script: hand in one without
+an OFD with a script: ofd_entry: the OFD holds an attachment, a program or a script: hand in one without
+an OFD in an OFD: ofd_entry: the OFD holds an attachment, a program or a script: hand in one without
+an OFD that leads outside: ofd_entry_name: an entry of the OFD has a name that is not accepted: export it anew where it comes from
+an OFD that leads outside by a backslash: ofd_entry_name: an entry of the OFD has a name that is not accepted: export it anew where it comes from
+an OFD with an absolute name: ofd_entry_name: an entry of the OFD has a name that is not accepted: export it anew where it comes from
+an OFD with a zero in a name: ofd_entry_name: an entry of the OFD has a name that is not accepted: export it anew where it comes from
+an OFD that unfolds entities: ofd_entry: the OFD holds an attachment, a program or a script: hand in one without
+an OFD that unpacks to 65 MB: bomb: the ofd unpacks to more than is taken: export it anew where it comes from
+an OFD of XML that unpacks to 65 MB: bomb: the ofd unpacks to more than is taken: export it anew where it comes from
+an OFD of 2,002 entries: bomb: the ofd unpacks to more than is taken: export it anew where it comes from
+half an OFD: truncated: the ofd breaks off before its end: download or scan it again
+"###);
     assert_eq!(desk.count("select count(*) from evidence").await, 0);
     assert_eq!(desk.files(), Vec::<String>::new());
 }

@@ -149,7 +149,13 @@ async fn another_employers_file_is_not_found_and_every_opening_is_written_down()
         ];
         table.extend([who, ": ", &outcomes.join(" "), "\n"]);
     }
-    insta::assert_snapshot!(table, @"");
+    insta::assert_snapshot!(table, @r###"
+its employer: taken taken no_such_evidence taken taken no_such_use
+another employer: not_found no_such_evidence no_such_evidence no_such_evidence not_found no_such_evidence
+a reviewer in charge: forbidden taken no_such_evidence taken taken forbidden
+a reviewer elsewhere: not_found no_such_evidence no_such_evidence no_such_evidence not_found no_such_evidence
+an auditor: forbidden forbidden no_such_evidence taken taken forbidden
+"###);
     let opened = desk
         .count("select count(*) from audit where action = 'open_evidence' and object like 'evidence 1 of employer %'");
     assert_eq!(opened.await, 2);
