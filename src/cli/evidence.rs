@@ -233,10 +233,10 @@ async fn attach_file(context: &Context, args: &AttachArgs, out: Output) -> anyho
     let is_stdin = args.file.as_os_str() == "-";
     let file_name = args.name.clone().or(own_name.filter(|_| !is_stdin)).unwrap_or_default();
     let incoming: Box<dyn AsyncRead + Unpin> = if is_stdin {
-        let mut content = Vec::new();
+        let mut read = Vec::new();
         let mut stdin = std::io::stdin().lock().take(FILE_BYTES as u64 + 1);
-        tokio::task::block_in_place(|| stdin.read_to_end(&mut content)).context("cannot read standard input")?;
-        Box::new(std::io::Cursor::new(content))
+        tokio::task::block_in_place(|| stdin.read_to_end(&mut read)).context("cannot read standard input")?;
+        Box::new(std::io::Cursor::new(read))
     } else {
         let opened = tokio::fs::File::open(&args.file).await;
         Box::new(opened.with_context(|| format!("cannot open {}", args.file.display()))?)

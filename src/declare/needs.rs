@@ -62,6 +62,9 @@ pub struct NeededCell {
     pub attached: bool,
 }
 
+/// One document: of which unit, and about whom, where it is of one unit and about one person.
+type Wanted = (Document, Option<Uscc>, Option<PersonId>);
+
 /// The needs of an employer's year. Months that the employer unticked ask for nothing, and what is not known yet only where it is ticked.
 pub async fn needs(
     store: &Store,
@@ -79,7 +82,7 @@ pub async fn needs(
         choices.extend(chosen.map(|(month, choice)| ((placement.person, month), choice)));
     }
     let attached = store.evidence_grounds(employer, year).await?;
-    let mut served: BTreeMap<(Document, Option<Uscc>, Option<PersonId>), Vec<(NeededCell, Month)>> = BTreeMap::new();
+    let mut served: BTreeMap<Wanted, Vec<(NeededCell, Month)>> = BTreeMap::new();
     for one in asked_documents(store, reading, employer, year, persons).await? {
         let choice = choices.get(&(one.person, one.month)).copied();
         let ticked = choice == Some(true);

@@ -42,6 +42,7 @@ impl Grounds {
         Self(Check::ALL.iter().filter(pending).fold(0, |bits, check| bits | 1 << check.number()))
     }
 
+    #[must_use]
     pub const fn with(self, ground: Ground) -> Self {
         Self(self.0 | 1 << ground.number())
     }
@@ -51,6 +52,7 @@ impl Grounds {
     }
 
     /// Those of `self` that `other` lacks.
+    #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }

@@ -107,8 +107,8 @@ pub async fn attach(
     let (evidence_id, before) = match known {
         Some(id) => (id, Some(change.evidence_subjects(id).await?)),
         None => {
-            let scanned = scanner.is_some();
-            let new = NewEvidence { employer, name, format, size_bytes, file_name: &file_name, scanned };
+            let new =
+                NewEvidence { employer, name, format, size_bytes, file_name: &file_name, scanned: scanner.is_some() };
             (change.save_evidence(store, &new, at, by).await?, None)
         }
     };

@@ -244,7 +244,7 @@ impl<'a> Reader<'a> {
             _ => {
                 let length = regular_length(rest).max(1);
                 let word = &rest[..length];
-                let is_number = word.iter().all(|byte| byte.is_ascii_digit());
+                let is_number = word.iter().all(u8::is_ascii_digit);
                 (if is_number { Token::Number(word) } else { Token::Word(word) }, length)
             }
         };

@@ -362,7 +362,11 @@ mod tests {
         let name = files.name(UnitId(1), b"content");
         drop(files.stage(name, b"content").expect("staged"));
         let mut seen = 0;
-        files.walk(|found| Ok(seen += found.len())).expect("walked");
+        let count = |found: Vec<Found>| {
+            seen += found.len();
+            Ok(())
+        };
+        files.walk(count).expect("walked");
         assert_eq!((seen, files.exists(name)), (0, false));
     }
 }

@@ -162,9 +162,9 @@ impl Change {
     }
 
     async fn lock_evidence_file(&mut self, name: ContentName) -> Result<(), StoreError> {
-        let [a, b, c, d, e, f, g, h, ..] = name.0;
+        let (begin, _) = name.0.split_first_chunk().ok_or(StoreError::frame("a name has 32 bytes"))?;
         sqlx::query("select pg_advisory_xact_lock($1)")
-            .bind(i64::from_be_bytes([a, b, c, d, e, f, g, h]))
+            .bind(i64::from_be_bytes(*begin))
             .execute(self.connection())
             .await?;
         Ok(())

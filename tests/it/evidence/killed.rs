@@ -14,7 +14,7 @@ use super::made::{pdf, png};
 use super::{Desk, E1, P1};
 
 /// For so long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Desk {
     /// The program on this installation.

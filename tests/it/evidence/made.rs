@@ -61,7 +61,7 @@ fn crc(content: &[u8]) -> u32 {
     crc.sum()
 }
 
-fn chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+fn chunk(kind: [u8; 4], content: &[u8]) -> Vec<u8> {
     let body = [kind.as_slice(), content].concat();
     [&(content.len() as u32).to_be_bytes(), body.as_slice(), &crc(&body).to_be_bytes()].concat()
 }
@@ -70,7 +70,7 @@ fn chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
 pub fn png_of_size(width: u32, height: u32, pixels: bool) -> Vec<u8> {
     let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[1, 0, 0, 0, 0]].concat();
     let rows = if pixels { vec![0; (width as usize / 8 + 1) * height as usize] } else { Vec::new() };
-    let content = [chunk(b"IHDR", &header), chunk(b"IDAT", &deflated(&rows)), chunk(b"IEND", b"")].concat();
+    let content = [chunk(*b"IHDR", &header), chunk(*b"IDAT", &deflated(&rows)), chunk(*b"IEND", b"")].concat();
     [b"\x89PNG\r\n\x1a\n".as_slice(), &content].concat()
 }
 
