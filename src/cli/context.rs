@@ -159,6 +159,7 @@ impl Context {
                 return Err(error);
             }
         };
+        let store = store.keep_evidence_in(&settings.evidence_dir);
         Ok(Self { settings, environment, store, actor, database_url, server })
     }
 

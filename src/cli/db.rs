@@ -1,6 +1,7 @@
 //! `renzheng db`: whether a backup can be lived on.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -12,6 +13,8 @@ use super::{Common, Ended};
 use crate::crypto::Keys;
 use crate::store::Store;
 use crate::store::backup::{BackupReport, check_backup};
+use crate::store::evidence::files::Files;
+use crate::store::evidence::upkeep::check_evidence;
 use crate::store::local::{LocalServer, Places};
 
 #[derive(Subcommand)]
@@ -28,6 +31,12 @@ pub(super) struct BackupCheckArgs {
     /// The key file that belongs to it
     #[arg(long, value_name = "FILE")]
     keys: PathBuf,
+    /// Folder of the evidence that belongs to it: some of its files are opened and held against their rows
+    #[arg(long, value_name = "DIR")]
+    evidence: Option<PathBuf>,
+    /// Open every file of the evidence
+    #[arg(long, requires = "evidence")]
+    all: bool,
 }
 
 #[derive(Args)]
@@ -41,6 +50,27 @@ struct Backup {
     url: Option<String>,
 }
 
+/// What a restored database is looked at with.
+struct Looking<'a> {
+    keys: Arc<Keys>,
+    evidence: Option<&'a Path>,
+    all: bool,
+}
+
+impl Looking<'_> {
+    async fn look(&self, url: &str) -> anyhow::Result<BackupReport> {
+        let mut report = check_backup(url, &self.keys).await?;
+        // of another schema there is nothing to ask
+        if let Some(folder) = self.evidence.filter(|_| report.wrong.is_empty()) {
+            let files = Files::new(folder, self.keys.clone());
+            let evidence = check_evidence(url, &files, self.all).await?;
+            report.wrong.extend(evidence.wrong.iter().cloned());
+            report.evidence = Some(evidence);
+        }
+        Ok(report)
+    }
+}
+
 /// The database into which a dump is restored.
 const SCRATCH: &str = "backup_check";
 /// Where that is, in the data directory, with the process at the end.
@@ -50,10 +80,11 @@ pub(super) async fn run(common: &Common, command: &DbCommand, out: Output) -> an
     refuse_strangers(common).await?;
     let DbCommand::BackupCheck(args) = command;
     let keys = Keys::read_file(&args.keys).context("the backup cannot be checked without its keys")?;
+    let looking = Looking { keys: Arc::new(keys), evidence: args.evidence.as_deref(), all: args.all };
     let report = match (&args.backup.dump, &args.backup.url) {
-        (Some(dump), _) => check_dump(common, dump, &keys).await?,
+        (Some(dump), _) => check_dump(common, dump, &looking).await?,
         (None, url) => {
-            check_backup(url.as_deref().unwrap_or_default(), &keys).await.context("the database cannot be looked at")?
+            looking.look(url.as_deref().unwrap_or_default()).await.context("the database cannot be looked at")?
         }
     };
     out.value(&report, describe)?;
@@ -64,7 +95,7 @@ pub(super) async fn run(common: &Common, command: &DbCommand, out: Output) -> an
 }
 
 /// Restores the dump into a private server of its own, which is removed afterwards.
-async fn check_dump(common: &Common, dump: &Path, keys: &Keys) -> anyhow::Result<BackupReport> {
+async fn check_dump(common: &Common, dump: &Path, looking: &Looking<'_>) -> anyhow::Result<BackupReport> {
     let (settings, environment) = settings(common)?;
     let usual = places(&settings, &environment);
     let (data_dir, place) = (settings.data_dir.clone(), usual.clone());
@@ -77,7 +108,7 @@ async fn check_dump(common: &Common, dump: &Path, keys: &Keys) -> anyhow::Result
         tokio::task::spawn_blocking(move || LocalServer::start(&folder, &places).map(|server| (server, places)))
             .await??
     };
-    let checked = restore_and_check(&server, &places, dump, keys).await;
+    let checked = restore_and_check(&server, &places, dump, looking).await;
     let stopped = tokio::task::spawn_blocking(move || server.stop()).await?;
     for scratch in [&folder, &places.fallback] {
         if scratch.exists() {
@@ -119,11 +150,11 @@ async fn restore_and_check(
     server: &LocalServer,
     places: &Places,
     dump: &Path,
-    keys: &Keys,
+    looking: &Looking<'_>,
 ) -> anyhow::Result<BackupReport> {
     Store::create_database(&server.url("postgres"), SCRATCH).await?;
     tokio::task::block_in_place(|| server.restore(SCRATCH, dump, places)).context("the backup is not good")?;
-    Ok(check_backup(&server.url(SCRATCH), keys).await?)
+    looking.look(&server.url(SCRATCH)).await
 }
 
 fn describe(report: &BackupReport) -> String {
@@ -132,8 +163,11 @@ fn describe(report: &BackupReport) -> String {
         vec![format!("{}.{}", column.table, column.column), column.tried.to_string(), column.opened.to_string()]
     });
     let tables = report.tables.iter().map(|(table, rows)| vec![table.clone(), rows.to_string()]);
+    let evidence = report.evidence.as_ref().map_or_else(String::new, |evidence| {
+        format!("\n\nfiles of evidence: {} tried, {} opened", evidence.tried, evidence.opened)
+    });
     format!(
-        "schema version {version}\n\n{}\n\n{}",
+        "schema version {version}\n\n{}\n\n{}{evidence}",
         table(&["encrypted column", "tried", "opened"], &columns.collect::<Vec<_>>(), &[1, 2]),
         table(&["table", "rows"], &tables.collect::<Vec<_>>(), &[1])
     )

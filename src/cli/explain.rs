@@ -28,7 +28,7 @@ pub(super) struct ExplainArgs {
     lang: Language,
 }
 
-fn parse_language(text: &str) -> Result<Language, String> {
+pub(super) fn parse_language(text: &str) -> Result<Language, String> {
     Language::parse(text).ok_or_else(|| "accepted are en, zh".to_owned())
 }
 

@@ -26,6 +26,7 @@ mod declare;
 mod demo;
 mod deregister;
 mod employer;
+mod evidence;
 mod explain;
 mod foresight;
 mod import;
@@ -192,6 +193,11 @@ enum Command {
     },
     /// Enter that a unit is being deregistered (单位注销安置登记): it declares the running year
     Deregister(deregister::DeregisterArgs),
+    /// Files that prove what a check could not see
+    Evidence {
+        #[command(subcommand)]
+        command: evidence::EvidenceCommand,
+    },
     /// Hand messages over to the tax department
     Push {
         #[command(subcommand)]
@@ -335,6 +341,7 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Withdraw { command } => withdraw::run(&common, &command, out).await,
         Command::Amend { command } => amend::run(&common, &command, out).await,
         Command::Deregister(args) => deregister::run(&common, &args, out).await,
+        Command::Evidence { command } => evidence::run(&common, &command, out).await,
         Command::Push { command } => push::run(&common, &command, out).await,
         Command::Levy(args) => levy::run(&common, &args, out),
         Command::User { command } => users::run(&common, &command, out).await,

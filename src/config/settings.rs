@@ -58,6 +58,10 @@ pub struct Settings {
     pub keys: Option<Secret>,
     /// Whoever holds it acts; `None`: the user of the operating system, as an operator.
     pub token: Option<Secret>,
+    /// Where the files of evidence lie; `evidence` in `data_dir` where nothing else is said.
+    pub evidence_dir: PathBuf,
+    /// Where the virus scanner listens: the path of a socket, or host and port. `None`: there is none.
+    pub clamd: Option<String>,
     /// `None`: nothing can be handed over.
     pub tax: Option<TaxSettings>,
     /// A filter as `tracing` reads it: `warn` where nothing else is said.
@@ -82,6 +86,8 @@ struct SettingsFile {
     postgres_bin: Option<String>,
     policy: Option<String>,
     key_file: Option<String>,
+    evidence_dir: Option<String>,
+    clamd: Option<String>,
     log: Option<String>,
     log_format: Option<LogFormat>,
     listen: Option<String>,
@@ -136,6 +142,12 @@ fn pick_tax(sources: &Sources<'_>, file: TaxFile) -> Result<Option<TaxSettings>,
     }
 }
 
+/// The path of a socket, or host and port.
+fn is_listening_place(text: &str) -> bool {
+    let host_and_port = |(host, port): (&str, &str)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0);
+    text.starts_with('/') || text.rsplit_once(':').is_some_and(host_and_port)
+}
+
 impl Settings {
     /// Puts the settings together; `folder` is where `renzheng.toml` may lie (the working directory).
     pub fn load(options: Options, environment: &Environment, folder: &Path) -> Result<Self, ConfigError> {
@@ -174,6 +186,17 @@ impl Settings {
             .unwrap_or(usual_keys);
         let keys = pick("keys", "RENZHENG_KEYS", Shown::Secret, None, None, None)?;
         let token = pick("token", "RENZHENG_TOKEN", Shown::Secret, None, None, None)?;
+        let usual_evidence = data_dir.join("evidence");
+        let shown_evidence = usual_evidence.to_string_lossy().into_owned();
+        let evidence_dir =
+            folder_of("evidence_dir", "RENZHENG_EVIDENCE_DIR", Some(&shown_evidence), None, file.evidence_dir)?
+                .unwrap_or(usual_evidence);
+        let clamd = sources.pick_read(
+            &Wanted { key: "clamd", variable: Some("RENZHENG_CLAMD"), shown: Shown::Plain, default: None },
+            file.clamd,
+            |text| is_listening_place(text).then(|| text.to_owned()),
+            "a host and a port, such as `127.0.0.1:3310`, or the whole path of a socket",
+        )?;
         let log = pick("log", "RENZHENG_LOG", Shown::Plain, Some("warn"), None, file.log)?;
         let log_format = sources.pick_read(
             &Wanted {
@@ -209,6 +232,8 @@ impl Settings {
             database_url: database_url.map(Secret::new),
             keys: keys.map(Secret::new),
             token: token.map(Secret::new),
+            evidence_dir,
+            clamd,
             tax,
             alerts,
             retention,

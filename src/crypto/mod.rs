@@ -7,6 +7,7 @@ mod keys;
 mod mac;
 mod sealed;
 mod signature;
+pub mod stream;
 mod token;
 
 use std::path::PathBuf;

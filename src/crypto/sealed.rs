@@ -38,12 +38,13 @@ impl Place<'_> {
 
 /// What a keyed hash is for. Each purpose is a family of its own: equal texts give unrelated hashes.
 #[derive(Clone, Copy)]
-enum Purpose {
+pub(super) enum Purpose {
     Check = 1,
     Index = 2,
     Record = 3,
     Content = 4,
     Page = 5,
+    File = 6,
 }
 
 /// Stands for the length of a field that is absent, which is not an empty one.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use sha2::{Digest, Sha256};
 
 use super::case::{Case, Doing, window_of};
-use super::gates::{Months, declared_months};
+use super::gates::{Months, affiliates_without_proof, declared_months};
 use super::{DeclareError, Declaring};
 use crate::clock;
 use crate::domain::access::{Action, Actor};
@@ -208,7 +208,7 @@ async fn check_gates(
         at,
         window: window_of(store, policy, completing.declaring, declaration, at).await?,
         persons: &months.persons,
-        without_proof: &[],
+        without_proof: &affiliates_without_proof(store, completing.declaring).await?,
         accepted,
         commitment: text,
         certificate_at_submission: policy.certificate_at_submission(clock::business_date(at))?,

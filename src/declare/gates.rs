@@ -11,11 +11,12 @@ use crate::domain::certificate::in_force_on;
 use crate::domain::completion::DeclaredPerson;
 use crate::domain::declaration::Declaration;
 use crate::domain::declared::DeclaredMonth;
-use crate::domain::facts::{Certificate, PersonId};
+use crate::domain::facts::{Certificate, PersonId, UnitId};
 use crate::domain::month::Month;
 use crate::domain::policy::Policy;
 use crate::domain::review::{MonthFacts, MonthStanding};
 use crate::store::Store;
+use crate::store::entries::Placement;
 
 /// What a completion would freeze, and whom it looks at.
 pub(super) struct Months {
@@ -73,6 +74,20 @@ pub(super) async fn certificates_held(
         certificates.entry(original.person).or_default().push(original.as_certificate());
     }
     Ok(certificates)
+}
+
+/// Affiliates and dispatch companies that placements of the year name, of which no file proves the relation.
+pub async fn affiliates_without_proof(store: &Store, declaring: Declaring) -> Result<Vec<UnitId>, DeclareError> {
+    let (employer, year) = (declaring.employer, declaring.stored_year());
+    let proven = store.list_proven_affiliates(employer, year).await?;
+    let mut unproven: Vec<UnitId> = (store.list_placements(&[employer]).await?.iter())
+        .filter(|placement| placement.year == year)
+        .flat_map(Placement::named_units)
+        .filter(|unit| *unit != employer && !proven.contains(unit))
+        .collect();
+    unproven.sort_unstable();
+    unproven.dedup();
+    Ok(unproven)
 }
 
 /// Months and weights of each person in the version that the tax department holds.

@@ -10,10 +10,12 @@ pub mod consent;
 pub mod corrections;
 pub mod deregister;
 pub mod drift;
+pub mod evidence;
 mod gates;
 pub mod hand_in;
 pub mod import;
 pub mod message;
+pub mod needs;
 pub mod news;
 mod permit;
 pub mod register;
@@ -25,6 +27,7 @@ pub mod users;
 pub mod withdraw;
 
 pub use case::window_of;
+pub use gates::affiliates_without_proof;
 
 use crate::domain::access::{Actor, Denied, Owner};
 use crate::domain::completion::Obstacle;

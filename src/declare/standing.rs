@@ -88,9 +88,16 @@ pub async fn entered(store: &Store, declaring: Declaring) -> Result<Entered, Dec
     Ok(Entered { placed, choices, evidence, handed_in, decisions })
 }
 
-/// For which grounds there is evidence: what was shown on paper at the counter.
+/// For which grounds there is evidence: files, and what was shown on paper at the counter.
 async fn evidence_grounds(store: &Store, declaring: Declaring) -> Result<ByMonth<Grounds>, StoreError> {
-    store.evidence_shown(declaring.employer, declaring.year).await
+    let Declaring { employer, year } = declaring;
+    let (mut grounds, shown) =
+        tokio::try_join!(store.evidence_grounds(employer, year), store.evidence_shown(employer, year))?;
+    for (month, shown) in shown {
+        let known = grounds.entry(month).or_default();
+        *known = shown.iter().fold(*known, Grounds::with);
+    }
+    Ok(grounds)
 }
 
 /// Verdicts and what was entered, put together; results of persons who are placed no more are left out.

@@ -1,5 +1,6 @@
 //! The way out of every failing code: what to do, who does it, and which document is taken as evidence in the meantime.
 
+use super::document::{Bearer, Document};
 use super::facts::{CertificateKind, Scheme, words};
 use super::judge::Waiting;
 use super::money::Fen;
@@ -84,25 +85,24 @@ pub struct Failure<'a> {
 
 /// The remedy of one check's code; `None` where nothing has failed.
 pub fn remedy(check: Check, codes: &Codes, failure: &Failure<'_>) -> Option<Remedy> {
+    let soldier = failure.certificate == Some(CertificateKind::DisabledSoldier);
+    let bearer = Bearer { soldier, dispatched: failure.dispatch.is_some() };
+    let months = if check == Check::Wage { failure.period } else { failure.month };
+    let unit = if check == Check::Dispatch { failure.dispatch.unwrap_or("?") } else { failure.payer };
+    let document = Document::of(check, codes, bearer)?.said(&months.into(), unit);
     match check {
-        Check::Wage => wage(codes.wage, failure),
-        Check::Pension => insurance(Scheme::Pension, codes.pension, failure),
-        Check::Medical => insurance(Scheme::Medical, codes.medical, failure),
-        Check::Certificate => certificate(codes.certificate, failure),
-        Check::Age => age(codes.age),
-        Check::Contract => contract(codes.contract, failure),
-        Check::Dispatch => dispatch(codes.dispatch, failure),
+        Check::Wage => wage(codes.wage, failure, document),
+        Check::Pension => insurance(Scheme::Pension, codes.pension, failure, document),
+        Check::Medical => insurance(Scheme::Medical, codes.medical, failure, document),
+        Check::Certificate => certificate(codes.certificate, failure, document),
+        Check::Age => age(codes.age, document),
+        Check::Contract => contract(codes.contract, failure, document),
+        Check::Dispatch => dispatch(codes.dispatch, failure, document),
     }
 }
 
-fn wage(code: WageCode, failure: &Failure<'_>) -> Option<Remedy> {
+fn wage(code: WageCode, failure: &Failure<'_>, document: Said) -> Option<Remedy> {
     let Failure { period, payer, .. } = failure;
-    let document = Said::new(
-        format!(
-            "tax-issued income statement for {period} from unit {payer}, with the bank slip or the pay record of the same wage"
-        ),
-        format!("税务机关出具的{period}个人收入纳税明细（扣缴单位{payer}），并附同月银行代发流水或工资发放凭证"),
-    );
     let (what, parties): (Said, &[Party]) = match code {
         WageCode::Pass | WageCode::Pending => return None,
         WageCode::BelowMinimum => {
@@ -127,13 +127,7 @@ fn wage(code: WageCode, failure: &Failure<'_>) -> Option<Remedy> {
                     "安置信息登记的工资发放单位是{payer}：改为实际发放单位（关联单位须先登记并上传关系证明），或由{payer}申报工资"
                 ),
             );
-            let proof = Said::new(
-                format!(
-                    "tax-issued income statement for {period} from the unit that paid, and the agreement or proof of its relation to the employer"
-                ),
-                format!("税务机关出具的{period}个人收入纳税明细（实际发放单位），以及该单位与用人单位的关系证明"),
-            );
-            return Some(Remedy::new(what, &[Party::Handler, Party::PayingUnit], proof));
+            return Some(Remedy::new(what, &[Party::Handler, Party::PayingUnit], document));
         }
         WageCode::NoRecord => {
             let what = Said::new(
@@ -148,28 +142,12 @@ fn wage(code: WageCode, failure: &Failure<'_>) -> Option<Remedy> {
     Some(Remedy::new(what, parties, document))
 }
 
-fn insurance(scheme: Scheme, code: InsuranceCode, failure: &Failure<'_>) -> Option<Remedy> {
+fn insurance(scheme: Scheme, code: InsuranceCode, failure: &Failure<'_>, document: Said) -> Option<Remedy> {
     let Failure { month, payer, .. } = failure;
-    let (bureau, en, zh, statement_en, statement_zh) = match scheme {
-        Scheme::Pension => (
-            Party::InsuranceBureau,
-            "pension insurance",
-            "职工基本养老保险",
-            "personal pension insurance statement",
-            "个人养老保险参保缴费证明",
-        ),
-        Scheme::Medical => (
-            Party::MedicalBureau,
-            "medical insurance",
-            "职工基本医疗保险",
-            "medical insurance payment statement",
-            "医疗保险缴费证明",
-        ),
+    let (bureau, en, zh) = match scheme {
+        Scheme::Pension => (Party::InsuranceBureau, "pension insurance", "职工基本养老保险"),
+        Scheme::Medical => (Party::MedicalBureau, "medical insurance", "职工基本医疗保险"),
     };
-    let document = Said::new(
-        format!("{statement_en} that shows {month} with unit {payer}, from the insurance system or the service hall"),
-        format!("{statement_zh}（体现{month}、缴费单位{payer}），由参保系统下载或经办大厅打印"),
-    );
     let (what, parties): (Said, &[Party]) = match code {
         InsuranceCode::Pass | InsuranceCode::Pending => return None,
         InsuranceCode::BackPayment => (
@@ -197,13 +175,7 @@ fn insurance(scheme: Scheme, code: InsuranceCode, failure: &Failure<'_>) -> Opti
                     "安置信息登记的{zh}缴费单位是{payer}：改为实际缴费单位（关联单位须先登记并上传关系证明），或由{payer}办理参保"
                 ),
             );
-            let proof = Said::new(
-                format!(
-                    "{statement_en} that shows {month} and the unit that paid, and the agreement or proof of its relation to the employer"
-                ),
-                format!("{statement_zh}（体现{month}及实际缴费单位），以及该单位与用人单位的关系证明"),
-            );
-            return Some(Remedy::new(what, &[Party::Handler, Party::PayingUnit], proof));
+            return Some(Remedy::new(what, &[Party::Handler, Party::PayingUnit], document));
         }
         InsuranceCode::ResidentScheme => (
             Said::new(
@@ -227,19 +199,10 @@ fn insurance(scheme: Scheme, code: InsuranceCode, failure: &Failure<'_>) -> Opti
     Some(Remedy::new(what, parties, document))
 }
 
-fn certificate(code: CertificateCode, failure: &Failure<'_>) -> Option<Remedy> {
+fn certificate(code: CertificateCode, failure: &Failure<'_>, document: Said) -> Option<Remedy> {
     let month = failure.month;
     let soldier = failure.certificate == Some(CertificateKind::DisabledSoldier);
     let registry = if soldier { Party::VeteransOffice } else { Party::CertificateRegistry };
-    let (original, original_zh) = if soldier {
-        ("残疾军人证 (levels 1 to 8)", "残疾军人证（一至八级）")
-    } else {
-        ("残疾人证", "残疾人证")
-    };
-    let document = Said::new(
-        format!("the original {original} that covers {month}, shown at the counter"),
-        format!("有效期覆盖{month}的{original_zh}原件，到窗口查验"),
-    );
     let (what, parties): (Said, &[Party]) = match code {
         CertificateCode::Pass | CertificateCode::Pending => return None,
         CertificateCode::Cancelled => (
@@ -283,7 +246,7 @@ fn certificate(code: CertificateCode, failure: &Failure<'_>) -> Option<Remedy> {
     Some(Remedy::new(what, parties, document))
 }
 
-fn age(code: AgeCode) -> Option<Remedy> {
+fn age(code: AgeCode, document: Said) -> Option<Remedy> {
     match code {
         AgeCode::Pass => None,
         AgeCode::UnderAge => Some(Remedy::new(
@@ -292,7 +255,7 @@ fn age(code: AgeCode) -> Option<Remedy> {
                 "未满16周岁的月份不计入；如身份证号有误，请更正",
             ),
             &[Party::Handler],
-            Said::new("ID card or household register with the date of birth", "居民身份证或户口簿（体现出生日期）"),
+            document,
         )),
         AgeCode::OverAge => Some(Remedy::new(
             Said::new(
@@ -300,27 +263,13 @@ fn age(code: AgeCode) -> Option<Remedy> {
                 "已达到法定退休年龄：如岗位适用其他退休年龄（女50或55周岁），更正安置信息；弹性延迟退休的由残联审核",
             ),
             &[Party::Handler, Party::FederationStaff],
-            Said::new(
-                "proof of the post's retirement age, or the written agreement on late retirement with the insurance statement of these months",
-                "岗位适用退休年龄的证明，或弹性延迟退休书面协议及相应月份参保证明",
-            ),
+            document,
         )),
     }
 }
 
-fn contract(code: ContractCode, failure: &Failure<'_>) -> Option<Remedy> {
+fn contract(code: ContractCode, failure: &Failure<'_>, document: Said) -> Option<Remedy> {
     let month = failure.month;
-    let with = match failure.dispatch {
-        Some(_) => ("the dispatch company", "劳务派遣单位"),
-        None => ("the employer", "用人单位"),
-    };
-    let document = Said::new(
-        format!(
-            "labour contract with {} of a year or more that covers {month}; for an establishment post the staffing document (编制)",
-            with.0
-        ),
-        format!("与{}签订、期限一年以上且覆盖{month}的劳动合同；在编人员提供编制证明", with.1),
-    );
     let what = match code {
         ContractCode::Pass => return None,
         ContractCode::TooShort => Said::new(
@@ -339,7 +288,7 @@ fn contract(code: ContractCode, failure: &Failure<'_>) -> Option<Remedy> {
     Some(Remedy::new(what, &[Party::Handler], document))
 }
 
-fn dispatch(code: DispatchCode, failure: &Failure<'_>) -> Option<Remedy> {
+fn dispatch(code: DispatchCode, failure: &Failure<'_>, document: Said) -> Option<Remedy> {
     let company = failure.dispatch.unwrap_or("?");
     let what = match code {
         DispatchCode::NotApplicable | DispatchCode::Pass | DispatchCode::Pending => return None,
@@ -362,39 +311,23 @@ fn dispatch(code: DispatchCode, failure: &Failure<'_>) -> Option<Remedy> {
             format!("{company}未在本省备案：申报前在全国残疾人就业服务平台办理备案"),
         ),
     };
-    let document = Said::new(
-        format!(
-            "dispatch licence (劳务派遣经营许可证) and human resources licence of {company}; from another province also the proof of filing with this one"
-        ),
-        format!("{company}的劳务派遣经营许可证、人力资源服务许可证；外省单位另附本省备案证明"),
-    );
     Some(Remedy::new(what, &[Party::DispatchCompany, Party::Handler], document))
 }
 
 /// What ends a conflict between employers (残联厅函〔2022〕63号 item 1(3)).
 pub fn conflict_remedy(month: Month, dispatched: bool) -> Remedy {
-    let (what, document) = if dispatched {
-        (
-            Said::new(
-                format!(
-                    "{month} counts for one employer only: the side that the dispatch agreement names; staff decide"
-                ),
-                format!("{month}只能由一家单位计入：以派遣协议约定的一方为准，由残联认定"),
-            ),
-            Said::new(
-                "dispatch agreement that names the person and the side that counts",
-                "载明该人员及计入方的劳务派遣协议",
-            ),
+    let what = if dispatched {
+        Said::new(
+            format!("{month} counts for one employer only: the side that the dispatch agreement names; staff decide"),
+            format!("{month}只能由一家单位计入：以派遣协议约定的一方为准，由残联认定"),
         )
     } else {
-        (
-            Said::new(
-                format!("{month} counts for one employer only: the one that signed the labour contract; staff decide"),
-                format!("{month}只能由一家单位计入：以签订劳动合同的单位为准，由残联认定"),
-            ),
-            Said::new(format!("labour contract in force in {month}"), format!("{month}有效的劳动合同")),
+        Said::new(
+            format!("{month} counts for one employer only: the one that signed the labour contract; staff decide"),
+            format!("{month}只能由一家单位计入：以签订劳动合同的单位为准，由残联认定"),
         )
     };
+    let document = Document::of_conflict(dispatched).said(&month.into(), "");
     Remedy::new(what, &[Party::Handler, Party::FederationStaff], document)
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
+use super::evidence::upkeep::EvidenceReport;
 use super::{MIGRATIONS, StoreError, people};
 use crate::crypto::{Keys, Place};
 use crate::domain::ids::ResidentId;
@@ -17,7 +18,7 @@ struct Sealed {
 }
 
 /// Every column that rests encrypted.
-const SEALED: [Sealed; 8] = [
+const SEALED: [Sealed; 9] = [
     Sealed {
         table: "person",
         column: "id_number",
@@ -52,6 +53,12 @@ const SEALED: [Sealed; 8] = [
         sample: "select employer_id::bigint, content from employer_contact order by employer_id limit 200",
     },
     Sealed {
+        table: "evidence",
+        column: "file_name",
+        sample: "(select evidence_id, file_name from evidence order by evidence_id limit 100)
+                 union (select evidence_id, file_name from evidence order by evidence_id desc limit 100)",
+    },
+    Sealed {
         table: "batch_page",
         column: "resume",
         sample: "select batch_id::bigint << 32 | page_number, resume from batch_page where resume is not null
@@ -80,6 +87,9 @@ pub struct BackupReport {
     pub columns: Vec<ColumnReport>,
     /// Rows by table.
     pub tables: BTreeMap<String, i64>,
+    /// Where the folder of evidence was looked at too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<EvidenceReport>,
     /// Empty where the backup is good.
     pub wrong: Vec<String>,
 }
@@ -210,7 +220,7 @@ mod tests {
     use crate::store::testing::Database;
 
     /// Bytes that are no encrypted values: keyed hashes, digests, and what holds no personal data.
-    const NOT_SEALED: [&str; 15] = [
+    const NOT_SEALED: [&str; 16] = [
         "_sqlx_migrations.checksum",
         "audit.after",
         "audit.before",
@@ -218,6 +228,7 @@ mod tests {
         "audit_seal.root",
         "batch_page.digest",
         "batch_page.keys",
+        "evidence.content_name",
         "installation.key_check",
         "look_up.receipt",
         "outbox.body",

@@ -30,6 +30,7 @@ pub mod deliveries;
 pub mod details;
 mod endings;
 pub mod entries;
+pub mod evidence;
 pub mod evidence_shown;
 pub mod facts;
 pub mod failed_jobs;
@@ -106,6 +107,8 @@ pub enum StoreError {
     Crypto(#[from] crate::crypto::CryptoError),
     #[error("the task passed to another worker meanwhile: what that one does counts, and nothing was changed")]
     LeaseLost,
+    #[error(transparent)]
+    Evidence(#[from] evidence::files::FileError),
     #[error("{expected} row should have changed, {actual} did")]
     LostRace { expected: u64, actual: u64 },
     #[error(
@@ -138,6 +141,8 @@ pub struct Store {
     /// For leases alone, opened when one is renewed: work that takes every connection must not keep its own lease from being renewed.
     renewals: PgPool,
     keys: std::sync::Arc<Keys>,
+    /// The files of evidence; none where it is not said in which folder they lie.
+    evidence: Option<evidence::files::Files>,
     /// The task it works for, if it works for one.
     commission: Option<std::sync::Arc<commission::Commission>>,
 }
@@ -159,7 +164,7 @@ impl Store {
             .acquire_timeout(Duration::from_secs(30))
             .connect_with(options)
             .await?;
-        let store = Self { pool, renewals, keys: std::sync::Arc::new(keys), commission: None };
+        let store = Self { pool, renewals, keys: std::sync::Arc::new(keys), evidence: None, commission: None };
         match store.prepare().await {
             Ok(()) => Ok(store),
             Err(error) => {

@@ -8,6 +8,7 @@ use chrono::{DateTime, Days, Utc};
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
 
+use super::evidence::upkeep::EvidenceUpkeep;
 use super::jobs::SourceId;
 use super::partitions::partition;
 use super::publish::Cause;
@@ -25,6 +26,7 @@ pub struct Removed {
     pub crashed_runs: u64,
     /// Rows of the audit that were sealed.
     pub sealed_rows: u64,
+    pub evidence: EvidenceUpkeep,
 }
 
 /// Rows that go in one statement: short locks, and work for vacuum in small pieces.
@@ -62,6 +64,8 @@ impl Store {
                 Class::ResultHistory => self.remove_result_history(before, went).await?,
             }
         }
+        journal::stage("evidence");
+        removed.evidence = self.maintain_evidence(now).await?;
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use renzheng::domain::ids::ResidentId;
 
+use crate::evidence::made::pdf;
 use crate::harness::Scratch;
 use crate::program::renzheng;
 
@@ -108,7 +109,9 @@ fn betrayed(directory: &Path, canaries: &[String], found: &mut Vec<String>) {
         } else if kind.is_file() {
             let bytes = std::fs::read(&path).expect("readable");
             let text = String::from_utf8_lossy(&bytes);
-            let betrayals = canaries.iter().filter(|canary| text.contains(canary.as_str()));
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let betrayals =
+                canaries.iter().filter(|canary| text.contains(canary.as_str()) || name.contains(canary.as_str()));
             found.extend(betrayals.map(|canary| format!("{canary} in {}", path.display())));
         }
     }
@@ -128,7 +131,15 @@ fn no_canary_is_found_in_files_logs_dumps_or_words() {
     say(&["run", "pull-certificate"]);
     say(&["run", "pull-wage"]);
     say(&["verify", "--year", "2025"]);
+    // a file of evidence that is called by all of them, and holds them
+    let proof = format!("{NAME}{id}{RECORD}.pdf");
+    let content = format!("9 0 obj ({NAME} {id} {RECORD}) endobj");
+    std::fs::write(outside.path().join(&proof), pdf(content.as_bytes())).expect("written");
+    say(&["evidence", "attach", &file(&proof), "--employer", EMPLOYER, "--cell", "1:2025-01:wage"]);
     for format in ["text", "json"] {
+        say(&["evidence", "list", "--employer", EMPLOYER, "--year", "2025", "--format", format]);
+        say(&["evidence", "show", "1", "--format", format]);
+        say(&["evidence", "needs", "--employer", EMPLOYER, "--year", "2025", "--format", format]);
         say(&["results", "--year", "2025", "--format", format]);
         say(&["quarantine", "list", "--format", format]);
         say(&["runs", "--format", format]);

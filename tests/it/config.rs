@@ -56,6 +56,8 @@ postgres_bin  –  not set
 key_file  here/keys  default
 keys  –  not set
 token  –  not set
+evidence_dir  here/evidence  default
+clamd  –  not set
 log  info  renzheng.toml:2
 log_format  text  default
 listen  127.0.0.1:7360  default

@@ -11,6 +11,7 @@ mod config;
 mod databases;
 mod declaring;
 mod evaluation;
+mod evidence;
 mod explain;
 mod faults;
 mod fixtures;

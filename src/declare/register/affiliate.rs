@@ -161,24 +161,6 @@ impl Register<'_> {
         };
         Ok(listed.into_iter().filter_map(view).collect())
     }
-
-    /// Affiliates that placements of the year use and for which there is no proof yet: what 完成申报 asks. Whether there is proof
-    /// of one is what `has_proof` says.
-    pub async fn affiliates_without_proof(
-        &self,
-        employer: UnitId,
-        year: i16,
-        has_proof: impl Fn(UnitId) -> bool,
-    ) -> Result<Vec<UnitId>, RegisterError> {
-        let mut used: Vec<UnitId> = (self.store.list_placements(&[employer]).await?.iter())
-            .filter(|placement| placement.year == year)
-            .flat_map(Placement::named_units)
-            .filter(|unit| *unit != employer && !has_proof(*unit))
-            .collect();
-        used.sort_unstable();
-        used.dedup();
-        Ok(used)
-    }
 }
 
 async fn find_affiliate(

@@ -84,8 +84,9 @@ pub async fn decide(
     ruling.check(grounds)?;
     let second_asked = policy.second_person(clock::business_date(at)).is_asked(grounds);
     let reasons = ruling.reasons();
-    let shown: Vec<_> = cell.facts.evidence.iter().map(|ground| serde_json::json!({ "shown": ground })).collect();
-    let evidence = serde_json::Value::Array(shown);
+    let files = change.list_files_behind(case.employer, case.person, month).await?;
+    let evidence = serde_json::json!({ "grounds": cell.facts.evidence.iter().collect::<Vec<_>>(), "files": files });
+    change.rely_on_evidence(case.employer, &[(case.person, month)], at).await?;
     let decision_id = change
         .save_decision(&NewDecision {
             case,

@@ -1,6 +1,7 @@
 //! The evidence behind one cell: the judge's own notes, where each record it looked at came from, the rule, and the way out.
 
 mod conflict;
+pub mod documents;
 pub mod records;
 pub mod text;
 pub mod waiting;

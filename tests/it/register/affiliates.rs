@@ -1,5 +1,6 @@
 //! Affiliates: listed before they are used, frozen once they are.
 
+use renzheng::declare::Declaring;
 use renzheng::declare::register::Outcome;
 use renzheng::declare::register::RegisterError;
 use renzheng::declare::register::placement::PlacementForm;
@@ -70,12 +71,13 @@ async fn proof_is_asked_of_the_affiliates_that_are_used() {
     paid_by_holding(&office).await;
     office.list_affiliate(office.own, 2025, DISPATCHER, Relation::Dispatch).await;
     let holding = office.unit(HOLDING).await;
-    let register = office.register();
-    let without = |has_proof: bool| register.affiliates_without_proof(office.own, 2025, move |_| has_proof);
-    assert_eq!(without(false).await.expect("asked"), [holding], "nobody uses the dispatch company");
-    assert_eq!(without(true).await.expect("asked"), []);
-    let of_another_year = register.affiliates_without_proof(office.own, 2026, |_| false).await;
-    assert_eq!(of_another_year.expect("asked"), []);
+    let store = &office.agency.harness.store;
+    let unproven = async |year| {
+        let declaring = Declaring { employer: office.own, year };
+        renzheng::declare::affiliates_without_proof(store, declaring).await.expect("asked")
+    };
+    assert_eq!(unproven(2025).await, [holding], "nobody uses the dispatch company");
+    assert_eq!(unproven(2026).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
