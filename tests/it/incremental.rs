@@ -26,7 +26,7 @@ use renzheng::store::results::YearRow;
 use renzheng::verify::changes::Point;
 use renzheng::verify::{Selection, Summary, judge_at, verify};
 
-use crate::agency::id_number;
+use crate::agency;
 use crate::harness::{Harness, Scratch, actor, jobs_of};
 
 pub const YEAR: i32 = 2025;
@@ -41,6 +41,11 @@ pub fn uscc(number: u32) -> String {
         .map(|(subject, check)| format!("{body}{subject}{check}"))
         .find(|code| Uscc::parse(code).is_ok())
         .expect("a valid code")
+}
+
+/// Of working age in all months, so that months can pass.
+fn id_number(person: u32) -> String {
+    agency::id_number(person + 25)
 }
 
 /// What may happen in a province.

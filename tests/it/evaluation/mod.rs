@@ -664,7 +664,7 @@ fn mark_conflicts(scenario: &Scenario, lines: &mut [Line]) {
         employers.is_some_and(|employers| employers.contains(&line.employer_uscc))
     };
     let mut before: BTreeMap<(String, String), Vec<Line>> = BTreeMap::new();
-    for line in lines.iter() {
+    for line in &*lines {
         before.entry((line.id_number.clone(), line.month.clone())).or_default().push(line.clone());
     }
     for line in lines {
