@@ -8,7 +8,7 @@ use super::run::verify_year;
 use super::table::table;
 use super::{Common, Ended};
 use crate::clock;
-use crate::declare::complete::{Completed, Completing, complete, state};
+use crate::declare::complete::{self, Completed, Completing, complete};
 use crate::declare::confirm::confirm_passed;
 use crate::declare::drift::{DriftOfDeclaration, of_employer};
 use crate::declare::{DeclareError, Declaring, corrections, window_of};
@@ -155,7 +155,7 @@ async fn act(context: &Context, command: &DeclareCommand, out: Output) -> anyhow
 }
 
 async fn show(context: &Context, whose: &Whose, out: Output) -> anyhow::Result<()> {
-    let declaration = state(&context.store, whose.declaring(context).await?).await?;
+    let declaration = complete::show(&context.store, &context.actor, whose.declaring(context).await?).await?;
     let at = context.store.now().await?;
     let window = window_of(&context.policy()?.policy, whose.year, &declaration, None, at)?;
     if out.is_json() {

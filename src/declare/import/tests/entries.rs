@@ -1,7 +1,7 @@
 //! What each kind of row is checked for.
 
 use super::*;
-use crate::domain::declaration::{Act, Commitment, Completion, Issue, State};
+use crate::domain::declaration::{Act, Commitment, Completion, Declaration, Issue, Stage};
 use crate::domain::facts::UnitId;
 use crate::domain::ids::{ResidentId, Uscc};
 use crate::domain::message::{Message, MessageKind};
@@ -298,15 +298,17 @@ async fn complete(store: &Store) {
     let at = store.now().await.expect("now");
     let employer = store.find_unit(&Uscc::parse(OWN).expect("a code")).await.expect("asked").expect("known");
     let act = Act { by: "employer".to_owned(), at };
-    let state = State::Completed {
+    let stage = Stage::Completed {
         completion: Completion {
             version: 1,
             completed: act.clone(),
             certification_number: "1".to_owned(),
             commitment: Commitment { version: "1".to_owned(), hash: "00".to_owned() },
+            amends: None,
         },
         issue: Issue { message: Message { kind: MessageKind::Certified, version: 1, attempt: 1 }, issued: act },
     };
+    let state = Declaration { stage, ..Declaration::default() };
     let mut publish = store.publish(Cause::Completion, at).await.expect("a publish");
     publish.save_declaration(employer, 2025, &state, at).await.expect("saved");
     publish.commit().await.expect("committed");
