@@ -464,7 +464,8 @@ async fn closing_frees_the_months_of_a_result_that_was_never_accepted() {
     let scene = Scene::begin("closed").await;
     scene.complete(SCHOOL).await.expect("completed");
     let (store, declaring) = (scene.store(), scene.declaring(SCHOOL).await);
-    let close = || corrections::close(store, &supervisor(), declaring, "the unit is gone");
+    let staff = supervisor();
+    let close = || corrections::close(store, &staff, declaring, "the unit is gone");
     assert_eq!(code(close().await), "may_be_accepted");
     scene.push_rejected().await;
     assert!(scene.claims(SCHOOL).await > 0, "it may be issued again");
