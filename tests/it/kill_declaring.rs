@@ -56,10 +56,10 @@ impl Gate {
         let begun = Instant::now();
         loop {
             let waiting: Option<i32> = sqlx::query_scalar(
-                "select pid from pg_locks where locktype = 'advisory' and objid = $1 and not granted
+                "select pid from pg_locks where locktype = 'advisory' and objid::bigint = $1 and not granted
                    and database = (select oid from pg_database where datname = current_database())",
             )
-            .bind(i32::try_from(GATE).expect("small"))
+            .bind(GATE)
             .fetch_optional(&mut self.connection)
             .await
             .expect("an answer");

@@ -22,6 +22,7 @@ mod incremental;
 mod kill;
 mod kill_declaring;
 mod kill_pull;
+mod listening;
 mod mariadb;
 mod masked;
 mod metrics;

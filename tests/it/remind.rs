@@ -206,8 +206,9 @@ async fn what_is_agreed_is_completed_on_the_last_day_and_nothing_else_is() {
     let failing = failing.iter().find(|line| line.employer_uscc == THIRD && !line.passed).expect("a month that fails");
     let month: i32 = failing.month[5..].parse().expect("a month");
     sqlx::query(
-        "insert into tick (person_id, employer_id, month, confirmed_at, confirmed_by)
-         select person_id, employer_id, 2025 * 12 + $2 - 1, now(), 'test' from placement where employer_id = $1 and year = 2025",
+        "insert into choice (person_id, employer_id, month, from_seq, ticked, chosen_at, chosen_by)
+         select person_id, employer_id, 2025 * 12 + $2 - 1, (select seq from publish_head), true, now(), 'test'
+         from placement where employer_id = $1 and year = 2025 and to_seq is null",
     )
     .bind(third.0)
     .bind(month)
@@ -232,12 +233,12 @@ async fn what_is_agreed_is_completed_on_the_last_day_and_nothing_else_is() {
     kinds.sort_unstable();
     assert_eq!(kinds, [("completed", FIRST), ("reminder", THIRD)], "{told:?}");
     let (actor, commitment): (String, String) = sqlx::query_as(
-        "select actor, (select commitment_hash from standing_consent where revoked_at is not null) from audit where action = 'complete'",
+        "select actor || coalesce(' for ' || left(on_behalf_of, 8), ''), (select commitment_hash from standing_consent where revoked_at is not null) from audit where action = 'complete'",
     )
     .fetch_one(&mut scene.connection)
     .await
     .expect("an audit row");
-    assert_eq!((actor.as_str(), commitment.len()), ("program, on behalf of the employer", 64));
+    assert_eq!((actor.as_str(), commitment.len()), ("renzheng for employer", 64));
     let acts: Vec<String> = sqlx::query_scalar(
         "select actor || ' ' || (detail ->> 'given') from audit where action = 'consent' order by 1",
     )

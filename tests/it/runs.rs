@@ -2,22 +2,20 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-use std::sync::Once;
 
 use renzheng::config::Environment;
 use renzheng::ingest::contract::contract_version;
 use renzheng::ingest::{self, PullError, PullOutcome};
 use renzheng::store::batches::{Asked, Opening};
-use renzheng::store::journal::{self, MOST_LINES, RunLines};
+use renzheng::store::journal::{self, MOST_LINES};
 use renzheng::store::landing::{Body, Lander, Landing, PageLine};
 use renzheng::store::runs::{Ending, RunLine, Trigger};
 use renzheng::store::{Store, StoreError};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::agency::{Agency, Wage};
 use crate::harness::Harness;
 use crate::http_agency::{Reply, WageAgency, Wire};
+use crate::listening::listen;
 use crate::masked::masked;
 use crate::program::renzheng;
 
@@ -40,15 +38,6 @@ pub fn say(command: &mut Command) -> String {
     let code = output.status.code().expect("a code");
     let (out, words) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     masked(&format!("exit {code}\n{out}{words}"))
-}
-
-/// What the program keeps of its own log lines is kept in this process too.
-fn keep_lines() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // another test of this process may have been first
-        drop(tracing_subscriber::registry().with(RunLines).try_init());
-    });
 }
 
 async fn last_run(store: &Store) -> RunLine {
@@ -102,7 +91,7 @@ async fn a_pull_that_takes_too_long_is_timed_out_and_says_what_was_read_until_th
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_our_own_code_logs_in_a_run_is_kept_in_its_record_beside_its_stages() {
-    keep_lines();
+    listen();
     let keys = "retry = { attempts = 3, backoff = \"1ms\", max_backoff = \"1ms\" }";
     let (harness, job, agency) = over_http("runs_lines", keys).await;
     agency.change(|desk| desk.tamper = Some((Some(1), 1, |_, _| Reply::status(503))));
@@ -122,7 +111,7 @@ async fn what_our_own_code_logs_in_a_run_is_kept_in_its_record_beside_its_stages
 
 #[tokio::test(flavor = "multi_thread")]
 async fn so_many_lines_are_kept_of_a_run_and_the_others_are_counted() {
-    keep_lines();
+    listen();
     let harness = Harness::new("runs_bounded").await;
     let run = harness.store.start_run("pull", "x", "test").await.expect("a run");
     let saying = async {

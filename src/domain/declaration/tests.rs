@@ -759,6 +759,8 @@ impl Department {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
     /// Any events in any order, answers late, doubled and crossed.
     #[test]
     fn the_declaration_and_the_department_never_part(moves in prop::collection::vec((0..16_u8, any::<u8>(), prop::bool::weighted(0.15)), 1..80)) {

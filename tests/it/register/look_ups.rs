@@ -1,7 +1,5 @@
 //! Look-ups: a match fills the form, and a miss tells nothing, costs the same, and may not be repeated for ever.
 
-use std::cell::Cell;
-
 use renzheng::clock;
 use renzheng::declare::register::look_up::{Answer, LookUp};
 use renzheng::declare::register::placement::{PlacementForm, Whom};
@@ -10,9 +8,9 @@ use renzheng::domain::access::{Actor, Role};
 use renzheng::domain::ids::ResidentId;
 use renzheng::notify;
 use renzheng::store::alerts::AlertKind;
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use super::*;
+use crate::listening::{listen, statements};
 
 /// Who is in no register, who is placed and holds no certificate.
 const NOBODY: u32 = 8;
@@ -63,28 +61,9 @@ async fn a_reissued_card_is_the_same_certificate() {
     assert!(look_up(office.register(), office.own, &reissued).await.expect("an answer").matches);
 }
 
-thread_local! {
-    static STATEMENTS: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Counts the statements that reach the database on each thread.
-struct Statements;
-
-impl<S: tracing::Subscriber> Layer<S> for Statements {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
-        metadata.target() == "sqlx::query"
-    }
-
-    fn on_event(&self, _: &tracing::Event<'_>, _: Context<'_, S>) {
-        STATEMENTS.set(STATEMENTS.get() + 1);
-    }
-}
-
 #[tokio::test(flavor = "current_thread")]
 async fn every_kind_of_miss_is_the_same_answer_after_the_same_statements() {
-    // of the process: what one thread alone listens to, another may have switched off
-    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Statements))
-        .expect("the first to listen");
+    listen();
     let office = Office::open("look_up_miss").await;
     office.place(office.own, 2025, NOT_DISABLED).await;
     let misses = [
@@ -98,9 +77,9 @@ async fn every_kind_of_miss_is_the_same_answer_after_the_same_statements() {
     for (what, asked) in misses.iter().chain([&("a match", asked(2))]) {
         // as somebody else each time: nobody is refused yet
         let actor = handler(what, &[office.own]);
-        let before = STATEMENTS.get();
+        let before = statements();
         let answer = look_up(office.register_by(&actor), office.own, asked).await.expect("an answer");
-        let count = STATEMENTS.get() - before;
+        let count = statements() - before;
         seen.push((*what, serde_json::to_string(&answer).expect("written"), count));
     }
     let (_, _, of_a_match) = seen.pop().expect("the match");
