@@ -97,7 +97,6 @@ impl Grounds {
 }
 
 /// As a list of words, for programs.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
 pub fn as_words<S: serde::Serializer>(grounds: &Grounds, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(grounds.words())
 }

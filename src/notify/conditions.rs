@@ -178,11 +178,13 @@ fn receipts(seen: &Seen, settings: &AlertSettings) -> Option<Said> {
     })
 }
 
+/// By which the tax department is named.
+const VARIABLES: &str = "RENZHENG_TAX_URL, RENZHENG_TAX_KEY_ID, RENZHENG_TAX_KEY";
+
 /// Something is to be handed over, and nobody is named to whom.
 fn nobody_to_tell(seen: &Seen, installation: &Installation<'_>) -> Option<Said> {
     let pushes = installation.jobs.iter().any(|job| job.kind == JobKind::Push);
     let (messages, _) = waiting(seen).filter(|_| pushes && !installation.tax_is_set)?;
-    const VARIABLES: &str = "RENZHENG_TAX_URL, RENZHENG_TAX_KEY_ID, RENZHENG_TAX_KEY";
     Some(Said {
         text: format!(
             "{messages} messages wait for the tax department, which is not set: {VARIABLES}, or `[tax]` in `renzheng.toml`. They stay and go \

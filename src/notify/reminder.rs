@@ -37,14 +37,14 @@ struct Lines {
 }
 
 impl Lines {
-    fn add_if(&mut self, holds: bool, text: String, chinese: String) {
+    fn add_if(&mut self, holds: bool, text: &str, chinese: &str) {
         if holds {
             self.text.push(format!("- {text}"));
             self.chinese.push(format!("- {chinese}"));
         }
     }
 
-    fn wording(self, subject: String, head: Said) -> Wording {
+    fn wording(self, subject: String, head: &Said) -> Wording {
         let body = |head: &str, lines: &[String]| format!("{head}\n{}\n", lines.join("\n"));
         Wording { subject, text: body(&head.text, &self.text), chinese: body(&head.chinese, &self.chinese) }
     }
@@ -73,67 +73,67 @@ pub fn to_employer(uscc: &str, term: Term, missing: &Unfinished, late: &[String]
     let mut lines = Lines::default();
     lines.add_if(
         missing.stands == Stands::Rejected,
-        "the tax department rejected the message; the federation corrects it and issues it again".to_owned(),
-        "税务部门退回了报文，由残联更正后重新发送".to_owned(),
+        "the tax department rejected the message; the federation corrects it and issues it again",
+        "税务部门退回了报文，由残联更正后重新发送",
     );
     lines.add_if(
         missing.stands == Stands::NoReceipt,
-        "it was completed and handed over, and no receipt of the tax department has come; there is nothing for you to do".to_owned(),
-        "申报已完成并已发送，尚未收到税务部门回执，您无需操作".to_owned(),
+        "it was completed and handed over, and no receipt of the tax department has come; there is nothing for you to do",
+        "申报已完成并已发送，尚未收到税务部门回执，您无需操作",
     );
     lines.add_if(
         evidence_months > 0,
-        format!(
+        &format!(
             "{evidence_months} ticked months of {evidence_persons} persons lack evidence: attach it, or untick them"
         ),
-        format!("{evidence_persons} 人共 {evidence_months} 个已勾选月份缺少证明材料：请上传材料，或取消勾选"),
+        &format!("{evidence_persons} 人共 {evidence_months} 个已勾选月份缺少证明材料：请上传材料，或取消勾选"),
     );
     lines.add_if(
         not_handed_in > 0,
-        format!("{not_handed_in} persons have all their evidence and are not handed in for review"),
-        format!("{not_handed_in} 人材料已齐，尚未提交审核"),
+        &format!("{not_handed_in} persons have all their evidence and are not handed in for review"),
+        &format!("{not_handed_in} 人材料已齐，尚未提交审核"),
     );
     lines.add_if(
         returned > 0,
-        format!(
+        &format!(
             "{returned} persons were returned by the reviewer: attach what is asked for and hand in again, or untick"
         ),
-        format!("{returned} 人被审核退回：请补充材料后重新提交，或取消勾选"),
+        &format!("{returned} 人被审核退回：请补充材料后重新提交，或取消勾选"),
     );
     lines.add_if(
         under_review > 0,
-        format!("{under_review} persons are under review; the federation has to decide"),
-        format!("{under_review} 人正在审核，等待残联处理"),
+        &format!("{under_review} persons are under review; the federation has to decide"),
+        &format!("{under_review} 人正在审核，等待残联处理"),
     );
     lines.add_if(
         without_certificate > 0,
-        format!("{without_certificate} persons have no certificate in force today, without which the declaration cannot be completed"),
-        format!("{without_certificate} 人今天没有有效证件，无法完成申报"),
+        &format!("{without_certificate} persons have no certificate in force today, without which the declaration cannot be completed"),
+        &format!("{without_certificate} 人今天没有有效证件，无法完成申报"),
     );
     lines.add_if(
         missing.stands == Stands::Open && !missing.any_ticked,
-        format!("of {} persons no month is ticked", missing.persons),
-        format!("已录入 {} 人，尚未勾选任何月份", missing.persons),
+        &format!("of {} persons no month is ticked", missing.persons),
+        &format!("已录入 {} 人，尚未勾选任何月份", missing.persons),
     );
     lines.add_if(
         missing.only_completion,
-        "everything ticked is confirmed: only the completion (完成申报) is missing".to_owned(),
-        "勾选的月份均已确认，只差“完成申报”".to_owned(),
+        "everything ticked is confirmed: only the completion (完成申报) is missing",
+        "勾选的月份均已确认，只差“完成申报”",
     );
     lines.add_if(
         missing.consent_fails,
-        "your consent to be completed on the last day cannot be carried out as things stand: please complete it yourself".to_owned(),
-        "按目前情况无法根据您的授权自动完成申报，请自行完成".to_owned(),
+        "your consent to be completed on the last day cannot be carried out as things stand: please complete it yourself",
+        "按目前情况无法根据您的授权自动完成申报，请自行完成",
     );
     add_late(&mut lines, late);
-    lines.wording(term.subject("年审申报提醒", "Declaration for"), head)
+    lines.wording(term.subject("年审申报提醒", "Declaration for"), &head)
 }
 
 fn add_late(lines: &mut Lines, late: &[String]) {
     lines.add_if(
         !late.is_empty(),
-        format!("late now, so that months may be pending through no fault of yours: {}", late.join(", ")),
-        format!("以下数据源目前延迟，部分月份可能因此待到数：{}", late.join("、")),
+        &format!("late now, so that months may be pending through no fault of yours: {}", late.join(", ")),
+        &format!("以下数据源目前延迟，部分月份可能因此待到数：{}", late.join("、")),
     );
 }
 
@@ -162,34 +162,34 @@ pub fn to_staff(division: &str, term: Term, summary: &Summary, late: &[String]) 
         ),
     };
     let mut lines = Lines::default();
-    lines.add_if(open > 0, format!("{open} are open"), format!("{open} 家未完成申报"));
+    lines.add_if(open > 0, &format!("{open} are open"), &format!("{open} 家未完成申报"));
     lines.add_if(
         awaiting_staff > 0,
-        format!("{awaiting_staff} of them wait for you: {under_review} persons are under review"),
-        format!("其中 {awaiting_staff} 家等待贵单位审核，共 {under_review} 人"),
+        &format!("{awaiting_staff} of them wait for you: {under_review} persons are under review"),
+        &format!("其中 {awaiting_staff} 家等待贵单位审核，共 {under_review} 人"),
     );
     lines.add_if(
         only_completion > 0,
-        format!("{only_completion} have everything confirmed and only have to complete it"),
-        format!("{only_completion} 家已全部确认，只差“完成申报”"),
+        &format!("{only_completion} have everything confirmed and only have to complete it"),
+        &format!("{only_completion} 家已全部确认，只差“完成申报”"),
     );
     lines.add_if(
         rejected > 0,
-        format!("{rejected} were rejected by the tax department: correct them and issue them again"),
-        format!("{rejected} 家被税务部门退回，需更正后重新发送"),
+        &format!("{rejected} were rejected by the tax department: correct them and issue them again"),
+        &format!("{rejected} 家被税务部门退回，需更正后重新发送"),
     );
     lines.add_if(
         no_receipt > 0,
-        format!("{no_receipt} were handed over and have no receipt"),
-        format!("{no_receipt} 家已发送但未收到回执"),
+        &format!("{no_receipt} were handed over and have no receipt"),
+        &format!("{no_receipt} 家已发送但未收到回执"),
     );
     lines.add_if(
         contact_missing > 0,
-        format!("{contact_missing} could not be told: no contact is known"),
-        format!("{contact_missing} 家没有联系方式，未能通知"),
+        &format!("{contact_missing} could not be told: no contact is known"),
+        &format!("{contact_missing} 家没有联系方式，未能通知"),
     );
     add_late(&mut lines, late);
-    lines.wording(term.subject("年审申报进度", "Declarations for"), head)
+    lines.wording(term.subject("年审申报进度", "Declarations for"), &head)
 }
 
 /// To an employer: it was completed as it had agreed.

@@ -113,7 +113,6 @@ impl Reminding<'_> {
                         }
                     }
                     Ok(Some(done)) => {
-                        reminded.completed += 1;
                         let codes = self.store.unit_codes(&[employer]).await?;
                         let uscc = codes.get(&employer).map(ToString::to_string).unwrap_or_default();
                         let wording = completed(&uscc, term, &done.certification_number);
@@ -122,7 +121,9 @@ impl Reminding<'_> {
                         let findings = serde_json::json!({ "version": done.version });
                         let targets = recipients::of_employer(&self.alerts.remind);
                         let at = self.store.now().await?;
-                        self.store.save_reminder(told, &findings, &wording, targets, at).await?;
+                        // another process may have been first: it is told and counted once
+                        let first = self.store.save_reminder(told, &findings, &wording, targets, at).await?;
+                        reminded.completed += u64::from(first);
                     }
                     Err(error) => pass_over(employer, error, reminded)?,
                 }

@@ -7,15 +7,19 @@ use chrono::{NaiveDate, NaiveTime};
 use renzheng::clock;
 use renzheng::config::{Secret, TaxSettings};
 use renzheng::crypto::SignatureAlgorithm;
+use renzheng::declare::affiliates_without_proof;
 use renzheng::declare::complete::{Completed, Completing, commitment, complete, state};
 use renzheng::declare::deregister::deregister;
+use renzheng::declare::evidence::{Attaching, attach};
 use renzheng::declare::import::{ImportKind, import};
 use renzheng::declare::news::apply_news;
 use renzheng::declare::review::counter::{OriginalRead, see_original};
 use renzheng::declare::tick::{Choosing, choose};
 use renzheng::declare::{DeclareError, Declaring, amend, corrections, drift, withdraw};
 use renzheng::domain::access::{Actor, Role, Scope};
+use renzheng::domain::completion::Obstacle;
 use renzheng::domain::declaration::{Change, Declaration};
+use renzheng::domain::evidence::Subject;
 use renzheng::domain::facts::CertificateKind;
 use renzheng::domain::facts::{PersonId, UnitId};
 use renzheng::domain::ids::{ResidentId, Uscc};
@@ -29,6 +33,7 @@ use renzheng::store::outbox::{Answered, AttemptRecord};
 use renzheng::store::review_cases::CaseKey;
 use sqlx::Row;
 
+use crate::evidence::made::png;
 use crate::fixtures::Day;
 use crate::harness::{Scratch, actor};
 
@@ -83,6 +88,19 @@ impl Scene {
         let today = self.store().today().await.expect("today");
         let text = commitment(&self.day.harness.policy.policy, today).expect("a text");
         Completing::of(self.declaring(code).await, Some(text.version))
+    }
+
+    /// Hands in a file for every unit that the employer's placements name.
+    async fn prove_affiliates(&self, code: &str) {
+        let declaring = self.declaring(code).await;
+        let store = self.store().clone().keep_evidence_in(self.folder.path().join("evidence"));
+        let subjects: Vec<Subject> = (affiliates_without_proof(&store, declaring).await.expect("asked").into_iter())
+            .map(|unit| Subject::Affiliate { year: YEAR as i16, unit })
+            .collect();
+        assert!(!subjects.is_empty(), "there is something to prove");
+        let attaching = Attaching { employer: declaring.employer, file_name: "agreement.png", subjects: &subjects };
+        let own = employer(declaring.employer);
+        attach(&store, None, &own, &attaching, &png()[..]).await.expect("attached");
     }
 
     /// The employer completes.
@@ -231,6 +249,12 @@ async fn the_road_from_completion_over_withdrawal_to_amendment() {
     let declaring = scene.declaring(FACTORY).await;
     let own = employer(declaring.employer);
 
+    assert_eq!(
+        code(scene.complete(FACTORY).await),
+        "without_proof",
+        "a dispatch company is named, and nothing proves it"
+    );
+    scene.prove_affiliates(FACTORY).await;
     let first = scene.complete(FACTORY).await.expect("completed");
     assert_eq!(first.version, 1);
     assert!(scene.held().is_empty(), "nothing leaves by itself");
@@ -322,7 +346,7 @@ async fn completing_is_refused_with_everything_that_stands_in_the_way() {
     };
     let frozen = scene.person("36001619820202166X").await;
     let lacking = obstacles.iter().find_map(|obstacle| match obstacle {
-        renzheng::domain::completion::Obstacle::NoCertificate(persons) => Some(persons.clone()),
+        Obstacle::NoCertificate(persons) => Some(persons.clone()),
         _ => None,
     });
     let lacking = lacking.expect("certificates are asked for");
@@ -341,7 +365,7 @@ async fn completing_is_refused_with_everything_that_stands_in_the_way() {
     let Err(DeclareError::Obstacles(obstacles)) = complete(store, reading, &own, &completing).await else {
         panic!("refused")
     };
-    let codes: Vec<_> = obstacles.iter().map(|obstacle| obstacle.code()).collect();
+    let codes: Vec<_> = obstacles.iter().map(Obstacle::code).collect();
     assert_eq!(codes, ["not_confirmed", "no_certificate"]);
     assert!(obstacles.iter().all(|obstacle| !obstacle.chinese().is_empty()));
 
@@ -355,7 +379,7 @@ async fn completing_is_refused_with_everything_that_stands_in_the_way() {
     let Err(DeclareError::Obstacles(obstacles)) = complete(store, reading, &own, &completing).await else {
         panic!("refused")
     };
-    assert_eq!(obstacles.iter().map(|obstacle| obstacle.code()).collect::<Vec<_>>(), ["not_confirmed"]);
+    assert_eq!(obstacles.iter().map(Obstacle::code).collect::<Vec<_>>(), ["not_confirmed"]);
     assert_eq!((scene.audited().await, scene.claims(ELECTRONICS).await), (0, 0), "a refusal leaves no trace");
 }
 
@@ -367,7 +391,7 @@ async fn the_window_closes_with_the_last_second_of_october() {
     scene.day.pull_all().await;
     scene.clock("2026-11-01", "00:00:00").await;
     let Err(DeclareError::Obstacles(obstacles)) = scene.complete(SCHOOL).await else { panic!("refused") };
-    assert_eq!(obstacles.iter().map(|obstacle| obstacle.code()).collect::<Vec<_>>(), ["outside_window"]);
+    assert_eq!(obstacles.iter().map(Obstacle::code).collect::<Vec<_>>(), ["outside_window"]);
     scene.clock("2026-10-31", "23:59:45").await;
     assert_eq!(scene.complete(SCHOOL).await.expect("completed").version, 1);
 

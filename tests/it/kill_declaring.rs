@@ -14,7 +14,7 @@ use crate::fixtures::fixtures;
 
 /// Whoever holds this lock keeps everybody at the marked point.
 const GATE: i64 = 7_701;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A place where a transaction stops until the gate opens.
 #[derive(Clone, Copy, Debug)]

@@ -25,6 +25,7 @@ mod kill_pull;
 mod listening;
 mod mariadb;
 mod masked;
+mod matrix;
 mod metrics;
 mod nights;
 mod operate;

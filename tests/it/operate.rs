@@ -74,7 +74,7 @@ impl Passed {
 
     async fn claim(store: &Store, job: &Job) -> Claimed {
         let now = store.now().await.expect("business time");
-        store.claim_task(now, &[job.name.clone()], true).await.expect("an answer").expect("a task")
+        store.claim_task(now, std::slice::from_ref(&job.name), true).await.expect("an answer").expect("a task")
     }
 
     /// The lease runs out, and another worker takes the task.
@@ -122,7 +122,7 @@ fn page(number: u32) -> Landing {
 }
 
 #[track_caller]
-fn assert_lost<T: std::fmt::Debug>(outcome: Result<T, StoreError>) {
+fn assert_lost<T: std::fmt::Debug>(outcome: &Result<T, StoreError>) {
     assert!(matches!(outcome, Err(StoreError::LeaseLost | StoreError::LostRace { .. })), "{outcome:?}");
 }
 
@@ -136,20 +136,20 @@ async fn who_lost_a_task_changes_nothing_of_its_delivery_and_its_runs() {
     let second = scene.pass().await;
 
     // before the other has begun
-    assert_lost(first.fail_batch(&batch, "the source is gone").await);
-    assert_lost(first.hold_batch(&batch, "a gate").await);
-    assert_lost(lander.land(page(1)).await);
+    assert_lost(&first.fail_batch(&batch, "the source is gone").await);
+    assert_lost(&first.hold_batch(&batch, "a gate").await);
+    assert_lost(&lander.land(page(1)).await);
     assert_eq!(scene.state().await, ("fetching".to_owned(), Some(run.run_id)));
     // and after
     let (run_of_second, of_second) = scene.open(&second).await;
     assert_eq!((of_second.batch_id, of_second.resumed), (batch.batch_id, true));
-    assert_lost(first.fail_batch(&batch, "the source is gone").await);
-    assert_lost(lander.land(page(1)).await);
-    assert_lost(first.complete_batch(&mut batch, None).await);
-    assert_lost(first.check_batch(&batch).await);
-    assert_lost(first.publish_batch(&batch, None, &Publication::default()).await);
-    assert_lost(first.start_run("pull", "pull-wage", "test").await);
-    assert_lost(first.finish_run(&run, Ending::Failed, &serde_json::json!({}), Some("the source is gone")).await);
+    assert_lost(&first.fail_batch(&batch, "the source is gone").await);
+    assert_lost(&lander.land(page(1)).await);
+    assert_lost(&first.complete_batch(&mut batch, None).await);
+    assert_lost(&first.check_batch(&batch).await);
+    assert_lost(&first.publish_batch(&batch, None, &Publication::default()).await);
+    assert_lost(&first.start_run("pull", "pull-wage", "test").await);
+    assert_lost(&first.finish_run(&run, Ending::Failed, &serde_json::json!({}), Some("the source is gone")).await);
     assert_eq!(scene.state().await, ("fetching".to_owned(), Some(run_of_second.run_id)));
     let mut lander = Lander::open(&second, of_second).await.expect("a lander");
     lander.land(page(1)).await.expect("it is the second's");
@@ -162,7 +162,7 @@ async fn a_delivery_that_another_run_went_on_with_is_not_failed_by_the_one_befor
     let by_hand = scene.agency.harness.store.clone();
     let (_, batch) = scene.open(&by_hand).await;
     let (run, _) = scene.open(&by_hand).await;
-    assert_lost(by_hand.fail_batch(&batch, "the source is gone").await);
+    assert_lost(&by_hand.fail_batch(&batch, "the source is gone").await);
     assert_eq!(scene.state().await, ("fetching".to_owned(), Some(run.run_id)));
 }
 

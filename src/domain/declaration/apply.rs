@@ -54,7 +54,7 @@ impl Declaration {
         match self.stage {
             Stage::Open { .. } => {
                 let version = self.last_version() + 1;
-                self.freeze(Completion { version, completed, certification_number, commitment, amends: None })
+                Ok(self.freeze(Completion { version, completed, certification_number, commitment, amends: None }))
             }
             Stage::Completed { .. } | Stage::Sent { .. } | Stage::Accepted(_) => Err(Refused::AlreadyCompleted),
             Stage::Rejected(_) => Err(Refused::RejectionOpen),
@@ -63,7 +63,7 @@ impl Declaration {
     }
 
     /// A new version: its months are kept and claimed, its certification waits behind everything unanswered.
-    fn freeze(mut self, completion: Completion) -> Next {
+    fn freeze(mut self, completion: Completion) -> (Declaration, Vec<Effect>) {
         let supersedes = self.expected_in_force();
         self.set_aside();
         let version = completion.version;
@@ -71,7 +71,7 @@ impl Declaration {
         let issue = Issue { message, issued: completion.completed.clone() };
         self.stage = Stage::Completed { completion: completion.clone(), issue };
         let certify = Effect::Certify { message, completion, supersedes };
-        Ok((self, vec![Effect::Freeze { version }, Effect::TakeClaims { version }, certify]))
+        (self, vec![Effect::Freeze { version }, Effect::TakeClaims { version }, certify])
     }
 
     /// What the stage holds of the tax department's side goes beside the stage, which is to become another.
@@ -373,7 +373,7 @@ impl Declaration {
         }
         let Some(commitment) = amended else { return Ok((self, Vec::new())) };
         let version = self.last_version() + 1;
-        self.freeze(Completion { version, completed, certification_number, commitment, amends: Some(of_version) })
+        Ok(self.freeze(Completion { version, completed, certification_number, commitment, amends: Some(of_version) }))
     }
 }
 

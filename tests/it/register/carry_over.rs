@@ -14,7 +14,7 @@ async fn told(office: &Office, report: &CarriedOver) -> Vec<String> {
         let known = office.agency.harness.store.find_person(&id).await.expect("asked");
         let found = known.and_then(|known| report.persons.iter().find(|person| person.person == known));
         if let Some(found) = found {
-            let refusals = found.refusals.iter().map(|refusal| refusal.code());
+            let refusals = found.refusals.iter().map(renzheng::domain::entry::Refusal::code);
             let codes: Vec<&str> = refusals.chain(found.warnings.iter().map(|warning| warning.code())).collect();
             lines.push(format!("{number} {:?} {} [{}]", found.outcome, found.contracts, codes.join(" ")));
         }

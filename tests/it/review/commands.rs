@@ -20,7 +20,7 @@ async fn run(scene: &Scene, arguments: &[&str]) -> (i32, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_counter_ticks_shows_hands_in_and_decides_no_case() {
     let mut scene = Scene::begin().await;
-    scene.lose("wage", 0, 0, 3).await;
+    scene.lose("wage", 0, 0, 3);
     scene.night().await;
     let (code, person) = (uscc(0), scene.person(0).await.0.to_string());
     let placed = ["--employer", &code, "--year", "2025", "--person", &person];
@@ -49,10 +49,10 @@ async fn the_counter_ticks_shows_hands_in_and_decides_no_case() {
     assert_eq!(value["months"][2]["fails_for"], serde_json::json!(["wage"]));
     assert_eq!(value["holder"], serde_json::Value::Null, "an operator takes no case");
     let month = ["--month", "2025-03", "--approve", "wage_paid_by_bank_slip"];
-    let cell: Vec<&str> = [&["review", "decide", "--employer", &code, "--person", &person][..], &month].concat();
-    let decided = run(&scene, &cell).await;
+    let deciding: Vec<&str> = [&["review", "decide", "--employer", &code, "--person", &person][..], &month].concat();
+    let decided = run(&scene, &deciding).await;
     assert_eq!(decided, (1, "renzheng: the role operator may not decide_month\n".to_owned()));
-    let unknown = [&cell[..7], &["2025-03", "--approve", "because"]].concat();
+    let unknown = [&deciding[..7], &["2025-03", "--approve", "because"]].concat();
     let unknown = run(&scene, &unknown).await;
     assert!(unknown.0 == 2 && unknown.1.contains("wage_paid_by_bank_slip"), "{}", unknown.1);
     let unticked = call(with(&["declare", "untick"], &["--months", "2025-03"])).await;

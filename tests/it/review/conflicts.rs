@@ -70,7 +70,7 @@ async fn two_that_pass_are_in_conflict_until_one_unticks_or_staff_decide() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failing_month_is_marked_beside_a_passing_one_unless_it_was_decided_for() {
     let mut scene = twice().await;
-    scene.lose("wage", 0, 0, 3).await;
+    scene.lose("wage", 0, 0, 3);
     scene.province.pull_all().await;
     assert_eq!(marks(&scene).await, [true, false]);
     decide_for(&scene, &supervisor("above", "36"), 0).await.expect("decided");

@@ -170,14 +170,14 @@ impl Scene {
     }
 
     /// What the agency says of a month becomes too little: the wage, or a contribution that is owed.
-    pub async fn lose(&mut self, kind: &'static str, person: u32, employer: u32, month: u8) {
+    pub fn lose(&mut self, kind: &'static str, person: u32, employer: u32, month: u8) {
         self.province.spoil(kind, person, employer, month);
     }
 
     /// A ticked month whose wage is too low, with evidence.
     pub async fn fail_wage(&mut self, person: u32, employer: u32, month: u8) {
         use renzheng::domain::review::Ground;
-        self.lose("wage", person, employer, month).await;
+        self.lose("wage", person, employer, month);
         self.night().await;
         self.tick(person, employer, &[month]).await.expect("ticked");
         self.show(person, employer, &[month], Grounds::NONE.with(Ground::Wage)).await;

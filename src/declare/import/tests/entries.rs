@@ -308,9 +308,9 @@ async fn complete(store: &Store) {
         },
         issue: Issue { message: Message { kind: MessageKind::Certified, version: 1, attempt: 1 }, issued: act },
     };
-    let state = Declaration { stage, ..Declaration::default() };
+    let completed = Declaration { stage, ..Declaration::default() };
     let mut publish = store.publish(Cause::Completion, at).await.expect("a publish");
-    publish.save_declaration(employer, 2025, &state, at).await.expect("saved");
+    publish.save_declaration(employer, 2025, &completed, at).await.expect("saved");
     publish.commit().await.expect("committed");
 }
 
