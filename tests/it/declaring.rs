@@ -91,7 +91,7 @@ impl Scene {
     }
 
     /// Hands in a file for every unit that the employer's placements name.
-    async fn prove_affiliates(&self, code: &str) {
+    pub async fn prove_affiliates(&self, code: &str) {
         let declaring = self.declaring(code).await;
         let store = self.store().clone().keep_evidence_in(self.folder.path().join("evidence"));
         let subjects: Vec<Subject> = (affiliates_without_proof(&store, declaring).await.expect("asked").into_iter())
@@ -115,7 +115,7 @@ impl Scene {
     }
 
     /// Sends what waits until nothing is due, and takes the answers in.
-    async fn push(&self) {
+    pub async fn push(&self) {
         let now = self.store().now().await.expect("now");
         while let Step::Sent(_) = step(self.store(), &self.client, now).await.expect("a step") {}
         apply_news(self.store()).await.expect("taken in");
@@ -136,7 +136,7 @@ impl Scene {
     }
 
     /// What the department holds: version and weighted person-months of each employer.
-    fn held(&self) -> Vec<(String, u64, u64)> {
+    pub fn held(&self) -> Vec<(String, u64, u64)> {
         let months = |message: &serde_json::Value| message["weighted_person_months"].as_u64().unwrap_or_default();
         self.ledger().in_force().iter().map(|held| (held.uscc.clone(), held.version, months(&held.message))).collect()
     }
@@ -175,7 +175,7 @@ impl Scene {
     }
 
     /// Every version's weighted months as frozen, and every body ever enqueued that certifies it.
-    async fn assert_only_what_was_confirmed_leaves(&self) {
+    pub async fn assert_only_what_was_confirmed_leaves(&self) {
         let mut connection = self.day.harness.connection().await;
         let rows = sqlx::query(
             "select o.body, coalesce(sum(d.weight), 0) as weighted from outbox o
@@ -216,7 +216,7 @@ pub fn supervisor() -> Actor {
     Actor { name: "supervisor".to_owned(), role: Role::Supervisor, scope, on_behalf_of: None }
 }
 
-fn month(number: u32) -> Month {
+pub fn month(number: u32) -> Month {
     Month::new(YEAR, number).expect("a month")
 }
 

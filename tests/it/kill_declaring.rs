@@ -5,11 +5,12 @@ use std::process::{Child, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use renzheng::declare::{amend, withdraw};
-use renzheng::domain::declaration::Declaration;
+use renzheng::domain::access::Role;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use crate::declaring::{SCHOOL, Scene, YEAR, amendment_approval, approval, change, employer, supervisor, withdrawal};
+use crate::access::{division, user};
+use crate::declaring::{SCHOOL, Scene, YEAR, change, employer, withdrawal};
 use crate::fixtures::fixtures;
 
 /// Whoever holds this lock keeps everybody at the marked point.
@@ -114,9 +115,11 @@ async fn traces(scene: &Scene) -> Vec<i64> {
     counts
 }
 
-fn start(scene: &Scene, arguments: &[&str]) -> Child {
+/// As the holder of a token; without one as the operator at the machine.
+fn start(scene: &Scene, token: Option<&str>, arguments: &[&str]) -> Child {
     let jobs = fixtures().join("jobs");
     let mut command = scene.day.harness.program(arguments, &jobs);
+    command.envs(token.map(|token| ("RENZHENG_TOKEN", token)));
     command
         .args(["--format", "json"])
         .stdout(Stdio::piped())
@@ -126,16 +129,16 @@ fn start(scene: &Scene, arguments: &[&str]) -> Child {
 }
 
 /// To its end; what it printed.
-fn answer(scene: &Scene, arguments: &[&str]) -> Value {
-    let Output { status, stdout, stderr } = start(scene, arguments).wait_with_output().expect("it ends");
+fn answer(scene: &Scene, token: Option<&str>, arguments: &[&str]) -> Value {
+    let Output { status, stdout, stderr } = start(scene, token, arguments).wait_with_output().expect("it ends");
     assert!(status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&stderr));
     serde_json::from_slice(&stdout).expect("a JSON line")
 }
 
 /// Kills the program at the point.
-async fn kill_at(scene: &Scene, point: Point, arguments: &[&str]) {
+async fn kill_at(scene: &Scene, token: Option<&str>, point: Point, arguments: &[&str]) {
     let mut gate = Gate::close(scene, point).await;
-    let mut program = start(scene, arguments);
+    let mut program = start(scene, token, arguments);
     let pid = gate.wait_for_somebody().await;
     program.kill().expect("killed");
     program.wait().expect("gone");
@@ -143,19 +146,19 @@ async fn kill_at(scene: &Scene, point: Point, arguments: &[&str]) {
 }
 
 /// Kills the program at each point; before the commit nothing may be left, after it everything is there, once.
-async fn survives(scene: &Scene, tables: &[&'static str], arguments: &[&str]) -> Value {
+async fn survives(scene: &Scene, token: Option<&str>, tables: &[&'static str], arguments: &[&str]) -> Value {
     let nothing = traces(scene).await;
     let before = scene.state(SCHOOL).await;
     for table in tables {
-        kill_at(scene, Point::Before(table), arguments).await;
+        kill_at(scene, token, Point::Before(table), arguments).await;
         assert_eq!(traces(scene).await, nothing, "killed at {table}");
         assert_eq!(scene.state(SCHOOL).await, before, "killed at {table}");
     }
-    kill_at(scene, Point::Committing, arguments).await;
+    kill_at(scene, token, Point::Committing, arguments).await;
     let after = traces(scene).await;
     assert_ne!(after, nothing, "it was committed, and nobody was told");
-    let told = answer(scene, arguments);
-    assert_eq!(answer(scene, arguments), told, "the same answer");
+    let told = answer(scene, token, arguments);
+    assert_eq!(answer(scene, token, arguments), told, "the same answer");
     assert_eq!(traces(scene).await, after, "nothing was done twice");
     told
 }
@@ -167,7 +170,7 @@ async fn the_program_killed_at_every_step_of_a_completion_completes_all_or_nothi
     let year = YEAR.to_string();
     let arguments = ["declare", "complete", "--employer", SCHOOL, "--year", &year, "--accept-commitment", &accepted];
     let tables = ["declared_month", "claim", "declared_version", "outbox", "declaration", "audit"];
-    let told = survives(&scene, &tables, &arguments).await;
+    let told = survives(&scene, None, &tables, &arguments).await;
     assert_eq!((&told["version"], &told["persons"]), (&Value::from(1), &Value::from(3)));
     assert_eq!(traces(&scene).await, [34, 1, 34, 1, 1, 1]);
 }
@@ -183,52 +186,23 @@ async fn the_program_killed_while_a_withdrawal_or_an_amendment_is_asked_for_asks
         let accepted = completing.accepted_commitment.clone().expect("a commitment");
         let year = YEAR.to_string();
         let whose = ["--employer", SCHOOL, "--year", &year];
-        answer(&scene, &[&["declare", "complete", "--accept-commitment", &accepted][..], &whose].concat());
+        answer(&scene, None, &[&["declare", "complete", "--accept-commitment", &accepted][..], &whose].concat());
         let months = scene.store().list_declared_months(completing.declaring.employer, 2025, 1).await.expect("months");
         let month = format!("{}:{}", months[0].person.0, months[0].month);
         let amended = ["--remove", &month];
         let amended = if more[0] == "amend" { &amended[..] } else { &[] };
-        let told = survives(&scene, &["declaration", "audit"], &[more, &whose, amended].concat()).await;
+        let told = survives(&scene, None, &["declaration", "audit"], &[more, &whose, amended].concat()).await;
         let request = if more[0] == "amend" { &told["amendment"] } else { &told["withdrawal"] };
         assert!(request["asked"].is_object() && request.get("outcome").is_none(), "{told}");
     }
 }
 
-/// Cuts the connection of a decision at each point, as a killed program does, and decides again.
-async fn decided<D>(scene: &Scene, tables: &[&'static str], decide: impl Fn() -> D) -> Declaration
-where
-    D: Future<Output = Result<Declaration, renzheng::declare::DeclareError>>,
-{
-    let nothing = traces(scene).await;
-    let before = scene.state(SCHOOL).await;
-    for table in tables {
-        let point = Point::Before(table);
-        let mut gate = Gate::close(scene, point).await;
-        let cutting = async {
-            let pid = gate.wait_for_somebody().await;
-            sqlx::query("select pg_terminate_backend($1)").bind(pid).execute(&mut gate.connection).await.expect("cut");
-            gate.open(point, pid).await;
-        };
-        let (outcome, ()) = tokio::join!(decide(), cutting);
-        assert!(outcome.is_err(), "cut at {table}");
-        assert_eq!(
-            (traces(scene).await, scene.state(SCHOOL).await),
-            (nothing.clone(), before.clone()),
-            "cut at {table}"
-        );
-    }
-    let declaration = decide().await.expect("decided");
-    let after = traces(scene).await;
-    assert_eq!(decide().await.expect("the same command again"), declaration);
-    assert_eq!(traces(scene).await, after, "nothing was done twice");
-    declaration
-}
-
 #[tokio::test]
-async fn a_decision_cut_off_at_every_step_is_taken_whole_or_not_at_all() {
-    let scene = Scene::begin("cut_decisions").await;
+async fn the_program_killed_at_every_step_of_a_decision_decides_all_or_nothing() {
+    let scene = Scene::begin("killed_decisions").await;
     let reading = &scene.day.harness.policy;
     let (store, policy) = (scene.store(), &reading.policy);
+    let token = user(store, "s.upervisor", Role::Supervisor, &division("36")).await;
     let completing = scene.completing(SCHOOL).await;
     let declaring = completing.declaring;
     let own = employer(declaring.employer);
@@ -236,17 +210,18 @@ async fn a_decision_cut_off_at_every_step_is_taken_whole_or_not_at_all() {
     let months = store.list_declared_months(declaring.employer, 2025, 1).await.expect("months");
     let removed = vec![change(months[0].person, months[0].month.number(), false)];
     amend::ask(store, policy, &own, declaring, removed).await.expect("asked");
-    let (staff, word) = (supervisor(), amendment_approval());
+    let year = YEAR.to_string();
+    let word = ["decide", "--employer", SCHOOL, "--year", &year, "--approve", "--why", "seen"];
     let tables = ["declared_month", "claim", "declared_version", "outbox", "declaration", "audit"];
-    let amended = decided(&scene, &tables, || amend::decide(store, policy, &staff, declaring, &word)).await;
-    assert_eq!((amended.name(), amended.last_version()), ("completed", 2));
+    let amended = survives(&scene, Some(&token), &tables, &[&["amend"], &word[..]].concat()).await;
+    assert_eq!(amended["state"], "completed");
+    assert_eq!(scene.state(SCHOOL).await.last_version(), 2);
     assert_eq!(traces(&scene).await, [34 + 33, 2, 34, 2, 1, 3]);
 
     withdraw::ask(store, &own, declaring, &withdrawal(false)).await.expect("asked");
-    let word = approval(None);
-    let open =
-        decided(&scene, &["outbox", "declaration", "audit"], || withdraw::decide(store, &staff, declaring, &word))
-            .await;
-    assert_eq!((open.name(), open.unanswered().count()), ("open", 3));
+    let tables = ["outbox", "declaration", "audit"];
+    let open = survives(&scene, Some(&token), &tables, &[&["withdraw"], &word[..]].concat()).await;
+    assert_eq!(open["state"], "open");
+    assert_eq!(scene.state(SCHOOL).await.unanswered().count(), 3);
     assert_eq!(traces(&scene).await, [34 + 33, 2, 34, 3, 1, 5]);
 }

@@ -10,6 +10,7 @@ mod commands;
 mod config;
 mod databases;
 mod declaring;
+mod declaring_random;
 mod evaluation;
 mod evidence;
 mod explain;

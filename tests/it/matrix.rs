@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use renzheng::declare::evidence::{Attaching, attach};
 use renzheng::domain::access::{Action, Role};
+use renzheng::domain::evidence::Subject;
 use renzheng::domain::ids::Uscc;
 
 use crate::access::{E1, E3, as_holder, division, province, unit, user};
-use crate::harness::Scratch;
+use crate::evidence::made::png;
+use crate::harness::{Scratch, actor};
 use crate::runs::say;
 
-/// A command for each action; `EMPLOYER` and `PERSON` are filled in. Those that name no employer are asked once.
+/// A command for each action; `EMPLOYER`, `PERSON` and `EVIDENCE` are filled in. Those that name nothing of an employer are asked once.
 const COMMANDS: &[(Action, &str)] = &[
     (Action::ReadResults, "declare standing --year 2025 --employer EMPLOYER"),
     (Action::ReadResults, "declare drift --year 2025 --employer EMPLOYER"),
@@ -17,7 +20,7 @@ const COMMANDS: &[(Action, &str)] = &[
     (Action::Enter, "affiliate delete --employer EMPLOYER --year 2025 --unit 91369900MA2000F14G --why x"),
     (Action::DeletePlacement, "placement delete --employer EMPLOYER --year 2025 --person PERSON --why x"),
     (Action::AttachEvidence, "evidence attach FILE --employer EMPLOYER --original 2025:PERSON"),
-    (Action::OpenEvidence, "evidence open 999 --out -"),
+    (Action::OpenEvidence, "evidence open EVIDENCE --out -"),
     (Action::Tick, "declare untick --employer EMPLOYER --year 2025 --person PERSON --months 2025-03"),
     (Action::HandIn, "declare hand-in --employer EMPLOYER --year 2025 --person PERSON"),
     (Action::Complete, "declare complete --employer EMPLOYER --year 2025 --accept-commitment another"),
@@ -60,11 +63,16 @@ async fn every_role_may_do_to_its_own_and_to_others_what_the_table_says() {
     let file = file.display().to_string();
     let lines = scratch.path().join("lines.txt");
     std::fs::write(&lines, "某人\n360001196501010019\n36000119650101001943\n").expect("written");
-    let mut persons = Vec::new();
+    let evidence = store.clone().keep_evidence_in(scratch.path().join("evidence"));
+    let mut owned = Vec::new();
     for code in [E1, E3] {
         let employer = store.find_unit(&Uscc::parse(code).expect("a code")).await.expect("asked").expect("known");
         let placements = store.list_placements(&[employer]).await.expect("placements");
-        persons.push(placements.first().expect("a placement").person.0.to_string());
+        let person = placements.first().expect("a placement").person;
+        let subjects = [Subject::Original { year: 2025, person }];
+        let attaching = Attaching { employer, file_name: "original.png", subjects: &subjects };
+        let attached = attach(&evidence, None, &actor(), &attaching, &png()[..]).await.expect("attached");
+        owned.push((code, person.0.to_string(), attached.evidence_id.to_string()));
     }
     for role in Role::ALL {
         let (reach, everywhere) = match role {
@@ -74,21 +82,26 @@ async fn every_role_may_do_to_its_own_and_to_others_what_the_table_says() {
         };
         let token = user(store, &format!("m.{role}"), *role, &reach).await;
         for (action, command) in COMMANDS {
-            for (code, person) in [E1, E3].into_iter().zip(&persons) {
-                if code == E3 && !command.contains("EMPLOYER") {
+            for (code, person, evidence) in &owned {
+                let is_named = command.contains("EMPLOYER") || command.contains("EVIDENCE");
+                let foreign = *code == E3;
+                if foreign && !is_named {
                     continue;
                 }
-                let command = command.replace("EMPLOYER", code).replace("PERSON", person).replace("FILE", &file);
+                let command = command.replace("EMPLOYER", code).replace("PERSON", person);
+                let command = command.replace("EVIDENCE", evidence).replace("FILE", &file);
                 let arguments: Vec<&str> = command.split(' ').collect();
                 let mut program = as_holder(harness, &token, &arguments);
                 program.stdin(std::fs::File::open(&lines).expect("opened"));
                 let said = say(&mut program);
-                let (unknown, may_not) = (format!("no unit {code} is known here"), format!("the role {role} may not"));
-                let fits = match (code == E3 && !everywhere, role.may(*action)) {
+                let may_not = format!("the role {role} may not");
+                let unknown = [format!("no unit {code} is known here"), "there is no such file".to_owned()];
+                let is_unknown = unknown.iter().any(|unknown| said.contains(unknown));
+                let fits = match (foreign && !everywhere, role.may(*action)) {
                     // what is out of reach is not found, or not for the role at all: never told apart by what is there
-                    (true, _) => said.contains(&unknown) || said.contains(&may_not) && !role.may(*action),
+                    (true, may) => is_unknown || said.contains(&may_not) && !may,
                     (false, false) => said.contains(&format!("{may_not} {action}")),
-                    (false, true) => !said.contains(&unknown) && !said.contains(&may_not),
+                    (false, true) => !is_unknown && !said.contains(&may_not),
                 };
                 assert!(fits, "{role}, {command}: {said}");
             }
