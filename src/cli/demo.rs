@@ -59,6 +59,7 @@ pub(super) async fn run(common: &Common, args: &DemoArgs, out: Output) -> anyhow
     // its own folder and always its own server: the demo sets the clock, which no real installation may suffer
     settings.data_dir = settings.data_dir.join("demo");
     settings.key_file = settings.data_dir.join("keys");
+    settings.evidence_dir = settings.data_dir.join("evidence");
     settings.database_url = None;
     settings.keys = None;
     // whose tokens are known elsewhere

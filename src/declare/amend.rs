@@ -17,6 +17,7 @@ use crate::domain::facts::PersonId;
 use crate::domain::money::Fen;
 use crate::domain::policy::Policy;
 use crate::store::Store;
+use crate::store::choices::Chooser;
 use crate::store::declared::{Listed, Request};
 use crate::store::publish::Cause;
 use crate::verify::worth::levy_if;
@@ -151,6 +152,11 @@ pub async fn decide(
     let detail = serde_json::json!({ "approved": true, "version": after.last_version(), "months": months.len() });
     let doing = doing(actor, deciding, &months, detail);
     case.save(store, &mut publish, &doing, (&before, &after), effects, at).await?;
+    // what was amended is what the employer chooses from now on, if the year is ever opened again
+    for change in &request.changes {
+        let by = Chooser { name: &actor.name, at };
+        publish.save_choice(declaring.employer, change.person, &[change.month], change.add, by).await?;
+    }
     publish.commit().await?;
     Ok(after)
 }

@@ -41,6 +41,12 @@ pub async fn hand_in(
     let today = clock::business_date(at);
     let (first_day, last_day) = policy.window(declaring.year);
     let in_window = (first_day..=last_day).contains(&today);
+    // under the lock: nothing is entered, ticked or withdrawn between the look and the step
+    let mut change = store.change().await?;
+    let state = change.hold_declaration(declaring.employer, declaring.stored_year()).await?;
+    if !state.is_editable() {
+        return Err(Refused::NotOpen.into());
+    }
     let no_placement = Refused::NoPlacement { year: declaring.year };
     let Some((view, _)) = standing::one(store, declaring, person).await? else {
         let placed = standing::entered(store, declaring).await?.placed.contains_key(&person);
@@ -64,11 +70,6 @@ pub async fn hand_in(
     }
     let months: Vec<Month> = view.awaiting().map(|month| month.month).collect();
 
-    let mut change = store.change().await?;
-    let state = change.hold_declaration(declaring.employer, declaring.stored_year()).await?;
-    if !state.is_editable() {
-        return Err(Refused::NotOpen.into());
-    }
     if !in_window && !deregisters && state.last_version() == 0 {
         return Err(Refused::OutsideWindow { first_day, last_day }.into());
     }

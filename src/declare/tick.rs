@@ -97,6 +97,10 @@ pub async fn choose(
     let after = fingerprint(store.keys(), &choices(Some(*ticked)))?;
 
     let mut publish = store.publish(Cause::Tick, at).await?;
+    let placed = publish.list_placements(&[declaring.employer]).await?;
+    if !placed.iter().any(|one| one.person == *person && one.year == declaring.stored_year()) {
+        return Err(Refused::NoPlacement { year: declaring.year }.into());
+    }
     if !publish.lock_declaration(declaring.employer, declaring.stored_year()).await?.is_editable() {
         return Err(Refused::NotOpen.into());
     }

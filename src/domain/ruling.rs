@@ -238,6 +238,7 @@ mod tests {
         assert_eq!(check_note(None, false), Ok(()));
     }
 
+    #[cfg(feature = "pipeline")]
     #[test]
     fn a_second_person_is_asked_for_by_ground() {
         let read = |json: &str| serde_json::from_str::<SecondPerson>(json).map_err(|error| error.to_string());

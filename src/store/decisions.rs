@@ -240,13 +240,17 @@ impl Store {
             .collect()
     }
 
-    /// When anything of an employer's year was decided, last: a decision that stands and needs no further person's word.
+    /// When anything of an employer's year that was handed in within the window was decided, last: a decision that stands and needs no
+    /// further person's word.
     pub async fn last_decision_at(&self, employer: UnitId, year: i32) -> Result<Option<DateTime<Utc>>, StoreError> {
         let january = year * 12;
         Ok(sqlx::query_scalar!(
-            "select max(coalesce(agreed_at, decided_at)) from month_decision
+            "select max(coalesce(agreed_at, decided_at)) from month_decision d
              where employer_id = $1 and month between $2 and $3 and (not second_asked or agreed_at is not null)
-               and ending is distinct from 'undone'",
+               and ending is distinct from 'undone'
+               and exists (select from handing_in h where h.person_id = d.person_id and h.employer_id = $1 and h.year = $2 / 12
+                             and h.in_window and h.handed_in_at <= d.decided_at
+                             and (h.replaced_at is null or h.replaced_at > d.decided_at))",
             employer.0,
             january,
             january + 11

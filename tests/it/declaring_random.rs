@@ -212,7 +212,8 @@ async fn play(seed: u64) -> BTreeMap<String, u32> {
         for ((_, step), outcome) in steps.iter().zip(outcomes) {
             match outcome {
                 Ok(()) => {
-                    *taken.entry(format!("{step:?}").split(' ').next().unwrap_or_default().to_owned()).or_default() += 1
+                    *taken.entry(format!("{step:?}").split(' ').next().unwrap_or_default().to_owned()).or_default() +=
+                        1;
                 }
                 Err(error) => assert!(error.code().is_some(), "{what}: {error:?}"),
             }

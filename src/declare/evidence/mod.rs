@@ -269,7 +269,8 @@ pub async fn withdraw(store: &Store, actor: &Actor, asked: &Withdrawing<'_>) -> 
     if wanted.is_empty() || ending.len() < wanted.len() {
         return Err(Refusal::NoSuchUse.into());
     }
-    if ending.iter().any(|one| one.relied_on_at.is_some()) {
+    // the proof of an affiliate is only ever added to
+    if ending.iter().any(|one| one.relied_on_at.is_some() || matches!(one.subject, Subject::Affiliate { .. })) {
         return Err(Refusal::DecisionRests.into());
     }
     let years: Vec<i16> = ending.iter().map(|one| one.subject.year()).collect();

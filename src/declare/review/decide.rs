@@ -60,13 +60,13 @@ pub async fn decide(
     let (case, month) = (*case, *month);
     permit(store, actor, Action::DecideMonth, case.employer).await?;
     let year = i32::from(case.year);
+    // under the lock: nothing is entered, ticked or withdrawn between the look and the decision
+    let mut change = hold_open(store, case).await?;
     let (view, entered) =
         standing::one(store, case.declaring(), case.person).await?.ok_or(Refused::NoPlacement { year })?;
     let cell = view.month(month).ok_or(Refused::OtherYear { month, year })?;
     let stood = entered.decisions.get(&(case.person, month));
     let at = store.now().await?;
-
-    let mut change = hold_open(store, case).await?;
     if !change.renew_case(case, &actor.name, at).await? {
         return Err(not_held(&mut change, case, at).await?.into());
     }

@@ -290,6 +290,12 @@ impl Declaration {
         }
     }
 
+    /// The same, if it is still the version that a request is about.
+    fn changeable_as(&self, version: u32) -> Result<&Completion, Refused> {
+        let completion = self.changeable()?;
+        if completion.version == version { Ok(completion) } else { Err(Refused::RequestOutdated) }
+    }
+
     /// The withdrawal that waits for a decision.
     pub fn open_withdrawal(&self) -> Option<&Withdrawal> {
         self.withdrawal.as_ref().filter(|request| request.outcome.is_none())
@@ -325,7 +331,7 @@ impl Declaration {
         if approved && request.levy_paid && refund_reference.is_none() {
             return Err(Refused::RefundReferenceMissing);
         }
-        let withdrawn = if approved { Some(self.changeable()?.clone()) } else { None };
+        let withdrawn = if approved { Some(self.changeable_as(request.version)?.clone()) } else { None };
         let decided = outcome.decided.clone();
         if let Some(request) = &mut self.withdrawal {
             request.outcome = Some(outcome);
@@ -366,7 +372,7 @@ impl Declaration {
         decidable(&request.asked, &outcome)?;
         let of_version = request.of_version;
         let approved = outcome.approved;
-        let amended = if approved { Some(self.changeable()?.commitment.clone()) } else { None };
+        let amended = if approved { Some(self.changeable_as(of_version)?.commitment.clone()) } else { None };
         let completed = outcome.decided.clone();
         if let Some(request) = &mut self.amendment {
             request.outcome = Some(outcome);

@@ -31,6 +31,8 @@ pub enum Refused {
     RequestOpen,
     #[error("no request waits for a decision")]
     NoRequest,
+    #[error("the request is about an earlier version than the present one; refuse it, and let it be asked for anew")]
+    RequestOutdated,
     #[error("who asked does not decide; another member of staff must")]
     OwnRequest,
     #[error("a reason must be given")]
@@ -57,6 +59,7 @@ impl Refused {
             Self::Closed => "closed",
             Self::RequestOpen => "request_open",
             Self::NoRequest => "no_request",
+            Self::RequestOutdated => "request_outdated",
             Self::OwnRequest => "own_request",
             Self::ReasonMissing => "reason_missing",
             Self::RefundReferenceMissing => "refund_reference_missing",
@@ -79,6 +82,7 @@ impl Refused {
             Self::Closed => "该申报已由工作人员关闭;可由工作人员重新打开。",
             Self::RequestOpen => "已有申请等待审核,请先处理该申请。",
             Self::NoRequest => "没有等待审核的申请。",
+            Self::RequestOutdated => "该申请针对较早的版本,请予以退回,由申请人重新提出。",
             Self::OwnRequest => "申请人不能审核自己的申请,须由其他工作人员审核。",
             Self::ReasonMissing => "请填写原因。",
             Self::RefundReferenceMissing => "残保金已缴纳,须先提供税务部门的退费凭证号。",
