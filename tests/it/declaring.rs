@@ -104,7 +104,7 @@ impl Scene {
     }
 
     /// The employer completes.
-    async fn complete(&self, code: &str) -> Result<Completed, DeclareError> {
+    pub async fn complete(&self, code: &str) -> Result<Completed, DeclareError> {
         let completing = self.completing(code).await;
         let actor = employer(completing.declaring.employer);
         complete(self.store(), &self.day.harness.policy, &actor, &completing).await

@@ -38,6 +38,7 @@ mod register;
 mod remind;
 mod resume;
 mod review;
+mod road;
 mod runs;
 mod schedule;
 mod serve;
