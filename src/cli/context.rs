@@ -77,6 +77,11 @@ impl Context {
     /// right to it on top.
     pub(super) async fn open(common: &Common, action: Action) -> anyhow::Result<Self> {
         let (settings, environment) = settings(common)?;
+        if environment.is_empty("RENZHENG_TOKEN") {
+            return Err(usage(
+                "RENZHENG_TOKEN is set and empty, which makes nobody an operator: unset it, or show a token",
+            ));
+        }
         let context = Self::open_with(settings, environment).await?;
         let refused = match action {
             // what is of the installation is of all of it

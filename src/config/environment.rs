@@ -81,12 +81,20 @@ impl Environment {
         self
     }
 
-    /// The value of a variable; an empty one counts as unset.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-    pub fn get(&self, name: &str) -> Option<String> {
+    fn read(&self, name: &str) -> Option<String> {
         let given = self.overrides.get(name).cloned();
-        let value = given.or_else(|| if self.closed { None } else { std::env::var(name).ok() });
-        value.filter(|value| !value.is_empty())
+        given.or_else(|| if self.closed { None } else { std::env::var(name).ok() })
+    }
+
+    /// The value of a variable; an empty one counts as unset.
+    pub fn get(&self, name: &str) -> Option<String> {
+        self.read(name).filter(|value| !value.is_empty())
+    }
+
+    /// Whether the variable is there and says nothing.
+    pub fn is_empty(&self, name: &str) -> bool {
+        self.read(name).is_some_and(|value| value.is_empty())
     }
 
     /// The text with its placeholders filled in. A file's trailing line ends are dropped. What is filled in is not

@@ -70,7 +70,7 @@ pub async fn hand_in(
     }
     let months: Vec<Month> = view.awaiting().map(|month| month.month).collect();
 
-    if !in_window && !deregisters && state.last_version() == 0 {
+    if !in_window && !deregisters && state.deregistration.is_none() && state.last_version() == 0 {
         return Err(Refused::OutsideWindow { first_day, last_day }.into());
     }
     change.save_handing_in(declaring.case(person), &actor.name, at, in_window).await?;

@@ -66,13 +66,15 @@ pub async fn choose(
         return Err(Refused::NoPlacement { year: declaring.year }.into());
     }
     if *ticked {
+        // entered by staff, or said by them now
+        let declaration = store.find_declaration(declaring.employer, declaring.stored_year()).await?;
         let (view, _) = standing::one(store, *declaring, *person).await?.ok_or(Refused::NotJudged)?;
         let today = clock::business_date(at);
         let occasion = Occasion {
             today,
             window_last_day: policy.window(declaring.year).1,
             pending_tick_days: policy.pending_tick_days(today)?,
-            deregisters: *deregisters,
+            deregisters: *deregisters || declaration.deregistration.is_some(),
         };
         let sources = Sources::new(store.freshness(store.head().await?).await?, today);
         let refused: Vec<_> = months

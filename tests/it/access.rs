@@ -319,6 +319,7 @@ async fn a_token_that_opens_nothing_is_never_the_operator() {
         (&unknown, vec!["runs"]),
         (&unknown, vec!["keys", "backup", "/nonexistent/keys"]),
         (" ", vec!["runs"]),
+        ("", vec!["runs"]),
     ] {
         let said = say(&mut as_holder(&harness, token, &arguments));
         assert!(!said.contains(&unknown) && !said.contains("secret"), "{said}");
@@ -333,6 +334,8 @@ exit 2
 renzheng: the token in RENZHENG_TOKEN is refused: it is not known here
 exit 2
 renzheng: the token in RENZHENG_TOKEN is refused: it is no token of this program: one begins with `rz_` and has 46 signs
+exit 2
+renzheng: RENZHENG_TOKEN is set and empty, which makes nobody an operator: unset it, or show a token
 "###);
 }
 
