@@ -93,7 +93,7 @@ pub async fn show(
         Some(version) => store.list_declared_months(employer, year, version).await?,
         None => amended(store, declaring, &declaration, of_version, &changes).await?,
     };
-    let levy = |months: &[DeclaredMonth]| levy_if(policy, &case.employer, declaring.year, gain_of(months));
+    let levy = |months: &[DeclaredMonth]| levy_if(policy, &case.of.employer, declaring.year, gain_of(months));
     Ok(Some(Difference {
         of_version,
         changes,

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use super::users::UserError;
 use crate::domain::access::{Action, Actor, Scope};
-use crate::domain::facts::UnitId;
 use crate::domain::ids::Uscc;
 use crate::store::Store;
 use crate::store::StoreError;
@@ -63,28 +62,15 @@ async fn within_reach(store: &Store, actor: &Actor, rows: Vec<AuditLine>) -> Res
         return Ok(rows);
     }
     let codes: Vec<Uscc> = rows.iter().flat_map(|row| codes_in(&row.object)).collect();
-    let units: Vec<UnitId> = rows.iter().flat_map(|row| units_in(&row.object)).collect();
     let owners: HashMap<Uscc, Owned> = store.owners_of_codes(&codes).await?;
-    let numbered: HashMap<UnitId, Owned> = store.owners_of_units(&units).await?;
+    let reached = |code: Uscc| owners.get(&code).is_some_and(|owned| actor.reaches(owned.owner()));
     Ok(rows
         .into_iter()
         .filter(|row| {
-            let by_code = codes_in(&row.object).map(|code| owners.get(&code));
-            let by_number = units_in(&row.object).map(|unit| numbered.get(&unit));
-            let mut named = by_code.chain(by_number).peekable();
-            named.peek().is_some() && named.all(|owned| owned.is_some_and(|owned| actor.reaches(owned.owner())))
+            let mut codes = codes_in(&row.object).peekable();
+            codes.peek().is_some() && codes.all(reached)
         })
         .collect())
-}
-
-/// The units that a text names by their numbers here: `placement 17 2025 …`, `… employer 17`.
-fn units_in(text: &str) -> impl Iterator<Item = UnitId> {
-    let words: Vec<&str> = text.split(' ').collect();
-    let named = words.windows(2).filter_map(|pair| match pair {
-        ["placement" | "employer", number] => number.parse().ok().map(UnitId),
-        _ => None,
-    });
-    named.collect::<Vec<_>>().into_iter()
 }
 
 /// The codes of units that a text names.

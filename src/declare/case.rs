@@ -4,28 +4,26 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::message::{body, digest};
+use super::permit::{self, Entered, permit};
 use super::{DeclareError, Declaring};
 use crate::clock;
-use crate::domain::access::{Action, Actor, Owner};
+use crate::domain::access::{Action, Actor};
 use crate::domain::certification::{Certification, OutboundMessage, Subject};
 use crate::domain::completion::{Extending, Span, Window, window};
 use crate::domain::declaration::{Declaration, Effect, Event};
 use crate::domain::declared::{DeclaredMonth, count_of};
-use crate::domain::ids::Uscc;
 use crate::domain::message::Message;
 use crate::domain::policy::Policy;
 use crate::store::Store;
 use crate::store::audit::{Act, fingerprint};
 use crate::store::declarations::OutboxMessage;
-use crate::store::entries::Employer;
 use crate::store::publish::{Cause, Publish};
 
 /// The employer and the year.
 #[derive(Debug)]
 pub(super) struct Case {
     pub(super) declaring: Declaring,
-    pub(super) uscc: Uscc,
-    pub(super) employer: Employer,
+    pub(super) of: Entered,
 }
 
 /// What is done to a case.
@@ -44,11 +42,7 @@ pub(super) struct Doing<'a> {
 
 impl Case {
     pub(super) async fn load(store: &Store, declaring: Declaring) -> Result<Self, DeclareError> {
-        let found = store.list_employers(i64::MAX, &[declaring.employer]).await?;
-        let employer = found.into_iter().next().ok_or(DeclareError::UnknownEmployer)?;
-        let codes = store.unit_codes(&[declaring.employer]).await?;
-        let uscc = *codes.get(&declaring.employer).ok_or(DeclareError::UnknownEmployer)?;
-        Ok(Self { declaring, uscc, employer })
+        Ok(Self { declaring, of: permit::find::<DeclareError>(store, declaring.employer).await? })
     }
 
     /// The case, if the actor may do this to it; another's is not found.
@@ -58,18 +52,12 @@ impl Case {
         action: Action,
         declaring: Declaring,
     ) -> Result<Self, DeclareError> {
-        let case = Self::load(store, declaring).await?;
-        actor.may(action, case.owner())?;
-        Ok(case)
-    }
-
-    pub(super) fn owner(&self) -> Owner<'_> {
-        Owner { employer: self.declaring.employer, federation_division: &self.employer.federation_division }
+        Ok(Self { declaring, of: permit::<DeclareError>(store, actor, action, declaring.employer).await? })
     }
 
     /// As the audit names it.
     pub(super) fn object(&self) -> String {
-        format!("declaration {} {}", self.uscc, self.declaring.year)
+        format!("declaration {} {}", self.of.uscc, self.declaring.year)
     }
 
     /// The declaration as it stands, unlocked: for a look.
@@ -167,9 +155,9 @@ impl Case {
     /// The technical data as they are stored now.
     fn subject(&self) -> Subject {
         Subject {
-            uscc: self.uscc,
-            employer_name: self.employer.name.clone(),
-            tax_division: self.employer.tax_division.clone(),
+            uscc: self.of.uscc,
+            employer_name: self.of.employer.name.clone(),
+            tax_division: self.of.employer.tax_division.clone(),
             year: self.declaring.stored_year(),
         }
     }
@@ -188,7 +176,7 @@ impl Case {
             employer: self.declaring.employer,
             year: self.declaring.stored_year(),
             message,
-            idempotency_key: message.idempotency_key(&self.uscc, self.declaring.year),
+            idempotency_key: message.idempotency_key(&self.of.uscc, self.declaring.year),
             digest: digest(&body),
             body,
         };

@@ -113,8 +113,8 @@ pub async fn complete(
 
 /// The employer completes; where the unit is being deregistered, staff do at the counter.
 fn may_complete(actor: &Actor, case: &Case, declaration: &Declaration) -> Result<(), DeclareError> {
-    match actor.may(Action::Complete, case.owner()) {
-        Err(_) if declaration.deregistration.is_some() => Ok(actor.may(Action::Deregister, case.owner())?),
+    match actor.may(Action::Complete, case.of.owner()) {
+        Err(_) if declaration.deregistration.is_some() => Ok(actor.may(Action::Deregister, case.of.owner())?),
         outcome => Ok(outcome?),
     }
 }

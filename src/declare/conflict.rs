@@ -157,7 +157,7 @@ pub async fn list(
 pub async fn decide(store: &Store, actor: &Actor, deciding: &Deciding) -> Result<(), DeclareError> {
     let Deciding { person, month, employer, reason, note } = deciding;
     let (person, month) = (*person, *month);
-    permit(store, actor, Action::DecideConflict, *employer).await?;
+    permit::<DeclareError>(store, actor, Action::DecideConflict, *employer).await?;
     check_note(note.as_deref(), false)?;
     let rivals = store.list_rivals(month.year(), &[person]).await?;
     let prevailing = rivals.iter().find(|rival| rival.employer == *employer);
@@ -189,7 +189,7 @@ pub async fn decide(store: &Store, actor: &Actor, deciding: &Deciding) -> Result
     let detail = serde_json::json!({
         "employer": employer, "reason": reason, "instead_of": before.map(|decision| decision.employer),
     });
-    let object = format!("conflict {month} person {}", person.0);
+    let object = object(store, person, month, &rivals).await?;
     publish.record(&Act { why: note, detail, ..Act::read(at, actor, Action::DecideConflict, object) }).await?;
     publish.commit().await?;
     Ok(())
@@ -208,8 +208,9 @@ pub async fn undo(
     let standing = store.list_conflict_decisions(month.year(), &[person]).await?;
     let decided = standing.into_iter().find(|decision| decision.month == month);
     let decided = decided.ok_or(Refused::NoConflictDecided { month })?;
-    permit(store, actor, Action::DecideConflict, decided.employer).await?;
-    reach_all(actor, &store.list_rivals(month.year(), &[person]).await?)?;
+    permit::<DeclareError>(store, actor, Action::DecideConflict, decided.employer).await?;
+    let rivals = store.list_rivals(month.year(), &[person]).await?;
+    reach_all(actor, &rivals)?;
     let at = store.now().await?;
     let mut publish = store.publish(Cause::Decision, at).await?;
     if publish.find_claim(person, month).await?.is_some() {
@@ -219,10 +220,18 @@ pub async fn undo(
         return Err(Refused::NoConflictDecided { month }.into());
     }
     let detail = serde_json::json!({ "employer": decided.employer, "taken_back": true });
-    let object = format!("conflict {month} person {}", person.0);
+    let object = object(store, person, month, &rivals).await?;
     publish.record(&Act { why, detail, ..Act::read(at, actor, Action::DecideConflict, object) }).await?;
     publish.commit().await?;
     Ok(())
+}
+
+/// As the audit names it: with every employer that it is about.
+async fn object(store: &Store, person: PersonId, month: Month, rivals: &[RivalPlacement]) -> Result<String, DeclareError> {
+    let units: Vec<UnitId> = rivals.iter().map(|rival| rival.employer).collect();
+    let codes = store.unit_codes(&units).await?;
+    let codes: Vec<String> = units.iter().filter_map(|unit| codes.get(unit)).map(ToString::to_string).collect();
+    Ok(format!("conflict {month} person {} between {}", person.0, codes.join(" ")))
 }
 
 /// Who decides must reach every employer that it is about: over jurisdictions the level above decides.

@@ -1,11 +1,12 @@
 //! Standing consent: an employer agrees beforehand that what passes by itself is completed for it on the last day, or takes that back.
 
+use super::permit::{find, permit};
 use super::complete::{Completed, Completing, business_year, commitment, complete, state};
 use super::standing::placements;
 use super::unfinished::is_all_green;
 use super::{DeclareError, Declaring};
 use crate::clock;
-use crate::domain::access::{Action, Actor, Denied, Owner};
+use crate::domain::access::{Action, Actor, Denied};
 use crate::domain::declaration::Refused;
 use crate::policy::Reading;
 use crate::store::Store;
@@ -61,16 +62,6 @@ impl From<crate::store::StoreError> for ConsentError {
     }
 }
 
-/// Whether the actor may decide this for the employer; the employer's code.
-async fn admitted(store: &Store, declaring: Declaring, actor: &Actor) -> Result<String, ConsentError> {
-    let employers = store.list_employers(i64::MAX, &[declaring.employer]).await?;
-    let employer = employers.into_iter().next().ok_or(DeclareError::UnknownEmployer)?;
-    let owner = Owner { employer: declaring.employer, federation_division: &employer.federation_division };
-    actor.may(Action::Consent, owner)?;
-    let codes = store.unit_codes(&[declaring.employer]).await?;
-    Ok(codes.get(&declaring.employer).map(ToString::to_string).unwrap_or_default())
-}
-
 /// Agrees for one year, by the commitment text in force.
 pub async fn give(
     store: &Store,
@@ -79,7 +70,7 @@ pub async fn give(
     actor: &Actor,
     accepted: &str,
 ) -> Result<Consent, ConsentError> {
-    let uscc = admitted(store, declaring, actor).await?;
+    let uscc = permit::<ConsentError>(store, actor, Action::Consent, declaring.employer).await?.uscc;
     let at = store.now().await?;
     let declared = business_year(at);
     if !(declared..=declared + 1).contains(&declaring.year) {
@@ -104,7 +95,7 @@ pub async fn give(
 
 /// Takes it back.
 pub async fn revoke(store: &Store, declaring: Declaring, actor: &Actor) -> Result<(), ConsentError> {
-    let uscc = admitted(store, declaring, actor).await?;
+    let uscc = permit::<ConsentError>(store, actor, Action::Consent, declaring.employer).await?.uscc;
     let at = store.now().await?;
     let mut change = store.change().await?;
     if !change.revoke_consent(declaring.employer, declaring.year, &actor.name, at).await? {
@@ -149,7 +140,8 @@ pub async fn complete_by_consent(
     if !is_all_green(&views) {
         return Ok(None);
     }
-    let program = Actor { on_behalf_of: Some(format!("employer {}", declaring.employer.0)), ..Actor::program(PROGRAM) };
+    let uscc = find::<DeclareError>(store, declaring.employer).await?.uscc;
+    let program = Actor { on_behalf_of: Some(uscc.to_string()), ..Actor::program(PROGRAM) };
     let completing = Completing::of(declaring, Some(in_force.version));
     match complete(store, reading, &program, &completing).await {
         Ok(completed) => Ok(Some(completed)),

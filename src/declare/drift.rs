@@ -65,8 +65,8 @@ pub async fn of_employer(
     let declaration = case.look(store).await?;
     let listed = Listed {
         employer: declaring.employer,
-        uscc: case.uscc,
-        federation_division: case.employer.federation_division.clone(),
+        uscc: case.of.uscc,
+        federation_division: case.of.employer.federation_division.clone(),
         year: declaring.stored_year(),
         declaration,
     };

@@ -33,9 +33,9 @@ pub async fn hand_in(
     person: PersonId,
     deregisters: bool,
 ) -> Result<HandedIn, DeclareError> {
-    permit(store, actor, Action::HandIn, declaring.employer).await?;
+    let of = permit::<DeclareError>(store, actor, Action::HandIn, declaring.employer).await?;
     if deregisters {
-        permit(store, actor, Action::Deregister, declaring.employer).await?;
+        actor.may(Action::Deregister, of.owner())?;
     }
     let at = store.now().await?;
     let today = clock::business_date(at);
@@ -75,7 +75,7 @@ pub async fn hand_in(
     }
     change.save_handing_in(declaring.case(person), &actor.name, at, in_window).await?;
     let detail = serde_json::json!({ "months": months, "deregisters": deregisters });
-    let act = Act { detail, ..Act::read(at, actor, Action::HandIn, declaring.placement(person)) };
+    let act = Act { detail, ..Act::read(at, actor, Action::HandIn, of.placement(declaring.year, person)) };
     change.record(&act).await?;
     change.commit().await?;
     Ok(HandedIn { person, months, at })

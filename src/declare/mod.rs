@@ -68,8 +68,6 @@ pub enum DeclareError {
     Verify(#[from] VerifyError),
     #[error("the levy could not be worked out")]
     Worth(#[from] WorthError),
-    #[error("no such employer was imported")]
-    UnknownEmployer,
     #[error(transparent)]
     NoRule(#[from] NoRule),
     #[error("the message to the tax department, or the state to be audited, could not be written")]
@@ -91,7 +89,6 @@ impl DeclareError {
             Self::WrongDay(wrong) => Some(wrong.code()),
             Self::KeyReused => Some("key_reused"),
             Self::Busy => Some("busy"),
-            Self::UnknownEmployer => Some(Denied::NotFound.code()),
             Self::Verify(_) | Self::Worth(_) | Self::NoRule(_) | Self::Message(_) | Self::Store(_) => None,
         }
     }
@@ -111,7 +108,6 @@ impl DeclareError {
             Self::WrongDay(wrong) => wrong.chinese().to_owned(),
             Self::KeyReused => "该幂等键已用于内容不同的操作,请更换。".to_owned(),
             Self::Busy => "系统繁忙,请稍后再试。".to_owned(),
-            Self::UnknownEmployer => Denied::NotFound.chinese().to_owned(),
             Self::Verify(_) | Self::Worth(_) | Self::NoRule(_) | Self::Message(_) | Self::Store(_) => return None,
         };
         Some(text)
@@ -149,10 +145,5 @@ impl Declaring {
     /// One of its placements, as staff work on it.
     pub fn case(self, person: PersonId) -> CaseKey {
         CaseKey { person, employer: self.employer, year: self.stored_year() }
-    }
-
-    /// One of its placements, as the audit log names it.
-    fn placement(self, person: PersonId) -> String {
-        format!("placement {} {} person {}", self.employer.0, self.year, person.0)
     }
 }

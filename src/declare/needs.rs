@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use super::evidence::{EvidenceError, may};
+use super::evidence::EvidenceError;
+use super::permit::permit;
 use super::standing::placements;
 use super::{DeclareError, Declaring};
 use crate::domain::access::{Action, Actor};
@@ -73,7 +74,7 @@ pub async fn needs(
     declaring: Declaring,
 ) -> Result<Vec<Need>, NeedsError> {
     let Declaring { employer, year } = declaring;
-    may(store, actor, Action::ReadResults, employer).await?;
+    permit::<EvidenceError>(store, actor, Action::ReadResults, employer).await?;
     let mut choices: HashMap<(PersonId, Month), bool> = HashMap::new();
     let mut persons = Vec::new();
     for placement in placements(store, declaring).await? {

@@ -1,24 +1,49 @@
 //! Who may take a step at an employer: the employer is loaded, and whether the actor reaches it is asked before anything else.
 
-use super::DeclareError;
 use crate::domain::access::{Action, Actor, Denied, Owner};
-use crate::domain::facts::UnitId;
-use crate::store::Store;
+use crate::domain::facts::{PersonId, UnitId};
+use crate::domain::ids::Uscc;
 use crate::store::entries::Employer;
+use crate::store::{Store, StoreError};
+
+/// An employer as it is entered now.
+#[derive(Clone, Debug)]
+pub(super) struct Entered {
+    pub(super) employer: Employer,
+    pub(super) uscc: Uscc,
+}
+
+impl Entered {
+    pub(super) fn unit(&self) -> UnitId {
+        self.employer.unit
+    }
+
+    pub(super) fn owner(&self) -> Owner<'_> {
+        Owner { employer: self.employer.unit, federation_division: &self.employer.federation_division }
+    }
+
+    /// One of its placements, as the audit log names it.
+    pub(super) fn placement(&self, year: impl Into<i32>, person: PersonId) -> String {
+        format!("placement {} {} person {}", self.uscc, year.into(), person.0)
+    }
+}
+
+/// The employer, whoever asks.
+pub(super) async fn find<E: From<Denied> + From<StoreError>>(store: &Store, unit: UnitId) -> Result<Entered, E> {
+    let found = store.list_employers(i64::MAX, &[unit]).await?.into_iter().next();
+    let uscc = store.unit_codes(&[unit]).await?.remove(&unit);
+    let (employer, uscc) = found.zip(uscc).ok_or(Denied::NotFound)?;
+    Ok(Entered { employer, uscc })
+}
 
 /// The employer, if the actor may do this there; an unknown one is as little found as one out of reach.
-pub(super) async fn permit(
+pub(super) async fn permit<E: From<Denied> + From<StoreError>>(
     store: &Store,
     actor: &Actor,
     action: Action,
-    employer: UnitId,
-) -> Result<Employer, DeclareError> {
-    let found = store.list_employers(i64::MAX, &[employer]).await?.into_iter().next();
-    let employer = found.ok_or(Denied::NotFound)?;
-    actor.may(action, owner(&employer))?;
-    Ok(employer)
-}
-
-pub(super) fn owner(employer: &Employer) -> Owner<'_> {
-    Owner { employer: employer.unit, federation_division: &employer.federation_division }
+    unit: UnitId,
+) -> Result<Entered, E> {
+    let entered = find::<E>(store, unit).await?;
+    actor.may(action, entered.owner())?;
+    Ok(entered)
 }

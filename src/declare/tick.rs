@@ -50,9 +50,9 @@ pub async fn choose(
     choosing: &Choosing,
 ) -> Result<Chosen, DeclareError> {
     let Choosing { declaring, person, months, ticked, deregisters } = choosing;
-    let employer = permit(store, actor, Action::Tick, declaring.employer).await?;
+    let of = permit::<DeclareError>(store, actor, Action::Tick, declaring.employer).await?;
     if *deregisters {
-        permit(store, actor, Action::Deregister, declaring.employer).await?;
+        actor.may(Action::Deregister, of.owner())?;
     }
     if months.is_empty() {
         return Err(Refused::NoMonths.into());
@@ -81,7 +81,7 @@ pub async fn choose(
             .iter()
             .filter_map(|month| view.month(*month))
             .filter_map(|month| {
-                let waits = waits(&sources, &employer, month.month, &month.verdict);
+                let waits = waits(&sources, &of.employer, month.month, &month.verdict);
                 may_tick(month.month, &month.verdict, &waits, &occasion).err()
             })
             .collect();
@@ -114,7 +114,7 @@ pub async fn choose(
         return Ok(chosen);
     }
     let detail = serde_json::json!({ "months": months, "ticked": ticked, "deregisters": deregisters });
-    let object = declaring.placement(*person);
+    let object = of.placement(declaring.year, *person);
     let act = Act { before: Some(before), after: Some(after), detail, ..Act::read(at, actor, Action::Tick, object) };
     publish.record(&act).await?;
     publish.commit().await?;

@@ -16,14 +16,14 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 pub use scan::Scanner;
 
-use crate::domain::access::{Action, Actor, Denied, Owner};
+use super::permit::{Entered, permit};
+use crate::domain::access::{Action, Actor, Denied};
 use crate::domain::evidence::{
     BYTES_PER_EMPLOYER, FILE_BYTES, FILES_PER_PLACEMENT, Format, Refusal, Subject, USES_AT_ONCE, clean_file_name,
 };
 use crate::domain::facts::{PersonId, UnitId};
 use crate::store::audit::{Act, fingerprint};
 use crate::store::change::Change;
-use crate::store::entries::Employer;
 use crate::store::evidence::files::{FileError, Reading};
 use crate::store::evidence::{Evidence, EvidenceUse, NewEvidence};
 use crate::store::{Store, StoreError};
@@ -79,7 +79,7 @@ pub async fn attach(
     incoming: impl AsyncRead + Unpin,
 ) -> Result<Attached, EvidenceError> {
     let employer = attaching.employer;
-    may(store, actor, Action::AttachEvidence, employer).await?;
+    let of = permit::<EvidenceError>(store, actor, Action::AttachEvidence, employer).await?;
     check_subjects(store, attaching).await?;
     let files = store.evidence_files()?.clone();
     // looked at before a byte of it rests anywhere
@@ -121,7 +121,7 @@ pub async fn attach(
             before,
             after: Some(fingerprint(store.keys(), &uses)?),
             detail: serde_json::json!({ "format": format, "size_bytes": size_bytes, "uses_added": added }),
-            ..Act::read(at, actor, Action::AttachEvidence, object(evidence_id, employer))
+            ..Act::read(at, actor, Action::AttachEvidence, object(evidence_id, &of))
         };
         change.record(&act).await?;
     }
@@ -227,7 +227,7 @@ impl Opened {
 
 /// Hands out a file, and writes down that it was: before the first byte.
 pub async fn open(store: &Store, actor: &Actor, evidence_id: i64, form: Form) -> Result<Opened, EvidenceError> {
-    let (evidence, _) = find(store, actor, Action::OpenEvidence, evidence_id).await?;
+    let (of, evidence, _) = find(store, actor, Action::OpenEvidence, evidence_id).await?;
     let format = evidence.format;
     if form == Form::Rendition && !format.has_rendition() {
         return Err(Refusal::NoRendition(format).into());
@@ -243,7 +243,7 @@ pub async fn open(store: &Store, actor: &Actor, evidence_id: i64, form: Form) ->
     };
     let act = Act {
         detail: serde_json::json!({ "form": if form == Form::Original { "original" } else { "rendition" } }),
-        ..Act::read(store.now().await?, actor, Action::OpenEvidence, object(evidence_id, evidence.employer))
+        ..Act::read(store.now().await?, actor, Action::OpenEvidence, object(evidence_id, &of))
     };
     store.record(&act).await?;
     Ok(Opened { evidence, content })
@@ -259,7 +259,7 @@ pub struct Withdrawing<'a> {
 
 /// Ends uses, all or none; the file stays. Not once the declaration of their year is no longer open, nor once a decision rests on them.
 pub async fn withdraw(store: &Store, actor: &Actor, asked: &Withdrawing<'_>) -> Result<Vec<Subject>, EvidenceError> {
-    let (evidence, uses) = find(store, actor, Action::AttachEvidence, asked.evidence_id).await?;
+    let (of, evidence, uses) = find(store, actor, Action::AttachEvidence, asked.evidence_id).await?;
     if asked.why.trim().is_empty() {
         return Err(Refusal::NoReason.into());
     }
@@ -269,8 +269,10 @@ pub async fn withdraw(store: &Store, actor: &Actor, asked: &Withdrawing<'_>) -> 
     if wanted.is_empty() || ending.len() < wanted.len() {
         return Err(Refusal::NoSuchUse.into());
     }
-    // the proof of an affiliate is only ever added to
-    if ending.iter().any(|one| one.relied_on_at.is_some() || matches!(one.subject, Subject::Affiliate { .. })) {
+    if ending.iter().any(|one| matches!(one.subject, Subject::Affiliate { .. })) {
+        return Err(Refusal::ProofStays.into());
+    }
+    if ending.iter().any(|one| one.relied_on_at.is_some()) {
         return Err(Refusal::DecisionRests.into());
     }
     let years: Vec<i16> = ending.iter().map(|one| one.subject.year()).collect();
@@ -292,7 +294,7 @@ pub async fn withdraw(store: &Store, actor: &Actor, asked: &Withdrawing<'_>) -> 
         before: Some(fingerprint(store.keys(), &before)?),
         after: Some(fingerprint(store.keys(), &after)?),
         detail: serde_json::json!({ "uses_withdrawn": numbers.len() }),
-        ..Act::read(at, actor, Action::AttachEvidence, object(evidence.evidence_id, evidence.employer))
+        ..Act::read(at, actor, Action::AttachEvidence, object(evidence.evidence_id, &of))
     };
     change.record(&act).await?;
     change.commit().await?;
@@ -306,7 +308,7 @@ pub async fn list(
     employer: UnitId,
     year: i32,
 ) -> Result<Vec<(Evidence, Vec<EvidenceUse>)>, EvidenceError> {
-    may(store, actor, Action::ReadResults, employer).await?;
+    permit::<EvidenceError>(store, actor, Action::ReadResults, employer).await?;
     Ok(store.list_evidence(employer, year).await?)
 }
 
@@ -316,23 +318,12 @@ pub async fn show(
     actor: &Actor,
     evidence_id: i64,
 ) -> Result<(Evidence, Vec<EvidenceUse>), EvidenceError> {
-    find(store, actor, Action::ReadResults, evidence_id).await
+    let (_, evidence, uses) = find(store, actor, Action::ReadResults, evidence_id).await?;
+    Ok((evidence, uses))
 }
 
-fn object(evidence_id: i64, employer: UnitId) -> String {
-    format!("evidence {evidence_id} of employer {}", employer.0)
-}
-
-/// Whose it is, if the actor may.
-pub(super) async fn may(
-    store: &Store,
-    actor: &Actor,
-    action: Action,
-    employer: UnitId,
-) -> Result<Employer, EvidenceError> {
-    let entered = store.list_employers(store.head().await?, &[employer]).await?.pop().ok_or(Denied::NotFound)?;
-    actor.may(action, Owner { employer, federation_division: &entered.federation_division })?;
-    Ok(entered)
+fn object(evidence_id: i64, of: &Entered) -> String {
+    format!("evidence {evidence_id} of {}", of.uscc)
 }
 
 /// A file, if there is one and the actor may: another's is not found.
@@ -341,10 +332,10 @@ async fn find(
     actor: &Actor,
     action: Action,
     evidence_id: i64,
-) -> Result<(Evidence, Vec<EvidenceUse>), EvidenceError> {
-    let found = store.find_evidence(evidence_id).await?.ok_or(Refusal::NoSuchEvidence)?;
-    match may(store, actor, action, found.0.employer).await {
-        Ok(_) => Ok(found),
+) -> Result<(Entered, Evidence, Vec<EvidenceUse>), EvidenceError> {
+    let (evidence, uses) = store.find_evidence(evidence_id).await?.ok_or(Refusal::NoSuchEvidence)?;
+    match permit(store, actor, action, evidence.employer).await {
+        Ok(of) => Ok((of, evidence, uses)),
         Err(EvidenceError::Denied(Denied::NotFound)) => Err(Refusal::NoSuchEvidence.into()),
         Err(error) => Err(error),
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::double_claims::{Entered, tell_double_claims};
 use super::placement::{Terms, told_warnings};
-use super::{Held, Outcome, Register, RegisterError, Step};
+use super::{Outcome, Register, RegisterError, Step};
 use crate::domain::access::Action;
 use crate::domain::entry::{self, CountedBy, Refusal, Warning, contract_faults, contract_warnings};
 use crate::domain::facts::{Contract, ContractKind, PersonId, UnitId};
@@ -205,7 +205,7 @@ fn terms_of(details: Vec<Detail>, key: &ContractKey) -> Result<Terms, RegisterEr
     Ok(detail.map(|detail| serde_json::from_value(detail.content)).transpose()?.unwrap_or_default())
 }
 
-fn object(held: &Held, key: &ContractKey) -> String {
+fn object(held: &super::Entered, key: &ContractKey) -> String {
     let ContractKey { year, person, kind, starts_on, .. } = key;
     format!("contract {} {year} person {} {kind} {starts_on}", held.uscc, person.0)
 }

@@ -15,16 +15,16 @@ pub mod placement;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::permit::{Entered, permit};
+
 use crate::clock;
 use crate::crypto::CryptoError;
-use crate::domain::access::{Action, Actor, Denied, Owner};
+use crate::domain::access::{Action, Actor, Denied};
 use crate::domain::dated::NoRule;
 use crate::domain::entry::{Refusal, Years};
 use crate::domain::facts::UnitId;
-use crate::domain::ids::Uscc;
 use crate::domain::policy::Policy;
 use crate::store::audit::{Act, fingerprint};
-use crate::store::entries::Employer;
 use crate::store::publish::{Cause, Publish};
 use crate::store::{Store, StoreError};
 
@@ -108,31 +108,14 @@ pub enum Step {
     Change,
 }
 
-/// An employer that the actor may do this to.
-#[derive(Clone, Debug)]
-struct Held {
-    employer: Employer,
-    uscc: Uscc,
-}
-
-impl Held {
-    fn unit(&self) -> UnitId {
-        self.employer.unit
-    }
-}
-
 impl Register<'_> {
     /// The employer, if the actor may do this to it; who is out of reach does not exist.
-    async fn hold(&self, unit: UnitId, action: Action) -> Result<Held, RegisterError> {
-        let employer = self.store.list_employers(i64::MAX, &[unit]).await?.into_iter().next();
-        let employer = employer.ok_or(Denied::NotFound)?;
-        self.actor.may(action, Owner { employer: unit, federation_division: &employer.federation_division })?;
-        let uscc = self.store.unit_codes(&[unit]).await?.remove(&unit).ok_or(Denied::NotFound)?;
-        Ok(Held { employer, uscc })
+    async fn hold(&self, unit: UnitId, action: Action) -> Result<Entered, RegisterError> {
+        permit(self.store, self.actor, action, unit).await
     }
 
     /// A publish in which entries of the year may change: nobody completes the declaration before it ends.
-    async fn begin(&self, held: &Held, year: i16) -> Result<Publish, RegisterError> {
+    async fn begin(&self, held: &Entered, year: i16) -> Result<Publish, RegisterError> {
         let at = self.store.now().await?;
         self.years(at).check(year)?;
         let mut publish = self.store.publish(Cause::Entry, at).await?;

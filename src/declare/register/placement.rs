@@ -156,7 +156,7 @@ impl Register<'_> {
             months_elsewhere.extend(overlaps.into_iter().flat_map(|overlap| overlap.months));
             months_elsewhere.sort_unstable();
             months_elsewhere.dedup();
-            let object = format!("placement {} {} person {}", held.uscc, form.year, person.0);
+            let object = held.placement(form.year, person);
             let mut act = self.act(publish.at(), Action::Enter, object);
             act.before = before.as_ref().map(|before| self.fingerprint(&(before, &education.former))).transpose()?;
             act.after = Some(self.fingerprint(&(&after, &form.education))?);

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::super::permit::{owner, permit};
+use super::super::permit::permit;
 use super::super::{DeclareError, standing};
 use super::decide::hold_open;
 use crate::clock;
@@ -41,9 +41,9 @@ pub async fn show_evidence(store: &Store, actor: &Actor, shown: &Shown) -> Resul
     let year = i32::from(case.year);
     let seeing = actor.role.may(Action::SeeOriginal);
     let action = if seeing { Action::SeeOriginal } else { Action::AttachEvidence };
-    let employer = permit(store, actor, action, case.employer).await?;
+    let of = permit::<DeclareError>(store, actor, action, case.employer).await?;
     if !seeing && actor.role != Role::Operator {
-        actor.may(Action::AttachEvidence, owner(&employer))?;
+        actor.may(Action::AttachEvidence, of.owner())?;
         return Err(Refused::NotAtTheCounter.into());
     }
     if months.is_empty() {
@@ -60,7 +60,7 @@ pub async fn show_evidence(store: &Store, actor: &Actor, shown: &Shown) -> Resul
     let new = change.save_evidence_shown(case.employer, case.person, months, *grounds, &actor.name, at).await?;
     if new > 0 {
         let detail = serde_json::json!({ "months": months, "shown": grounds.words() });
-        let object = case.declaring().placement(case.person);
+        let object = of.placement(case.year, case.person);
         change.record(&Act { detail, ..Act::read(at, actor, action, object) }).await?;
     }
     change.commit().await?;
@@ -75,7 +75,7 @@ pub async fn see_original(
     read: OriginalRead,
 ) -> Result<OriginalSeen, DeclareError> {
     let OriginalRead { kind, level, valid_from, valid_to } = read;
-    permit(store, actor, Action::SeeOriginal, case.employer).await?;
+    let of = permit::<DeclareError>(store, actor, Action::SeeOriginal, case.employer).await?;
     let most = match kind {
         CertificateKind::DisabledPerson => 4,
         CertificateKind::DisabledSoldier => 10,
@@ -96,7 +96,7 @@ pub async fn see_original(
     let mut change = store.change().await?;
     change.save_original(case.employer, &original, &actor.name).await?;
     let detail = serde_json::to_value(read)?;
-    let object = case.declaring().placement(case.person);
+    let object = of.placement(case.year, case.person);
     change.record(&Act { detail, ..Act::read(at, actor, Action::SeeOriginal, object) }).await?;
     change.commit().await?;
     Ok(original)

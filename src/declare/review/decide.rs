@@ -58,7 +58,7 @@ pub async fn decide(
 ) -> Result<Decided, DeclareError> {
     let Deciding { case, month, ruling, seen } = deciding;
     let (case, month) = (*case, *month);
-    permit(store, actor, Action::DecideMonth, case.employer).await?;
+    let of = permit::<DeclareError>(store, actor, Action::DecideMonth, case.employer).await?;
     let year = i32::from(case.year);
     // under the lock: nothing is entered, ticked or withdrawn between the look and the decision
     let mut change = hold_open(store, case).await?;
@@ -104,7 +104,7 @@ pub async fn decide(
         .await?;
     let decided = Decided { decision_id, month, approved: ruling.approves(), grounds, second_asked };
     let detail = serde_json::json!({ "decision": &decided, "reasons": reasons });
-    let object = case.declaring().placement(case.person);
+    let object = of.placement(case.year, case.person);
     let why = ruling.note.as_deref();
     change.record(&Act { why, detail, ..Act::read(at, actor, Action::DecideMonth, object) }).await?;
     change.commit().await?;
@@ -115,7 +115,7 @@ pub async fn decide(
 pub async fn second(store: &Store, actor: &Actor, seconding: &Seconding) -> Result<(), DeclareError> {
     let Seconding { case, month, agrees, why } = seconding;
     let (case, month, why) = (*case, *month, why.as_deref());
-    permit(store, actor, Action::ApproveDecision, case.employer).await?;
+    let of = permit::<DeclareError>(store, actor, Action::ApproveDecision, case.employer).await?;
     check_note(why, false)?;
     let at = store.now().await?;
     let mut change = hold_open(store, case).await?;
@@ -133,7 +133,7 @@ pub async fn second(store: &Store, actor: &Actor, seconding: &Seconding) -> Resu
         return Err(Refused::NothingProposed { month }.into());
     }
     let detail = serde_json::json!({ "decision_id": decision_id, "month": month, "agrees": agrees });
-    let object = case.declaring().placement(case.person);
+    let object = of.placement(case.year, case.person);
     change.record(&Act { why, detail, ..Act::read(at, actor, Action::ApproveDecision, object) }).await?;
     change.commit().await?;
     Ok(())
@@ -148,7 +148,7 @@ pub async fn undo(
     month: Month,
     why: Option<&str>,
 ) -> Result<(), DeclareError> {
-    permit(store, actor, Action::UndoDecision, case.employer).await?;
+    let of = permit::<DeclareError>(store, actor, Action::UndoDecision, case.employer).await?;
     check_note(why, false)?;
     let at = store.now().await?;
     let mut change = hold_open(store, case).await?;
@@ -158,7 +158,7 @@ pub async fn undo(
     let stood = change.find_decision(case, month).await?.ok_or(Refused::NothingDecided { month })?;
     change.end_decision(stood.decision_id, End { ending: "undone", why, by: &actor.name, at }).await?;
     let detail = serde_json::json!({ "decision_id": stood.decision_id, "month": month });
-    let object = case.declaring().placement(case.person);
+    let object = of.placement(case.year, case.person);
     change.record(&Act { why, detail, ..Act::read(at, actor, Action::UndoDecision, object) }).await?;
     change.commit().await?;
     Ok(())

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::permit::{owner, permit};
+use super::permit::{Entered as Of, find, permit};
 use super::standing::{Entered, PlacementView};
 use super::{DeclareError, Declaring, standing};
 use crate::domain::access::{Action, Actor, Denied, Scope};
-use crate::domain::facts::PersonId;
+use crate::domain::facts::{PersonId, UnitId};
 use crate::domain::month::Month;
 use crate::domain::review::MonthStanding;
 use crate::domain::reviewing::Refused;
@@ -103,19 +103,29 @@ pub async fn queue(store: &Store, actor: &Actor, after: Option<Place>, limit: us
     Ok(Page { cases, next })
 }
 
+/// What is to be known of candidates, by employer: as many questions as there are employers among them.
+async fn look<T>(
+    store: &Store,
+    candidates: &[Candidate],
+    what: impl Fn(&PlacementView, &Entered) -> T,
+) -> Result<BTreeMap<CaseKey, T>, DeclareError> {
+    let mut persons: BTreeMap<(i16, UnitId), Vec<PersonId>> = BTreeMap::new();
+    for candidate in candidates {
+        let CaseKey { person, employer, year } = candidate.place.case;
+        persons.entry((year, employer)).or_default().push(person);
+    }
+    let mut found = BTreeMap::new();
+    for ((year, employer), persons) in persons {
+        let declaring = Declaring { employer, year: i32::from(year) };
+        let (views, entered) = standing::some(store, declaring, persons).await?;
+        found.extend(views.iter().map(|view| (declaring.case(view.person), what(view, &entered))));
+    }
+    Ok(found)
+}
+
 /// Of candidates in their order those that wait for somebody, by the standing of their months.
 async fn waiting(store: &Store, candidates: Vec<Candidate>) -> Result<Vec<(Place, Option<Waiting>)>, DeclareError> {
-    let mut persons: BTreeMap<(i16, i32), Vec<PersonId>> = BTreeMap::new();
-    for candidate in &candidates {
-        let CaseKey { person, employer, year } = candidate.place.case;
-        persons.entry((year, employer.0)).or_default().push(person);
-    }
-    let mut found: BTreeMap<CaseKey, (Vec<Month>, Vec<Month>)> = BTreeMap::new();
-    for ((year, employer), persons) in persons {
-        let declaring = Declaring { employer: crate::domain::facts::UnitId(employer), year: i32::from(year) };
-        let (views, entered) = standing::some(store, declaring, persons).await?;
-        found.extend(views.iter().map(|view| (declaring.case(view.person), under_review(view, &entered))));
-    }
+    let mut found = look(store, &candidates, under_review).await?;
     let told = |candidate: Candidate| {
         let case = candidate.place.case;
         let (months, proposed) = found.remove(&case).unwrap_or_default();
@@ -165,20 +175,22 @@ pub async fn next(store: &Store, actor: &Actor, after: Option<Place>) -> Result<
         let candidates = store.list_candidates(seat, after, true, BATCH, at).await?;
         let Some(last) = candidates.last() else { return Ok(None) };
         after = Some(last.place);
-        for candidate in candidates {
-            let case = candidate.place.case;
-            let Some((view, entered)) = standing::one(store, case.declaring(), case.person).await? else { continue };
-            if !is_work_for(actor, &view, &entered) {
+        let is_work = look(store, &candidates, |view, entered| is_work_for(actor, view, entered)).await?;
+        for case in candidates.iter().map(|candidate| candidate.place.case) {
+            if !is_work.get(&case).copied().unwrap_or_default() {
                 continue;
             }
-            if claim(store, actor, case).await?.is_none() {
+            let of = find::<DeclareError>(store, case.employer).await?;
+            if !claim(store, actor, &of, case).await? {
                 continue;
             }
             // only now is it ours: meanwhile another may have decided it and given it back
             let opened = load(store, case).await?;
             match opened {
                 Some((opened, entered)) if is_work_for(actor, &opened.view, &entered) => return Ok(Some(opened)),
-                _ => give_back(store, actor, case).await?,
+                _ => {
+                    set_free(store, actor, &of, case).await?;
+                }
             }
         }
     }
@@ -186,51 +198,48 @@ pub async fn next(store: &Store, actor: &Actor, after: Option<Place>) -> Result<
 
 /// Opens a case; who may decide takes it too, if it waits for somebody and nobody else holds it.
 pub async fn open(store: &Store, actor: &Actor, case: CaseKey) -> Result<OpenedCase, DeclareError> {
-    permit(store, actor, Action::OpenCase, case.employer).await?;
+    let of = permit::<DeclareError>(store, actor, Action::OpenCase, case.employer).await?;
     let no_placement = Refused::NoPlacement { year: i32::from(case.year) };
     let (opened, entered) = load(store, case).await?.ok_or(no_placement)?;
-    if is_work_for(actor, &opened.view, &entered) && claim(store, actor, case).await?.is_some() {
+    if is_work_for(actor, &opened.view, &entered) && claim(store, actor, &of, case).await? {
         let (opened, _) = load(store, case).await?.ok_or(Refused::NotHeld)?;
         return Ok(opened);
     }
     let at = store.now().await?;
-    store.record(&Act::read(at, actor, Action::OpenCase, case.declaring().placement(case.person))).await?;
+    store.record(&Act::read(at, actor, Action::OpenCase, of.placement(case.year, case.person))).await?;
     Ok(opened)
 }
 
 /// Gives a case back before its half hour is over.
 pub async fn release(store: &Store, actor: &Actor, case: CaseKey) -> Result<(), DeclareError> {
-    let employer = permit(store, actor, Action::OpenCase, case.employer).await?;
-    actor.may(Action::DecideMonth, owner(&employer))?;
+    let of = permit::<DeclareError>(store, actor, Action::OpenCase, case.employer).await?;
+    actor.may(Action::DecideMonth, of.owner())?;
+    if set_free(store, actor, &of, case).await? { Ok(()) } else { Err(Refused::NotHeld.into()) }
+}
+
+/// False: it is not the actor's.
+async fn set_free(store: &Store, actor: &Actor, of: &Of, case: CaseKey) -> Result<bool, DeclareError> {
     let at = store.now().await?;
     let mut change = store.change().await?;
     if !change.release_case(case, &actor.name, at).await? {
-        return Err(Refused::NotHeld.into());
+        return Ok(false);
     }
-    let detail = serde_json::json!({ "released": true });
-    let act = Act { detail, ..Act::read(at, actor, Action::OpenCase, case.declaring().placement(case.person)) };
-    change.record(&act).await?;
+    let object = of.placement(case.year, case.person);
+    change.record(&Act::read(at, actor, Action::OpenCase, object).with("released", true)).await?;
     change.commit().await?;
-    Ok(())
+    Ok(true)
 }
 
-async fn claim(store: &Store, actor: &Actor, case: CaseKey) -> Result<Option<DateTime<Utc>>, DeclareError> {
+/// False: another works on it.
+async fn claim(store: &Store, actor: &Actor, of: &Of, case: CaseKey) -> Result<bool, DeclareError> {
     let at = store.now().await?;
     let mut change = store.change().await?;
-    let Some(until) = change.claim_case(case, &actor.name, at).await? else { return Ok(None) };
+    let Some(until) = change.claim_case(case, &actor.name, at).await? else { return Ok(false) };
     let detail = serde_json::json!({ "claimed_until": until });
-    let act = Act { detail, ..Act::read(at, actor, Action::OpenCase, case.declaring().placement(case.person)) };
-    change.record(&act).await?;
+    let object = of.placement(case.year, case.person);
+    change.record(&Act { detail, ..Act::read(at, actor, Action::OpenCase, object) }).await?;
     change.commit().await?;
-    Ok(Some(until))
-}
-
-async fn give_back(store: &Store, actor: &Actor, case: CaseKey) -> Result<(), DeclareError> {
-    let at = store.now().await?;
-    let mut change = store.change().await?;
-    change.release_case(case, &actor.name, at).await?;
-    change.commit().await?;
-    Ok(())
+    Ok(true)
 }
 
 async fn load(store: &Store, case: CaseKey) -> Result<Option<(OpenedCase, Entered)>, DeclareError> {

@@ -157,7 +157,7 @@ a reviewer elsewhere: not_found no_such_evidence no_such_evidence no_such_eviden
 an auditor: forbidden forbidden no_such_evidence taken taken forbidden
 "###);
     let opened = desk
-        .count("select count(*) from audit where action = 'open_evidence' and object like 'evidence 1 of employer %'");
+        .count("select count(*) from audit where action = 'open_evidence' and object like 'evidence 1 of %'");
     assert_eq!(opened.await, 2);
 }
 
