@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::message::{body, digest};
-use super::permit::{self, Entered, permit};
+use super::permit::{self, EmployerEntry, permit};
 use super::{DeclareError, Declaring};
 use crate::clock;
 use crate::domain::access::{Action, Actor};
@@ -23,7 +23,7 @@ use crate::store::publish::{Cause, Publish};
 #[derive(Debug)]
 pub(super) struct Case {
     pub(super) declaring: Declaring,
-    pub(super) of: Entered,
+    pub(super) of: EmployerEntry,
 }
 
 /// What is done to a case.

@@ -27,12 +27,14 @@ pub struct Completing {
     /// The caller's own name for this command: the same command again gets the same answer. Without one, who completed the
     /// declaration by the same commitment gets the answer again.
     pub idempotency_key: Option<String>,
+    /// By a standing consent: only if it still stands, and everything that is ticked passes by itself.
+    pub by_consent: bool,
 }
 
 impl Completing {
     /// Without a name for the command.
     pub fn of(declaring: Declaring, accepted_commitment: Option<String>) -> Self {
-        Self { declaring, accepted_commitment, idempotency_key: None }
+        Self { declaring, accepted_commitment, idempotency_key: None, by_consent: false }
     }
 }
 
@@ -85,6 +87,9 @@ pub async fn complete(
     };
     before.clone().apply(event(String::new()), at)?;
     let months = declared_months(store, policy, declaring, &before, at).await?;
+    if completing.by_consent && !is_agreed(store, declaring, &months).await? {
+        return Err(DeclareError::NoConsent);
+    }
     check_gates(store, policy, completing, &before, &months, &text, at).await?;
     let foreign = publish.foreign_claims(declaring.employer, &months.confirmed).await?;
     if !foreign.is_empty() {
@@ -109,6 +114,12 @@ pub async fn complete(
         Some(completion) => answer(store, declaring, completion.version, &completion.certification_number).await,
         None => Err(DeclareError::Refused(crate::domain::declaration::Refused::NotCompleted)),
     }
+}
+
+/// Under the publish lock, which whoever revokes waits for: whether the consent stands and covers all that is ticked.
+async fn is_agreed(store: &Store, declaring: Declaring, months: &Months) -> Result<bool, DeclareError> {
+    let stands = store.find_consent(declaring.employer, declaring.year).await?.is_some();
+    Ok(stands && months.confirmed.iter().all(|month| !month.approved))
 }
 
 /// The employer completes; where the unit is being deregistered, staff do at the counter.

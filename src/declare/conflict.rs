@@ -227,7 +227,12 @@ pub async fn undo(
 }
 
 /// As the audit names it: with every employer that it is about.
-async fn object(store: &Store, person: PersonId, month: Month, rivals: &[RivalPlacement]) -> Result<String, DeclareError> {
+async fn object(
+    store: &Store,
+    person: PersonId,
+    month: Month,
+    rivals: &[RivalPlacement],
+) -> Result<String, DeclareError> {
     let units: Vec<UnitId> = rivals.iter().map(|rival| rival.employer).collect();
     let codes = store.unit_codes(&units).await?;
     let codes: Vec<String> = units.iter().filter_map(|unit| codes.get(unit)).map(ToString::to_string).collect();

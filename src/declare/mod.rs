@@ -62,6 +62,8 @@ pub enum DeclareError {
     WrongDay(#[from] deregister::WrongDay),
     #[error("the idempotency key was used before, for a command that said something else; give another")]
     KeyReused,
+    #[error("the employer's standing consent does not stand any more, or does not cover what is ticked now")]
+    NoConsent,
     #[error("others publish all the time, so that the results could not be judged for good; try again in a minute")]
     Busy,
     #[error("the results could not be judged")]
@@ -88,6 +90,7 @@ impl DeclareError {
             Self::NotAmendable(_) => Some("not_amendable"),
             Self::WrongDay(wrong) => Some(wrong.code()),
             Self::KeyReused => Some("key_reused"),
+            Self::NoConsent => Some("no_consent"),
             Self::Busy => Some("busy"),
             Self::Verify(_) | Self::Worth(_) | Self::NoRule(_) | Self::Message(_) | Self::Store(_) => None,
         }
@@ -106,6 +109,7 @@ impl DeclareError {
                 format!("无法更正:{}。", told.collect::<Vec<_>>().join(";"))
             }
             Self::WrongDay(wrong) => wrong.chinese().to_owned(),
+            Self::NoConsent => "单位的授权已失效,或不包括当前勾选的月份。".to_owned(),
             Self::KeyReused => "该幂等键已用于内容不同的操作,请更换。".to_owned(),
             Self::Busy => "系统繁忙,请稍后再试。".to_owned(),
             Self::Verify(_) | Self::Worth(_) | Self::NoRule(_) | Self::Message(_) | Self::Store(_) => return None,

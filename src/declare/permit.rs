@@ -8,12 +8,12 @@ use crate::store::{Store, StoreError};
 
 /// An employer as it is entered now.
 #[derive(Clone, Debug)]
-pub(super) struct Entered {
+pub(super) struct EmployerEntry {
     pub(super) employer: Employer,
     pub(super) uscc: Uscc,
 }
 
-impl Entered {
+impl EmployerEntry {
     pub(super) fn unit(&self) -> UnitId {
         self.employer.unit
     }
@@ -29,11 +29,11 @@ impl Entered {
 }
 
 /// The employer, whoever asks.
-pub(super) async fn find<E: From<Denied> + From<StoreError>>(store: &Store, unit: UnitId) -> Result<Entered, E> {
+pub(super) async fn find<E: From<Denied> + From<StoreError>>(store: &Store, unit: UnitId) -> Result<EmployerEntry, E> {
     let found = store.list_employers(i64::MAX, &[unit]).await?.into_iter().next();
     let uscc = store.unit_codes(&[unit]).await?.remove(&unit);
     let (employer, uscc) = found.zip(uscc).ok_or(Denied::NotFound)?;
-    Ok(Entered { employer, uscc })
+    Ok(EmployerEntry { employer, uscc })
 }
 
 /// The employer, if the actor may do this there; an unknown one is as little found as one out of reach.
@@ -42,7 +42,7 @@ pub(super) async fn permit<E: From<Denied> + From<StoreError>>(
     actor: &Actor,
     action: Action,
     unit: UnitId,
-) -> Result<Entered, E> {
+) -> Result<EmployerEntry, E> {
     let entered = find::<E>(store, unit).await?;
     actor.may(action, entered.owner())?;
     Ok(entered)

@@ -40,20 +40,7 @@ pub async fn find_unfinished(
         }
         _ => return Ok(None),
     };
-    let mut missing = Unfinished {
-        stands,
-        persons: declarer.placements,
-        evidence_months: 0,
-        evidence_persons: 0,
-        not_handed_in: 0,
-        under_review: 0,
-        returned: 0,
-        without_certificate: 0,
-        contact_missing: false,
-        only_completion: false,
-        any_ticked: false,
-        consent_fails: false,
-    };
+    let mut missing = Unfinished::nothing(stands, declarer.placements);
     if stands != Stands::Open {
         return Ok(Some(missing));
     }

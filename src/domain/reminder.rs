@@ -44,6 +44,26 @@ pub struct Unfinished {
     pub consent_fails: bool,
 }
 
+impl Unfinished {
+    /// That nothing is missing so far.
+    pub const fn nothing(stands: Stands, persons: u32) -> Self {
+        Self {
+            stands,
+            persons,
+            evidence_months: 0,
+            evidence_persons: 0,
+            not_handed_in: 0,
+            under_review: 0,
+            returned: 0,
+            without_certificate: 0,
+            contact_missing: false,
+            only_completion: false,
+            any_ticked: false,
+            consent_fails: false,
+        }
+    }
+}
+
 /// Days left until the window closes, the last one not counted; none before and after the window.
 pub fn days_left(window: (NaiveDate, NaiveDate), today: NaiveDate) -> Option<u16> {
     let (first, last) = window;

@@ -127,11 +127,20 @@ impl Ground {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
     pub approved: bool,
-    /// What failed when it was decided: a decision reaches no further.
-    pub grounds: Grounds,
+    /// What was decided on: a decision reaches no further than what failed then, as it failed then.
+    pub verdict: Verdict,
     pub decided_at: DateTime<Utc>,
     /// Where the policy asks for a second person: whether that person has agreed. Until then nothing is decided.
     pub effective: bool,
+}
+
+impl Decision {
+    /// Whether everything that stands in the way now stood there, and stood so, when it was decided.
+    fn reaches(&self, now: &Verdict) -> bool {
+        let passes = |check: Check| !matches!(now.codes.sign(check), Sign::Fail | Sign::Pending);
+        let same = |check: &Check| passes(*check) || now.codes.get(*check) == self.verdict.codes.get(*check);
+        Check::ALL.iter().all(same) && (!now.conflict || self.verdict.conflict)
+    }
 }
 
 /// What is known of one month of a placement besides its verdict.
@@ -187,7 +196,7 @@ impl MonthStanding {
             return Self::Passed;
         }
         let decision = facts.decision.filter(|decision| decision.effective);
-        let decided = decision.filter(|decision| failing.without(decision.grounds).is_empty());
+        let decided = decision.filter(|decision| decision.reaches(verdict));
         if decided.is_some_and(|decision| decision.approved) {
             return Self::Approved;
         }
@@ -297,7 +306,8 @@ mod tests {
     }
 
     fn decided(approved: bool, grounds: Grounds, minute: i64) -> MonthFacts {
-        let decision = Decision { approved, grounds, decided_at: at(minute), effective: true };
+        let verdict = failing_for(grounds);
+        let decision = Decision { approved, verdict, decided_at: at(minute), effective: true };
         MonthFacts { decision: Some(decision), ..handed_in() }
     }
 
@@ -346,6 +356,20 @@ mod tests {
     }
 
     #[test]
+    fn an_approval_is_of_what_failed_as_it_failed() {
+        let approved = decided(true, WAGE, 20);
+        let mut other = failing_for(WAGE);
+        other.codes.wage = WageCode::NoRecord;
+        assert_eq!(
+            MonthStanding::of(&other, &approved),
+            MonthStanding::UnderReview,
+            "the wage is missing now, not too low"
+        );
+        other.codes.wage = WageCode::Pending;
+        assert_eq!(MonthStanding::of(&other, &approved), MonthStanding::UnderReview);
+    }
+
+    #[test]
     fn a_rejected_month_is_looked_at_again_when_it_is_handed_in_again() {
         assert_eq!(standing(WAGE, decided(false, WAGE, 20)), MonthStanding::Rejected);
         assert_eq!(standing(WAGE, decided(false, WAGE, 5)), MonthStanding::UnderReview);
@@ -373,7 +397,7 @@ mod tests {
         let decision = (any::<bool>(), any::<u8>(), 0..40_i64, any::<bool>()).prop_map(
             |(approved, grounds, minute, effective)| Decision {
                 approved,
-                grounds: Grounds(grounds),
+                verdict: failing_for(Grounds(grounds)),
                 decided_at: at(minute),
                 effective,
             },
@@ -395,7 +419,8 @@ mod tests {
             let confirmed = standing(grounds, facts).is_confirmed();
             let ticked = facts.choice.unwrap_or(grounds.is_empty());
             let approved = facts.decision.is_some_and(|decision| {
-                decision.effective && decision.approved && grounds.without(decision.grounds).is_empty()
+                let then = Grounds::failing(&decision.verdict);
+                decision.effective && decision.approved && grounds.without(then).is_empty()
             });
             prop_assert_eq!(confirmed, ticked && (grounds.is_empty() || approved));
         }

@@ -313,20 +313,7 @@ Division 3601: 9 employers have not finished their declaration for 2025, which i
 
     #[test]
     fn no_subject_says_anything_of_disability() {
-        let missing = Unfinished {
-            stands: Stands::Rejected,
-            persons: 1,
-            evidence_months: 0,
-            evidence_persons: 0,
-            not_handed_in: 0,
-            under_review: 0,
-            returned: 0,
-            without_certificate: 0,
-            contact_missing: false,
-            only_completion: false,
-            any_ticked: false,
-            consent_fails: false,
-        };
+        let missing = Unfinished::nothing(Stands::Rejected, 1);
         let wordings = [
             to_employer("91369900MA00000152", term(3), &missing, &[]),
             to_staff("36", term(3), &Summary::default(), &[]),

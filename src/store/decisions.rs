@@ -12,6 +12,7 @@ use super::{Store, StoreError};
 use crate::domain::facts::{PersonId, UnitId};
 use crate::domain::month::Month;
 use crate::domain::review::{Decision, Grounds, as_words};
+use crate::domain::verdict::Verdict;
 
 /// A decision as it enters the table.
 #[derive(Clone, Debug)]
@@ -63,6 +64,29 @@ pub struct Standing {
     pub decided_by: String,
 }
 
+struct StandingRow {
+    decision_id: i64,
+    approved: bool,
+    cell: i32,
+    decided_at: DateTime<Utc>,
+    decided_by: String,
+    second_asked: bool,
+    agreed_at: Option<DateTime<Utc>>,
+}
+
+impl StandingRow {
+    fn read(self) -> Result<Standing, StoreError> {
+        let wrong = || StoreError::inconsistent("month_decision", "cell", self.decision_id);
+        let decision = Decision {
+            approved: self.approved,
+            verdict: Verdict::unpack(self.cell).ok_or_else(wrong)?,
+            decided_at: self.agreed_at.unwrap_or(self.decided_at),
+            effective: !self.second_asked || self.agreed_at.is_some(),
+        };
+        Ok(Standing { decision_id: self.decision_id, decision, decided_by: self.decided_by })
+    }
+}
+
 /// How a decision ends.
 #[derive(Clone, Copy, Debug)]
 pub struct End<'a> {
@@ -76,8 +100,9 @@ pub struct End<'a> {
 impl Change {
     /// The decision that stands on a month, as this change sees it.
     pub async fn find_decision(&mut self, case: CaseKey, month: Month) -> Result<Option<Standing>, StoreError> {
-        let row = sqlx::query!(
-            "select decision_id, approved, grounds, decided_at, decided_by, second_asked, agreed_at from month_decision
+        let row = sqlx::query_as!(
+            StandingRow,
+            "select decision_id, approved, cell, decided_at, decided_by, second_asked, agreed_at from month_decision
              where person_id = $1 and employer_id = $2 and month = $3 and ended_at is null",
             case.person.0,
             case.employer.0,
@@ -85,16 +110,7 @@ impl Change {
         )
         .fetch_optional(self.connection())
         .await?;
-        Ok(row.map(|row| Standing {
-            decision_id: row.decision_id,
-            decision: Decision {
-                approved: row.approved,
-                grounds: Grounds(row.grounds as u8),
-                decided_at: row.agreed_at.unwrap_or(row.decided_at),
-                effective: !row.second_asked || row.agreed_at.is_some(),
-            },
-            decided_by: row.decided_by,
-        }))
+        row.map(StandingRow::read).transpose()
     }
 
     /// Keeps a decision; what stood on the month is replaced.
@@ -176,7 +192,7 @@ impl Store {
     ) -> Result<HashMap<(PersonId, Month), Standing>, StoreError> {
         let january = year * 12;
         let rows = sqlx::query!(
-            "select decision_id, person_id, month, approved, grounds, decided_at, decided_by, second_asked, agreed_at
+            "select decision_id, person_id, month, approved, cell, decided_at, decided_by, second_asked, agreed_at
              from month_decision where employer_id = $1 and month between $2 and $3 and ended_at is null",
             employer.0,
             january,
@@ -186,17 +202,17 @@ impl Store {
         .await?;
         rows.into_iter()
             .map(|row| {
-                let standing = Standing {
+                let key = (PersonId(row.person_id), month_of("month_decision", row.month)?);
+                let standing = StandingRow {
                     decision_id: row.decision_id,
-                    decision: Decision {
-                        approved: row.approved,
-                        grounds: Grounds(row.grounds as u8),
-                        decided_at: row.agreed_at.unwrap_or(row.decided_at),
-                        effective: !row.second_asked || row.agreed_at.is_some(),
-                    },
+                    approved: row.approved,
+                    cell: row.cell,
+                    decided_at: row.decided_at,
                     decided_by: row.decided_by,
+                    second_asked: row.second_asked,
+                    agreed_at: row.agreed_at,
                 };
-                Ok(((PersonId(row.person_id), month_of("month_decision", row.month)?), standing))
+                Ok((key, standing.read()?))
             })
             .collect()
     }

@@ -1,8 +1,11 @@
 //! Versions of declarations: their months, the commands that made them, and how they stand beside the results of today.
 
+use std::collections::HashMap;
+
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::choices::month_of;
 use super::declarations::read_state;
 use super::publish::Publish;
 use super::{Store, StoreError, ensure_affected};
@@ -206,11 +209,13 @@ impl Store {
 
     /// For each of these employers' versions the frozen months and the months as they are judged now; in the order asked.
     pub async fn list_beside(&self, year: i16, versions: &[(UnitId, u32)]) -> Result<Vec<Beside>, StoreError> {
-        let place = |employer: i32| versions.iter().position(|(unit, _)| unit.0 == employer);
+        let places: HashMap<i32, usize> =
+            versions.iter().enumerate().map(|(place, (unit, _))| (unit.0, place)).collect();
         let units: Vec<i32> = versions.iter().map(|(unit, _)| unit.0).collect();
         let numbers: Vec<i32> = versions.iter().map(|(_, version)| *version as i32).collect();
         let mut beside = vec![Beside::default(); versions.len()];
-        let frozen = sqlx::query!(
+        let frozen = sqlx::query_as!(
+            FrozenRow,
             "select d.employer_id, person_id, month, weight, dispatched, approved, cell from declared_month d
              join unnest($2::integer[], $3::integer[]) as i (employer_id, version)
                   on i.employer_id = d.employer_id and i.version = d.version
@@ -222,15 +227,8 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         for row in frozen {
-            let Some(place) = place(row.employer_id) else { continue };
-            beside[place].frozen.push(DeclaredMonth {
-                person: PersonId(row.person_id),
-                month: month_of(row.month, row.person_id)?,
-                weight: row.weight as u8,
-                dispatched: row.dispatched,
-                approved: row.approved,
-                cell: row.cell,
-            });
+            let Some(place) = places.get(&row.employer_id).copied() else { continue };
+            beside[place].frozen.push(row.read()?);
         }
         let judged = sqlx::query!(
             r#"select v.employer_id, v.person_id, v.cells, v.runs, p.dispatch_unit is not null as "dispatched!"
@@ -243,7 +241,7 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         for row in judged {
-            let Some(place) = place(row.employer_id) else { continue };
+            let Some(place) = places.get(&row.employer_id).copied() else { continue };
             let wrong = || StoreError::inconsistent("verification", "cells", row.person_id);
             for ((month, cell), run) in Month::all_of(i32::from(year)).zip(&row.cells).zip(&row.runs) {
                 let (person, dispatched) = (PersonId(row.person_id), row.dispatched);
@@ -276,8 +274,27 @@ impl Row {
     }
 }
 
-fn month_of(index: i32, person: i64) -> Result<Month, StoreError> {
-    Month::from_index(index).ok_or_else(|| StoreError::inconsistent("declared_month", "month", person))
+struct FrozenRow {
+    employer_id: i32,
+    person_id: i64,
+    month: i32,
+    weight: i16,
+    dispatched: bool,
+    approved: bool,
+    cell: i32,
+}
+
+impl FrozenRow {
+    fn read(self) -> Result<DeclaredMonth, StoreError> {
+        Ok(DeclaredMonth {
+            person: PersonId(self.person_id),
+            month: month_of("declared_month", self.month)?,
+            weight: self.weight as u8,
+            dispatched: self.dispatched,
+            approved: self.approved,
+            cell: self.cell,
+        })
+    }
 }
 
 async fn list_declared_months(
@@ -286,8 +303,9 @@ async fn list_declared_months(
     year: i16,
     version: u32,
 ) -> Result<Vec<DeclaredMonth>, StoreError> {
-    let rows = sqlx::query!(
-        "select person_id, month, weight, dispatched, approved, cell from declared_month
+    let rows = sqlx::query_as!(
+        FrozenRow,
+        "select employer_id, person_id, month, weight, dispatched, approved, cell from declared_month
          where employer_id = $1 and year = $2 and version = $3 order by person_id, month",
         employer.0,
         year,
@@ -295,16 +313,5 @@ async fn list_declared_months(
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(DeclaredMonth {
-                person: PersonId(row.person_id),
-                month: month_of(row.month, row.person_id)?,
-                weight: row.weight as u8,
-                dispatched: row.dispatched,
-                approved: row.approved,
-                cell: row.cell,
-            })
-        })
-        .collect()
+    rows.into_iter().map(FrozenRow::read).collect()
 }

@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 pub use scan::Scanner;
 
-use super::permit::{Entered, permit};
+use super::permit::{EmployerEntry, permit};
 use crate::domain::access::{Action, Actor, Denied};
 use crate::domain::evidence::{
     BYTES_PER_EMPLOYER, FILE_BYTES, FILES_PER_PLACEMENT, Format, Refusal, Subject, USES_AT_ONCE, clean_file_name,
@@ -322,7 +322,7 @@ pub async fn show(
     Ok((evidence, uses))
 }
 
-fn object(evidence_id: i64, of: &Entered) -> String {
+fn object(evidence_id: i64, of: &EmployerEntry) -> String {
     format!("evidence {evidence_id} of {}", of.uscc)
 }
 
@@ -332,7 +332,7 @@ async fn find(
     actor: &Actor,
     action: Action,
     evidence_id: i64,
-) -> Result<(Entered, Evidence, Vec<EvidenceUse>), EvidenceError> {
+) -> Result<(EmployerEntry, Evidence, Vec<EvidenceUse>), EvidenceError> {
     let (evidence, uses) = store.find_evidence(evidence_id).await?.ok_or(Refusal::NoSuchEvidence)?;
     match permit(store, actor, action, evidence.employer).await {
         Ok(of) => Ok((of, evidence, uses)),

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::double_claims::{Entered, tell_double_claims};
+use super::double_claims::{Entered, months_of, tell_double_claims};
 use super::placement::{Terms, told_warnings};
 use super::{Outcome, Register, RegisterError, Step};
 use crate::domain::access::Action;
@@ -129,10 +129,7 @@ impl Register<'_> {
         act.detail = serde_json::json!({ "outcome": outcome });
         publish.record(&act).await?;
         publish.commit().await?;
-        let mut months_elsewhere: Vec<Month> = overlaps.into_iter().flat_map(|overlap| overlap.months).collect();
-        months_elsewhere.sort_unstable();
-        months_elsewhere.dedup();
-        Ok(ContractEntered { outcome, warnings, months_elsewhere })
+        Ok(ContractEntered { outcome, warnings, months_elsewhere: months_of(overlaps) })
     }
 
     /// Says that a contract ended on a day, before its end or without one.
@@ -205,7 +202,7 @@ fn terms_of(details: Vec<Detail>, key: &ContractKey) -> Result<Terms, RegisterEr
     Ok(detail.map(|detail| serde_json::from_value(detail.content)).transpose()?.unwrap_or_default())
 }
 
-fn object(held: &super::Entered, key: &ContractKey) -> String {
+fn object(held: &super::EmployerEntry, key: &ContractKey) -> String {
     let ContractKey { year, person, kind, starts_on, .. } = key;
     format!("contract {} {year} person {} {kind} {starts_on}", held.uscc, person.0)
 }

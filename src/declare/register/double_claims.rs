@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::domain::facts::{PersonId, UnitId};
 use crate::domain::ids::Uscc;
+use crate::domain::month::Month;
 use crate::domain::notice::{DoubleClaim, NoticeKind};
 use crate::domain::overlap::{Overlap, overlaps};
 use crate::store::StoreError;
@@ -75,4 +76,10 @@ fn notices_of(overlap: &Overlap, codes: &HashMap<UnitId, Uscc>, divisions: &Hash
     let to_employers = employers.iter().map(|unit| notice(Addressee::Employer(*unit), Vec::new()));
     let to_staff = staff.into_iter().map(|division| notice(Addressee::Division(division.clone()), both.clone()));
     to_employers.chain(to_staff).collect()
+}
+
+/// The months of all overlaps, each once, in their order.
+pub fn months_of(overlaps: Vec<Overlap>) -> Vec<Month> {
+    let months: BTreeSet<Month> = overlaps.into_iter().flat_map(|overlap| overlap.months).collect();
+    months.into_iter().collect()
 }

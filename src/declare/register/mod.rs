@@ -15,7 +15,7 @@ pub mod placement;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::permit::{Entered, permit};
+use super::permit::{EmployerEntry, permit};
 
 use crate::clock;
 use crate::crypto::CryptoError;
@@ -110,12 +110,12 @@ pub enum Step {
 
 impl Register<'_> {
     /// The employer, if the actor may do this to it; who is out of reach does not exist.
-    async fn hold(&self, unit: UnitId, action: Action) -> Result<Entered, RegisterError> {
+    async fn hold(&self, unit: UnitId, action: Action) -> Result<EmployerEntry, RegisterError> {
         permit(self.store, self.actor, action, unit).await
     }
 
     /// A publish in which entries of the year may change: nobody completes the declaration before it ends.
-    async fn begin(&self, held: &Entered, year: i16) -> Result<Publish, RegisterError> {
+    async fn begin(&self, held: &EmployerEntry, year: i16) -> Result<Publish, RegisterError> {
         let at = self.store.now().await?;
         self.years(at).check(year)?;
         let mut publish = self.store.publish(Cause::Entry, at).await?;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::double_claims::{Entered, tell_double_claims};
+use super::double_claims::{Entered, months_of, tell_double_claims};
 use super::{Outcome, Register, RegisterError};
 use crate::domain::access::Action;
 use crate::domain::entry::{self, CountedBy, Education, Refusal, Warning};
@@ -153,9 +153,7 @@ impl Register<'_> {
             publish.abandon().await?;
         } else {
             let overlaps = tell_double_claims(&mut publish, &[Entered::of(&after)]).await?;
-            months_elsewhere.extend(overlaps.into_iter().flat_map(|overlap| overlap.months));
-            months_elsewhere.sort_unstable();
-            months_elsewhere.dedup();
+            months_elsewhere = months_of(overlaps);
             let object = held.placement(form.year, person);
             let mut act = self.act(publish.at(), Action::Enter, object);
             act.before = before.as_ref().map(|before| self.fingerprint(&(before, &education.former))).transpose()?;

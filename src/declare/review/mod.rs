@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::permit::{Entered as Of, find, permit};
+use super::permit::{EmployerEntry, find, permit};
 use super::standing::{Entered, PlacementView};
 use super::{DeclareError, Declaring, standing};
 use crate::domain::access::{Action, Actor, Denied, Scope};
@@ -218,7 +218,7 @@ pub async fn release(store: &Store, actor: &Actor, case: CaseKey) -> Result<(), 
 }
 
 /// False: it is not the actor's.
-async fn set_free(store: &Store, actor: &Actor, of: &Of, case: CaseKey) -> Result<bool, DeclareError> {
+async fn set_free(store: &Store, actor: &Actor, of: &EmployerEntry, case: CaseKey) -> Result<bool, DeclareError> {
     let at = store.now().await?;
     let mut change = store.change().await?;
     if !change.release_case(case, &actor.name, at).await? {
@@ -231,7 +231,7 @@ async fn set_free(store: &Store, actor: &Actor, of: &Of, case: CaseKey) -> Resul
 }
 
 /// False: another works on it.
-async fn claim(store: &Store, actor: &Actor, of: &Of, case: CaseKey) -> Result<bool, DeclareError> {
+async fn claim(store: &Store, actor: &Actor, of: &EmployerEntry, case: CaseKey) -> Result<bool, DeclareError> {
     let at = store.now().await?;
     let mut change = store.change().await?;
     let Some(until) = change.claim_case(case, &actor.name, at).await? else { return Ok(false) };

@@ -156,8 +156,8 @@ a reviewer in charge: forbidden taken no_such_evidence taken taken forbidden
 a reviewer elsewhere: not_found no_such_evidence no_such_evidence no_such_evidence not_found no_such_evidence
 an auditor: forbidden forbidden no_such_evidence taken taken forbidden
 "###);
-    let opened = desk
-        .count("select count(*) from audit where action = 'open_evidence' and object like 'evidence 1 of %'");
+    let opened =
+        desk.count("select count(*) from audit where action = 'open_evidence' and object like 'evidence 1 of %'");
     assert_eq!(opened.await, 2);
 }
 
