@@ -233,12 +233,33 @@ async fn what_is_agreed_is_completed_on_the_last_day_and_nothing_else_is() {
     kinds.sort_unstable();
     assert_eq!(kinds, [("completed", FIRST), ("reminder", THIRD)], "{told:?}");
     let (actor, commitment): (String, String) = sqlx::query_as(
-        "select actor || coalesce(' for ' || left(on_behalf_of, 8), ''), (select commitment_hash from standing_consent where revoked_at is not null) from audit where action = 'complete'",
+        "select actor || ' for ' || on_behalf_of, (select commitment_hash from standing_consent where revoked_at is not null) from audit where action = 'complete'",
     )
     .fetch_one(&mut scene.connection)
     .await
     .expect("an audit row");
-    assert_eq!((actor.as_str(), commitment.len()), ("renzheng for employer", 64));
+    assert_eq!((actor, commitment.len()), (format!("renzheng for {FIRST}"), 64));
+
+    // whoever completed it died before the employer was told: the next look tells, and completes nothing
+    for statement in [
+        "delete from message_attempt where message_id in (select message_id from message where reminder_id in
+             (select reminder_id from reminder where kind = 'completed'))",
+        "delete from message where reminder_id in (select reminder_id from reminder where kind = 'completed')",
+        "delete from reminder where kind = 'completed'",
+    ] {
+        sqlx::query(statement).execute(&mut scene.connection).await.expect("forgotten");
+    }
+    assert_eq!(scene.remind().await.completed, 1);
+    assert_eq!(scene.remind().await.completed, 0, "told once");
+    let versions: i64 = sqlx::query_scalar("select count(*) from declared_version")
+        .fetch_one(&mut scene.connection)
+        .await
+        .expect("a count");
+    assert_eq!(versions, 1);
+    // revoked between the look and the step
+    let by_consent = Completing { by_consent: true, ..Completing::of(second, Some(scene.version().await)) };
+    let revoked = complete(scene.store(), &scene.day.harness.policy, &Actor::program("renzheng"), &by_consent).await;
+    assert_eq!(revoked.expect_err("refused").code(), Some("no_consent"));
     let acts: Vec<String> = sqlx::query_scalar(
         "select actor || ' ' || (detail ->> 'given') from audit where action = 'consent' order by 1",
     )
