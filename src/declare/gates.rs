@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::standing::{MonthView, PlacementView, placements};
 use super::{DeclareError, Declaring};
 use crate::clock;
-use crate::domain::certificate::in_force_on;
+use crate::domain::certificate::{add_original, in_force_on};
 use crate::domain::completion::DeclaredPerson;
 use crate::domain::declaration::Declaration;
 use crate::domain::declared::DeclaredMonth;
@@ -63,7 +63,7 @@ pub(super) async fn declared_months(
     Ok(months)
 }
 
-/// What the register holds of these persons, and the originals that a reviewer saw: they serve where the register lags behind.
+/// What the register holds of these persons, and the originals that a reviewer saw.
 pub(super) async fn certificates_held(
     store: &Store,
     declaring: Declaring,
@@ -71,7 +71,7 @@ pub(super) async fn certificates_held(
 ) -> Result<HashMap<PersonId, Vec<Certificate>>, DeclareError> {
     let mut certificates = store.certificates_of(persons).await?;
     for original in store.originals_seen(declaring.employer, declaring.year).await? {
-        certificates.entry(original.person).or_default().push(original.as_certificate());
+        add_original(certificates.entry(original.person).or_default(), original.as_certificate());
     }
     Ok(certificates)
 }

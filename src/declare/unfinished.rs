@@ -45,7 +45,6 @@ pub async fn find_unfinished(
         return Ok(Some(missing));
     }
     let declaring = Declaring { employer: declarer.employer, year };
-    missing.contact_missing = store.find_contact(declarer.employer).await?.is_none();
     let views = placements(store, declaring).await?;
     for view in &views {
         let lacking = view.months.iter().filter(|month| matches!(month.standing, MonthStanding::EvidenceMissing(_)));

@@ -139,6 +139,15 @@ pub fn in_force_on(certificates: &[Certificate], day: NaiveDate, weights: Weight
     latest_within(certificates, Period { first: day, last: day }, weights)
 }
 
+/// Puts an original that was seen beside what the register holds of its holder. It serves where the register lags behind: what the register
+/// said since of a certificate of that kind goes before it.
+pub fn add_original(held: &mut Vec<Certificate>, original: Certificate) {
+    let is_newer = |known: &Certificate| known.kind == original.kind && known.updated_at > original.updated_at;
+    if !held.iter().any(is_newer) {
+        held.push(original);
+    }
+}
+
 /// The code of a month as if everything were known, and the certificate that decided it. What is not known may turn only
 /// some codes into `pending`: see [`may_be_pending`].
 ///
@@ -318,6 +327,22 @@ mod tests {
         super::weight(certificates, month, WeightRules::NATIONAL)
     }
     use crate::domain::facts::VersionId;
+
+    #[test]
+    fn an_original_serves_until_the_register_says_something_later() {
+        let at = |text: &str| text.parse().expect("an instant");
+        let stamped = |stamp: &str| Certificate { updated_at: at(stamp), ..certificate(3, "2020-01-01", "") };
+        let original = stamped("2026-03-10T02:00:00Z");
+        let mut held = vec![Certificate { status: CertificateStatus::Expired, ..stamped("2025-12-01T00:00:00Z") }];
+        add_original(&mut held, original);
+        assert_eq!(in_force_on(&held, day("2026-03-10")), Some(1), "the register lagged behind");
+        let mut held = vec![Certificate { status: CertificateStatus::Cancelled, ..stamped("2026-09-01T00:00:00Z") }];
+        add_original(&mut held, original);
+        assert_eq!(in_force_on(&held, day("2026-10-01")), None, "it was cancelled since");
+        let soldiers = Certificate { kind: CertificateKind::DisabledSoldier, ..original };
+        add_original(&mut held, soldiers);
+        assert_eq!(held.len(), 2, "of another kind");
+    }
 
     const OVERLAP: CertificateMonth = CertificateMonth::Overlap;
 
