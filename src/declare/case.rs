@@ -179,6 +179,7 @@ impl Case {
             idempotency_key: message.idempotency_key(&self.of.uscc, self.declaring.year),
             digest: digest(&body),
             body,
+            recovery: false,
         };
         Ok(publish.enqueue(&row, at).await?)
     }

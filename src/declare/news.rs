@@ -1,40 +1,70 @@
 //! The tax department's answers, taken from the outbox into their declarations: claims no longer needed are released on acceptance.
 
+use chrono::{DateTime, Utc};
+
 use super::DeclareError;
 use crate::domain::access::Actor;
 use crate::domain::declaration::{Effect, Event, Refused};
 use crate::domain::message::Rejection;
 use crate::store::audit::{Act, fingerprint};
 use crate::store::outbox::News;
-use crate::store::publish::Cause;
+use crate::store::publish::{Cause, Publish};
 use crate::store::{Store, StoreError};
 
 /// As the audit names who took an answer in.
 const ACTOR: &str = "renzheng";
 
-/// Takes in all news there is; returns how many. Done twice it changes nothing.
+/// So many answers are taken in at a time: one publish for all of them.
+const AT_ONCE: usize = 100;
+
+/// Takes in all news there is; returns how many. Done twice it changes nothing. News that cannot be taken in keeps nobody else's waiting;
+/// it is told in the end.
 pub async fn apply_news(store: &Store) -> Result<u64, DeclareError> {
     let mut applied = 0;
-    for news in store.list_news().await? {
-        applied += u64::from(apply(store, &news).await?);
+    let mut failed = None;
+    for together in store.list_news().await?.chunks(AT_ONCE) {
+        match apply(store, together).await {
+            Ok(count) => applied += count,
+            Err(error) if together.len() == 1 => failed = Some(error),
+            Err(_) => {
+                for news in together {
+                    match apply(store, std::slice::from_ref(news)).await {
+                        Ok(count) => applied += count,
+                        Err(error) => failed = Some(error),
+                    }
+                }
+            }
+        }
+    }
+    failed.map_or(Ok(applied), Err)
+}
+
+/// In one publish; how many of these were still news.
+async fn apply(store: &Store, together: &[News]) -> Result<u64, DeclareError> {
+    let at = store.now().await?;
+    let mut publish = store.publish(Cause::Answer, at).await?;
+    let mut applied = 0;
+    for news in together {
+        if publish.mark_applied(news.message_id, &news.state).await? {
+            take_in(store, &mut publish, news, at).await?;
+            applied += 1;
+        }
+    }
+    if applied == 0 {
+        publish.abandon().await?;
+    } else {
+        publish.commit().await?;
     }
     Ok(applied)
 }
 
-/// False if the news was no news any more.
-async fn apply(store: &Store, news: &News) -> Result<bool, DeclareError> {
-    let at = store.now().await?;
+async fn take_in(store: &Store, publish: &mut Publish, news: &News, at: DateTime<Utc>) -> Result<(), DeclareError> {
     let message = news.message;
     let event = match news.state.as_str() {
         "accepted" => Event::Accept { message, receipt: news.receipt.clone().unwrap_or_default() },
         "rejected" => Event::Reject { message, rejection: rejection(news)? },
         _ => Event::Send { message },
     };
-    let mut publish = store.publish(Cause::Answer, at).await?;
-    if !publish.mark_applied(news.message_id, &news.state).await? {
-        publish.abandon().await?;
-        return Ok(false);
-    }
     let before = publish.lock_declaration(news.employer, news.year).await?;
     match before.clone().apply(event, at) {
         Ok((after, effects)) => {
@@ -63,8 +93,7 @@ async fn apply(store: &Store, news: &News) -> Result<bool, DeclareError> {
         }
         Err(refused) => return Err(refused.into()),
     }
-    publish.commit().await?;
-    Ok(true)
+    Ok(())
 }
 
 fn rejection(news: &News) -> Result<Rejection, StoreError> {

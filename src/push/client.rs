@@ -159,7 +159,7 @@ fn meaning(
         },
         (300..=399, _) => (Answered::Unknown, told("a redirect instead of an answer")),
         (404, Question::Asking) => {
-            (Answered::Later, told("the department does not hold the message; it is sent again"))
+            (Answered::Forgotten, told("the department does not hold the message; it is sent again"))
         }
         (409 | 422, _) => (Answered::Unknown, told("the department holds another body under this key or id")),
         (400 | 401 | 403, _) => {

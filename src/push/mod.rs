@@ -71,7 +71,7 @@ impl Drained {
         match answered {
             Answered::Accepted { .. } => self.accepted += 1,
             Answered::Rejected { .. } => self.rejected += 1,
-            Answered::Later => self.later += 1,
+            Answered::Later | Answered::Forgotten => self.later += 1,
             Answered::Unknown => self.unknown += 1,
         }
     }
@@ -87,7 +87,9 @@ pub async fn step(store: &Store, client: &Client, at: DateTime<Utc>) -> Result<S
     let Exchange { record, answered, again } = exchange;
     let again_at = match &answered {
         Answered::Accepted { .. } | Answered::Rejected { .. } => None,
-        Answered::Later | Answered::Unknown => Some(at + wait(outgoing.message_id, outgoing.attempt_number, again)),
+        Answered::Later | Answered::Forgotten | Answered::Unknown => {
+            Some(at + wait(outgoing.message_id, outgoing.attempt_number, again))
+        }
     };
     store.close_attempt(&outgoing, &record, &answered, again_at.unwrap_or(at)).await?;
     let sent = Sent {
@@ -128,6 +130,9 @@ fn tell(sent: &Sent) {
     match (&sent.answered, &sent.error) {
         (Answered::Accepted { .. }, _) => tracing::info!(%message_id, attempt_number, "accepted by the tax department"),
         (Answered::Rejected { .. }, _) => tracing::warn!(%message_id, attempt_number, "rejected by the tax department"),
+        (Answered::Forgotten, _) => {
+            tracing::warn!(%message_id, attempt_number, "the tax department does not hold a message; it is sent again");
+        }
         (Answered::Later, None) => tracing::info!(%message_id, attempt_number, "the tax department decides later"),
         (Answered::Later, Some(error)) => {
             tracing::warn!(%message_id, attempt_number, %error, "not answered by the tax department");

@@ -184,6 +184,7 @@ impl Office {
             idempotency_key: built.heading().idempotency_key.clone(),
             digest: Sha256::digest(&body).into(),
             body,
+            recovery: false,
         };
         publish.enqueue(&outbox, start()).await.expect("enqueued");
         publish.commit().await.expect("committed");
@@ -334,7 +335,7 @@ async fn an_answer_that_is_not_understood_leads_to_a_question() {
             assert_eq!(office.received().await, [(message_id.to_string(), 1)], "asked, not sent again");
         } else {
             let at = asked.again_at.expect("again");
-            assert_eq!((&asked.answered, Some(at)), (&Answered::Later, sent.again_at), "sent again at once");
+            assert_eq!((&asked.answered, Some(at)), (&Answered::Forgotten, sent.again_at), "sent again at once");
             let again = office.sent(at).await;
             assert!(!again.asked && matches!(again.answered, Answered::Accepted { .. }), "{accident:?}: {again:?}");
         }

@@ -26,6 +26,8 @@ pub struct OutboxMessage {
     pub body: Vec<u8>,
     /// SHA-256 of the body.
     pub digest: [u8; 32],
+    /// Takes back what the department holds and we do not know.
+    pub recovery: bool,
 }
 
 impl Change {
@@ -177,8 +179,8 @@ impl Publish {
     pub async fn enqueue(&mut self, message: &OutboxMessage, at: DateTime<Utc>) -> Result<(), StoreError> {
         sqlx::query!(
             "insert into outbox (message_id, employer_id, year, version, kind, attempt, idempotency_key, body, digest,
-                                 state, created_at, next_attempt_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'waiting', $10, $10)",
+                                 state, created_at, next_attempt_at, seq, recovery)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'waiting', $10, $10, $11, $12)",
             message.message_id,
             message.employer.0,
             message.year,
@@ -188,7 +190,9 @@ impl Publish {
             message.idempotency_key,
             &message.body,
             &message.digest[..],
-            at
+            at,
+            self.seq(),
+            message.recovery
         )
         .execute(self.connection())
         .await?;

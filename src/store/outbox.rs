@@ -35,8 +35,31 @@ pub enum Answered {
     },
     /// Nothing, or `later`: sent again with the same bytes.
     Later,
+    /// Asked, it says that it never had the message: sent again with the same bytes.
+    Forgotten,
     /// Something we do not understand: asked again, never guessed.
     Unknown,
+}
+
+impl Answered {
+    /// The word under which the outbox keeps it.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "accepted",
+            Self::Rejected { .. } => "rejected",
+            Self::Later => "sent",
+            Self::Forgotten => "forgotten",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    fn receipt(&self) -> Option<String> {
+        if let Self::Accepted { receipt } = self { Some(receipt.clone()) } else { None }
+    }
+
+    fn rejection(&self) -> Option<serde_json::Value> {
+        if let Self::Rejected { answer } = self { Some(answer.clone()) } else { None }
+    }
 }
 
 /// The attempt's raw outcome, kept whatever it means.
@@ -90,59 +113,82 @@ pub struct OutboxLine {
     pub last_error: Option<String>,
 }
 
+/// What may leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passing {
+    Everything,
+    /// Only what takes back what the department holds and we do not know.
+    Recoveries,
+}
+
+/// An attempt that is over.
+#[derive(Clone, Debug)]
+pub struct Closing {
+    pub message_id: Uuid,
+    pub attempt_number: i32,
+    pub record: AttemptRecord,
+    pub answered: Answered,
+    /// The next attempt, where one is needed.
+    pub again_at: DateTime<Utc>,
+}
+
 impl Store {
-    /// Takes the message that has been due longest and opens an attempt on it. Of one employer and year only the oldest open message is
-    /// taken: by version, of one version the certification before its withdrawal. That order is total and no clock decides it.
-    ///
-    /// Two who ask at once get different messages: the row is locked while it is taken, and then not due before the attempt's lease
-    /// is over. Whoever died with a message is followed by another after that.
+    /// Takes the message that has been due longest, as [`Store::open_attempts`] does.
     pub async fn open_attempt(&self, at: DateTime<Utc>) -> Result<Option<Outgoing>, StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        let Some(row) = sqlx::query!(
-            "select message_id, idempotency_key, body, digest, state from outbox o
-             where state in ('waiting', 'sent', 'unknown') and next_attempt_at <= $1
-               and not exists (select from outbox e where e.employer_id = o.employer_id and e.year = o.year
-                                and e.state in ('waiting', 'sent', 'unknown')
-                                and (e.version, e.kind = 'withdrawn', e.attempt) < (o.version, o.kind = 'withdrawn', o.attempt))
-             order by next_attempt_at, message_id limit 1 for update of o skip locked",
-            at
+        Ok(self.open_attempts(at, Passing::Everything, 1).await?.pop())
+    }
+
+    /// Takes up to `limit` messages that have been due longest and opens an attempt on each. Of one employer and year only the oldest
+    /// open message is taken: by version, of one version the certification before its withdrawal. That order is total and no clock
+    /// decides it. What is held is left.
+    ///
+    /// Two who ask at once get different messages: the rows are locked while they are taken, and then not due before the attempts'
+    /// lease is over. Whoever died with a message is followed by another after that.
+    pub async fn open_attempts(
+        &self,
+        at: DateTime<Utc>,
+        passing: Passing,
+        limit: i64,
+    ) -> Result<Vec<Outgoing>, StoreError> {
+        let rows = sqlx::query!(
+            r#"with due as (
+                 select message_id, state, checking from outbox o
+                 where (state in ('waiting', 'sent', 'unknown') or checking is not null) and next_attempt_at <= $1 and (recovery or not $3)
+                   and not exists (select from outbox e where e.employer_id = o.employer_id and e.year = o.year
+                                    and (e.state in ('waiting', 'sent', 'unknown') or e.checking is not null)
+                                    and (e.version, e.kind = 'withdrawn', e.attempt) < (o.version, o.kind = 'withdrawn', o.attempt))
+                   and not exists (select from push_hold h where h.released_at is null and (h.until is null or h.until > $1)
+                                    and (h.employer_id is null or h.employer_id = o.employer_id and h.year = o.year))
+                 order by next_attempt_at, message_id limit $4 for update of o skip locked),
+               opened as (
+                 insert into outbox_attempt (message_id, number, opened_at)
+                 select message_id, (select coalesce(max(number), 0) + 1 from outbox_attempt a where a.message_id = due.message_id), $1
+                 from due returning message_id, number)
+               update outbox o
+               set state = case when due.state = 'waiting' then 'sent' else due.state end, applied = applied and due.state <> 'waiting',
+                   next_attempt_at = $2
+               from due join opened using (message_id) where o.message_id = due.message_id
+               returning o.message_id, o.idempotency_key, o.body, o.digest, opened.number,
+                         coalesce(due.checking = 'ask', due.state = 'unknown') as "ask_first!""#,
+            at,
+            at + ATTEMPT_LEASE,
+            passing == Passing::Recoveries,
+            limit
         )
-        .fetch_optional(&mut *transaction)
-        .await?
-        else {
-            return Ok(None);
-        };
-        let attempt_number = sqlx::query_scalar!(
-            r#"insert into outbox_attempt (message_id, number, opened_at)
-               select $1, coalesce(max(number), 0) + 1, $2 from outbox_attempt where message_id = $1
-               returning number"#,
-            row.message_id,
-            at
-        )
-        .fetch_one(&mut *transaction)
+        .fetch_all(&self.pool)
         .await?;
-        let leased = sqlx::query!(
-            "update outbox set state = case when state = 'waiting' then 'sent' else state end, next_attempt_at = $2
-             where message_id = $1",
-            row.message_id,
-            at + ATTEMPT_LEASE
-        )
-        .execute(&mut *transaction)
-        .await?;
-        ensure_affected(&leased, 1)?;
-        transaction.commit().await?;
-        Ok(Some(Outgoing {
+        let outgoing = rows.into_iter().map(|row| Outgoing {
             message_id: row.message_id,
             idempotency_key: row.idempotency_key,
             body: row.body,
             digest: row.digest,
-            attempt_number,
-            ask_first: row.state == "unknown",
-        }))
+            attempt_number: row.number,
+            ask_first: row.ask_first,
+        });
+        Ok(outgoing.collect())
     }
 
-    /// Stores what an attempt brought, raw and read, together. An answer to a message that is answered already changes nothing but
-    /// its attempt; so does no answer to an attempt that another has followed, which came too late to say when the next is due.
+    /// Stores what an attempt brought, as [`Store::close_attempts`] does.
     pub async fn close_attempt(
         &self,
         outgoing: &Outgoing,
@@ -150,38 +196,82 @@ impl Store {
         answered: &Answered,
         again_at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
+        let Outgoing { message_id, attempt_number, .. } = *outgoing;
+        let closing =
+            Closing { message_id, attempt_number, record: record.clone(), answered: answered.clone(), again_at };
+        self.close_attempts(&[closing]).await
+    }
+
+    /// Stores what attempts brought, raw and read, together. An answer to a message that is answered already changes nothing but
+    /// its attempt; so does no answer to an attempt that another has followed, which came too late to say when the next is due.
+    ///
+    /// A message that is asked about again keeps what it was answered for good: another receipt takes the place of the old one, and
+    /// an answer that says the opposite is kept beside it for people to decide.
+    pub async fn close_attempts(&self, closings: &[Closing]) -> Result<(), StoreError> {
         let at = self.now().await?;
+        let ids: Vec<Uuid> = closings.iter().map(|closing| closing.message_id).collect();
+        let numbers: Vec<i32> = closings.iter().map(|closing| closing.attempt_number).collect();
+        let statuses: Vec<Option<i32>> = closings.iter().map(|closing| closing.record.status.map(i32::from)).collect();
+        let bodies: Vec<Option<Vec<u8>>> = closings.iter().map(|closing| closing.record.answer.clone()).collect();
+        let errors: Vec<Option<String>> = closings.iter().map(|closing| closing.record.error.clone()).collect();
         let mut transaction = self.pool.begin().await?;
         let closed = sqlx::query!(
-            "update outbox_attempt set closed_at = $3, status = $4, answer = $5, error = $6
-             where message_id = $1 and number = $2",
-            outgoing.message_id,
-            outgoing.attempt_number,
+            "update outbox_attempt a set closed_at = $3, status = c.status, answer = c.answer, error = c.error
+             from unnest($1::uuid[], $2::int[], $4::int[], $5::bytea[], $6::text[]) as c (message_id, number, status, answer, error)
+             where a.message_id = c.message_id and a.number = c.number",
+            &ids,
+            &numbers,
             at,
-            record.status.map(i32::from),
-            record.answer.as_deref(),
-            record.error
+            &statuses as &[Option<i32>],
+            &bodies as &[Option<Vec<u8>>],
+            &errors as &[Option<String>]
         )
         .execute(&mut *transaction)
         .await?;
-        ensure_affected(&closed, 1)?;
-        let (state, receipt, answer) = match answered {
-            Answered::Accepted { receipt } => ("accepted", Some(receipt), None),
-            Answered::Rejected { answer } => ("rejected", None, Some(answer)),
-            Answered::Later => ("sent", None, None),
-            Answered::Unknown => ("unknown", None, None),
-        };
+        ensure_affected(&closed, closings.len() as u64)?;
+        let words: Vec<String> = closings.iter().map(|closing| closing.answered.word().to_owned()).collect();
+        let receipts: Vec<Option<String>> = closings.iter().map(|closing| closing.answered.receipt()).collect();
+        let answers: Vec<Option<serde_json::Value>> =
+            closings.iter().map(|closing| closing.answered.rejection()).collect();
+        let again: Vec<DateTime<Utc>> = closings.iter().map(|closing| closing.again_at).collect();
+        // what is asked about again first: afterwards more is answered
         sqlx::query!(
-            "update outbox set state = $2, receipt = $3, answer = $4, next_attempt_at = $5, applied = applied and state = $2
-             where message_id = $1 and state in ('waiting', 'sent', 'unknown')
-               and ($2 in ('accepted', 'rejected')
-                    or not exists (select from outbox_attempt a where a.message_id = $1 and a.number > $6))",
-            outgoing.message_id,
-            state,
-            receipt,
-            answer,
-            again_at,
-            outgoing.attempt_number
+            "update outbox o
+             set checking = case c.word when 'forgotten' then 'send' when 'unknown' then 'ask' when 'sent' then o.checking end,
+                 applied = applied and (c.word <> 'accepted' or o.state <> 'accepted' or o.receipt = c.receipt),
+                 receipt = case when c.word = 'accepted' and o.state = 'accepted' then c.receipt else o.receipt end,
+                 contradicted = case when c.word = 'rejected' and o.state = 'accepted' then c.answer
+                                     when c.word = 'accepted' and o.state = 'rejected' then jsonb_build_object('receipt', c.receipt)
+                                     when c.word in ('accepted', 'rejected') then null else o.contradicted end,
+                 next_attempt_at = c.again_at
+             from unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::jsonb[], $6::timestamptz[])
+                  as c (message_id, number, word, receipt, answer, again_at)
+             where o.message_id = c.message_id and o.checking is not null
+               and not exists (select from outbox_attempt a where a.message_id = c.message_id and a.number > c.number)",
+            &ids,
+            &numbers,
+            &words,
+            &receipts as &[Option<String>],
+            &answers as &[Option<serde_json::Value>],
+            &again
+        )
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query!(
+            "update outbox o
+             set state = replace(c.word, 'forgotten', 'sent'), receipt = c.receipt, answer = c.answer, next_attempt_at = c.again_at,
+                 applied = applied and state = replace(c.word, 'forgotten', 'sent')
+             from unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::jsonb[], $6::timestamptz[])
+                  as c (message_id, number, word, receipt, answer, again_at)
+             where o.message_id = c.message_id and state in ('waiting', 'sent', 'unknown')
+               and (c.word in ('accepted', 'rejected')
+                    or not exists (select from outbox_attempt a where a.message_id = c.message_id and a.number > c.number))",
+            &ids,
+            &numbers,
+            &words,
+            &receipts as &[Option<String>],
+            &answers as &[Option<serde_json::Value>],
+            &again
         )
         .execute(&mut *transaction)
         .await?;
@@ -195,7 +285,7 @@ impl Store {
             "select message_id, employer_id, uscc, year, version, kind, attempt, state, receipt, answer
              from outbox join unit on unit_id = employer_id
              where not applied and state in ('sent', 'accepted', 'rejected')
-             order by created_at, version, kind = 'withdrawn', attempt"
+             order by created_at, seq, version, kind = 'withdrawn', attempt"
         )
         .fetch_all(&self.pool)
         .await?;

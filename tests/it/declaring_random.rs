@@ -11,6 +11,7 @@ use renzheng::domain::access::Actor;
 use renzheng::domain::declaration::Stage;
 use renzheng::domain::message::MessageKind;
 use renzheng::domain::verdict::Verdict;
+use renzheng::store::facts::{Persons, Scope};
 use renzheng::store::outbox::{Answered, AttemptRecord};
 
 use crate::declaring::{
@@ -185,6 +186,9 @@ async fn assert_sound(scene: &Scene, code: &str, what: &str) {
     let confirmed =
         |(cell, approved): &(i32, bool)| *approved || Verdict::unpack(*cell).is_some_and(|verdict| verdict.passed());
     assert!(cells.iter().all(confirmed), "{what}: only what passed or was approved is frozen");
+    for version in 1..=declaration.last_version() {
+        assert_frozen_as_seen(scene, declaring, version, what).await;
+    }
     for table in ["declaration", "choice", "declared_version", "outbox"] {
         // of a message the answer is written by who pushes, whose record is the attempt
         let written = if table == "outbox" { "t.state = 'waiting' and" } else { "" };
@@ -197,6 +201,57 @@ async fn assert_sound(scene: &Scene, code: &str, what: &str) {
         .expect("a count");
         assert_eq!(silent, 0, "{what}: rows of {table} without a row of the audit");
     }
+}
+
+/// A version of its own holds what its employer saw when it was completed: every month that was ticked by the choices before that
+/// publish, with the cell that was stored then. An amendment holds what it amends, but for a month that was asked for.
+async fn assert_frozen_as_seen(scene: &Scene, declaring: Declaring, version: u32, what: &str) {
+    let (store, employer) = (scene.store(), declaring.employer);
+    let mut connection = scene.day.harness.connection().await;
+    let (seq, last_run, amends): (i64, i32, Option<i32>) = sqlx::query_as(
+        "select seq, last_run, amends from outbox join declared_version using (employer_id, year, version)
+         where employer_id = $1 and version = $2 and kind = 'certified' and attempt = 1",
+    )
+    .bind(employer.0)
+    .bind(version as i32)
+    .fetch_one(&mut connection)
+    .await
+    .expect("a version");
+    let cells = async |version: u32| {
+        let months = store.list_declared_months(employer, declaring.year as i16, version).await.expect("months");
+        months.iter().map(|one| ((one.person.0, one.month.index()), one.cell)).collect::<BTreeMap<_, _>>()
+    };
+    let frozen = cells(version).await;
+    if let Some(amended) = amends {
+        let mut before = cells(amended as u32).await;
+        let size = before.len();
+        before.retain(|month, _| frozen.contains_key(month));
+        assert_eq!((&before, size), (&frozen, frozen.len() + 1), "{what}: version {version} amends {amended}");
+        return;
+    }
+    let unticked: Vec<(i64, i32)> = sqlx::query_as(
+        "select person_id, month from choice
+         where employer_id = $1 and not ticked and from_seq < $2 and coalesce(to_seq >= $2, true)",
+    )
+    .bind(employer.0)
+    .bind(seq)
+    .fetch_all(&mut connection)
+    .await
+    .expect("choices");
+    let persons = store.placed_persons(declaring.year, employer, seq - 1).await.expect("persons");
+    let scope = Scope { year: declaring.year, seq: seq - 1, persons: Persons::These(persons) };
+    let rows = store.year_rows_at(&scope, last_run).await.expect("results");
+    let mut seen = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.employer == employer) {
+        for (month, cell) in (declaring.year * 12..).zip(row.cells) {
+            let passed = Verdict::unpack(cell).is_some_and(|verdict| verdict.passed());
+            if passed && !unticked.contains(&(row.person.0, month)) {
+                seen.insert((row.person.0, month), cell);
+            }
+        }
+    }
+    assert!(!seen.is_empty(), "{what}: something was seen");
+    assert_eq!(frozen, seen, "{what}: version {version} is what its employer saw");
 }
 
 /// Plays a season; how often each kind of step was taken, and not refused.
