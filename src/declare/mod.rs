@@ -92,6 +92,8 @@ impl DeclareError {
             Self::KeyReused => Some("key_reused"),
             Self::NoConsent => Some("no_consent"),
             Self::Busy => Some("busy"),
+            // in a reason, as in a note
+            Self::Store(StoreError::HoldsIdNumber) => Some("note_holds_id_number"),
             Self::Verify(_) | Self::Worth(_) | Self::NoRule(_) | Self::Message(_) | Self::Store(_) => None,
         }
     }
@@ -112,6 +114,7 @@ impl DeclareError {
             Self::NoConsent => "单位的授权已失效,或不包括当前勾选的月份。".to_owned(),
             Self::KeyReused => "该幂等键已用于内容不同的操作,请更换。".to_owned(),
             Self::Busy => "系统繁忙,请稍后再试。".to_owned(),
+            Self::Store(StoreError::HoldsIdNumber) => "说明中不得填写身份证号。".to_owned(),
             Self::Verify(_) | Self::Worth(_) | Self::NoRule(_) | Self::Message(_) | Self::Store(_) => return None,
         };
         Some(text)

@@ -17,6 +17,7 @@ pub mod entry;
 pub mod evidence;
 pub mod facts;
 pub mod foresight;
+pub mod free_text;
 pub mod grant;
 pub mod ids;
 pub mod judge;

@@ -109,6 +109,10 @@ pub enum StoreError {
     LeaseLost,
     #[error(transparent)]
     Evidence(#[from] evidence::files::FileError),
+    #[error(
+        "the text given holds an ID number, which nothing that is kept may hold; say it without, persons have a `person_id`"
+    )]
+    HoldsIdNumber,
     #[error("{expected} row should have changed, {actual} did")]
     LostRace { expected: u64, actual: u64 },
     #[error(

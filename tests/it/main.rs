@@ -2,6 +2,7 @@
 #![cfg(feature = "pipeline")]
 
 mod access;
+mod acts;
 mod agency;
 mod alerts;
 mod audit;
