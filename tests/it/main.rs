@@ -18,6 +18,7 @@ mod explain;
 mod faults;
 mod fixtures;
 mod forms;
+mod gate;
 mod harness;
 mod http_agency;
 mod incremental;
