@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::clock;
-use crate::config::{Secret, TaxSettings};
+use crate::config::TaxSettings;
 use crate::crypto::{SignatureAlgorithm, Signed};
 use crate::domain::certification::{Certification, OutboundMessage, Subject};
 use crate::domain::counting::Count;
@@ -118,12 +118,7 @@ async fn listen(router: Router) -> SocketAddr {
 }
 
 fn settings(address: SocketAddr, key: &str) -> TaxSettings {
-    TaxSettings {
-        url: format!("http://{address}/"),
-        key_id: "ours".to_owned(),
-        key: Secret::new(key),
-        algorithm: SignatureAlgorithm::HmacSm3,
-    }
+    TaxSettings::new(format!("http://{address}/"), "ours", key, SignatureAlgorithm::HmacSm3)
 }
 
 /// A department that remembers nothing yet.
@@ -606,9 +601,7 @@ fn the_wait_doubles_from_half_a_minute_to_an_hour_and_is_the_same_for_the_same_a
 #[test]
 fn an_address_that_is_none_and_a_key_id_that_no_header_holds_are_refused() {
     let of = |url: &str, key_id: &str| {
-        let key = Secret::new("secret");
-        let algorithm = SignatureAlgorithm::HmacSha256;
-        Client::new(&TaxSettings { url: url.to_owned(), key_id: key_id.to_owned(), key, algorithm })
+        Client::new(&TaxSettings::new(url, key_id, "secret", SignatureAlgorithm::HmacSha256))
     };
     assert!(of("https://tax.example/api/", "ours").is_ok());
     for url in ["tax.example", "ftp://tax.example", "https://tax.example/?x=1", ""] {

@@ -5,7 +5,7 @@ use crate::fixtures::Day;
 use crate::harness::{Scratch, actor};
 use chrono::{NaiveDate, NaiveTime};
 use renzheng::clock;
-use renzheng::config::{Secret, TaxSettings};
+use renzheng::config::TaxSettings;
 use renzheng::crypto::SignatureAlgorithm;
 use renzheng::declare::affiliates_without_proof;
 use renzheng::declare::complete::{Completed, Completing, commitment, complete, state};
@@ -55,7 +55,7 @@ impl Scene {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/", listener.local_addr().expect("an address"));
         tokio::spawn(async move { axum::serve(listener, router(Arc::new(department))).await });
-        let settings = TaxSettings { url, key_id: "ours".to_owned(), key: Secret::new("secret"), algorithm };
+        let settings = TaxSettings::new(url, "ours", "secret", algorithm);
         Self { day, client: Client::new(&settings).expect("a client"), folder }
     }
 
