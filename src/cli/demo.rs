@@ -26,6 +26,7 @@ use crate::domain::ids::mask_name;
 use crate::domain::verdict::{Check, Sign};
 use crate::ingest::PullOutcome;
 use crate::sandbox::Sandbox;
+use crate::sandbox::tax_faults::Plan;
 use crate::store::facts::{Scope, Shard};
 use crate::store::outbox_lines::OutboxLine;
 use crate::store::results::YearRow;
@@ -106,7 +107,7 @@ async fn show(context: &mut Context, args: &DemoArgs, out: Output) -> anyhow::Re
     let year = today.year() - 1;
     // the province is that of 15 April whatever the day: a later demo finds the same deliveries
     let province_day = NaiveDate::from_ymd_opt(today.year(), 4, 15).unwrap_or(today);
-    let wanted = Wanted { persons: args.persons, seed: args.seed, year, today: province_day, port: 0 };
+    let wanted = Wanted { persons: args.persons, seed: args.seed, year, today: province_day, port: 0, faults: Plan::default() };
     let sandbox = start_beside(context, wanted).await?;
     for (name, value) in &sandbox.variables {
         context.environment = context.environment.clone().with(name, value);

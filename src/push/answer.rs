@@ -191,17 +191,19 @@ mod tests {
     #[test]
     fn what_says_two_things_or_says_them_in_another_form_is_no_answer() {
         let digest = "ab".repeat(32);
-        let accepted = |more: &str| format!(r#"{{"status":"accepted","message_id":"{ID}","digest":"{digest}","receipt":"R"{more}}}"#);
-        assert!(matches!(read(&outgoing(), accepted("").as_bytes()), Ok(Answered::Accepted { .. })));
+        let written = |more: &str| {
+            format!(r#"{{"status":"accepted","message_id":"{ID}","digest":"{digest}","receipt":"R"{more}}}"#)
+        };
+        assert!(matches!(read(&outgoing(), written("").as_bytes()), Ok(Answered::Accepted { .. })));
         for more in [r#","receipt":"S""#, r#","status":"rejected""#, r#","digest":"00""#] {
-            assert_eq!(read(&outgoing(), accepted(more).as_bytes()), Err(NotUnderstood::Form), "{more}");
+            assert_eq!(read(&outgoing(), written(more).as_bytes()), Err(NotUnderstood::Form), "{more}");
         }
         let twice = r#"{"status":"rejected","code":"a","code":"b","text":"c"}"#;
         assert_eq!(read(&outgoing(), twice.as_bytes()), Err(NotUnderstood::Form));
         for (field, value) in [("receipt", json!(1)), ("message_id", json!(1)), ("digest", json!([1])), ("status", json!(1))] {
-            assert_eq!(read_value(&with(super::tests::accepted(), field, value)), Err(NotUnderstood::Form), "{field}");
+            assert_eq!(read_value(&with(accepted(), field, value)), Err(NotUnderstood::Form), "{field}");
         }
-        assert_eq!(read(&outgoing(), accepted("").repeat(2).as_bytes()), Err(NotUnderstood::Form), "an answer twice");
+        assert_eq!(read(&outgoing(), written("").repeat(2).as_bytes()), Err(NotUnderstood::Form), "an answer twice");
         let deep = "[".repeat(60_000);
         assert_eq!(read(&outgoing(), deep.as_bytes()), Err(NotUnderstood::Form));
         assert_eq!(read(&outgoing(), b"\xff\xfe{"), Err(NotUnderstood::Form));
