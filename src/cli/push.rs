@@ -139,9 +139,9 @@ async fn act(context: &Context, command: &PushCommand, out: Output) -> anyhow::R
             let (held, what) = args.held(context).await?;
             let changed = store.release_push(held, actor, &what, &args.why).await? > 0;
             let done = Done { did: "release", what, changed, messages: None };
-            out.value(&done, |done| match done.changed {
-                true => format!("{} is released", done.what),
-                false => format!("{} was not held", done.what),
+            out.value(&done, |done| {
+                let outcome = if done.changed { "is released" } else { "was not held" };
+                format!("{} {outcome}", done.what)
             })?;
         }
         PushCommand::Discard { message_id, why } => {

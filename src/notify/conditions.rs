@@ -164,7 +164,7 @@ fn quarantine(source: &SourceFigure, settings: &AlertSettings) -> Option<Said> {
 /// States of messages that the tax department has not answered for good, in both languages.
 const OPEN: [(&str, &str); 3] = [("waiting", "待发送"), ("sent", "已发送未答复"), ("unknown", "答复不明")];
 
-fn open<'a>(seen: &'a Seen) -> impl Iterator<Item = &'a OutboxFigure> + Clone {
+fn open(seen: &Seen) -> impl Iterator<Item = &OutboxFigure> + Clone {
     seen.outbox.iter().filter(|figure| OPEN.iter().any(|(state, _)| *state == figure.state))
 }
 

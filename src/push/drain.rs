@@ -132,7 +132,7 @@ impl<'a> Drain<'a> {
             } else if elapsed > NOT_AFTER {
                 Exchange::unsent(outgoing.ask_first, "the messages before took too long")
             } else {
-                client.put(&outgoing, at, TOTAL_TIMEOUT - elapsed).await
+                client.put(&outgoing, at, TOTAL_TIMEOUT.saturating_sub(elapsed)).await
             };
             if exchange.pause.is_some()
                 && let Ok(mut paused) = paused.lock()

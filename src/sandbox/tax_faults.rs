@@ -49,6 +49,8 @@ pub enum What {
     Later,
     /// Rejected since the department is busy; nothing is taken in.
     PassingRejection,
+    /// Rejected by a rule (`division_closed`), as long as it stands; nothing is taken in.
+    Rejected,
     /// What was accepted is, when asked about, rejected.
     RevokedLater,
     /// The ledger shows another number than was accepted, and who asks gets that body's digest.

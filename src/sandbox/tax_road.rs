@@ -105,8 +105,8 @@ async fn strike(department: &TaxDepartment, fault: &Fault, asked: &Asked, reques
     let message_id = asked.message_id.clone().unwrap_or_default();
     let instead = match fault.what {
         What::Down | What::Flapping => return End::Dropped,
-        What::OutOfOrder => refuse(fault.status.unwrap_or(503), fault.retry_after_s),
-        What::TooMany => refuse(429, fault.retry_after_s),
+        What::OutOfOrder => Some(refuse(fault.status.unwrap_or(503), fault.retry_after_s)),
+        What::TooMany => Some(refuse(429, fault.retry_after_s)),
         What::Keys => Some(problem(StatusCode::UNAUTHORIZED, "signature", "unknown key")),
         What::ErrorInside => Some(Json(json!({ "error": { "code": 500, "text": "内部错误" } })).into_response()),
         What::LoginPage => Some(login_page()),
@@ -114,6 +114,12 @@ async fn strike(department: &TaxDepartment, fault: &Fault, asked: &Asked, reques
         What::PassingRejection => Some(
             Json(json!({ "status": "rejected", "message_id": message_id, "code": "system_busy", "text": "系统繁忙" }))
                 .into_response(),
+        ),
+        What::Rejected => Some(
+            Json(json!({
+                "status": "rejected", "message_id": message_id, "code": "division_closed", "field": "tax_division", "text": "机关代码已停用",
+            }))
+            .into_response(),
         ),
         What::Forget => {
             if department.forget(fault.messages.unwrap_or(usize::MAX)).is_err() {
@@ -183,13 +189,13 @@ fn problem(status: StatusCode, code: &str, text: &str) -> Response<Body> {
     (status, Json(json!({ "status": "refused", "code": code, "text": text }))).into_response()
 }
 
-fn refuse(status: u16, retry_after_s: Option<u64>) -> Option<Response<Body>> {
+fn refuse(status: u16, retry_after_s: Option<u64>) -> Response<Body> {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     let mut response = problem(status, "busy", "out of order");
     if let Some(seconds) = retry_after_s {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    Some(response)
+    response
 }
 
 fn login_page() -> Response<Body> {

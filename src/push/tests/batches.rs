@@ -114,8 +114,8 @@ async fn what_is_held_stays_until_it_is_released_and_nobody_else_waits() {
     store.set_clock(after(1)).await.expect("the clock");
     let unit = store.find_unit(&Uscc::parse(FIRST).expect("a code")).await.expect("asked").expect("known");
     let (held, operator) = (Held::Year(unit, 2025), Actor::operator("op"));
-    let hold = async || store.hold_push(held, &operator, "declaration", "a call").await.expect("asked");
-    assert!(hold().await && !hold().await, "held once");
+    let stop = async || store.hold_push(held, &operator, "declaration", "a call").await.expect("asked");
+    assert!(stop().await && !stop().await, "held once");
     assert_eq!(office.sent(after(2)).await.message_id, other);
     assert_eq!(office.step(after(86_400)).await, Step::Empty);
     assert!(store.hold_push(Held::Everything, &operator, "everything", "a night").await.expect("held"));
