@@ -38,6 +38,7 @@ mod notice;
 mod output;
 mod placement;
 mod push;
+mod push_text;
 mod quarantine;
 mod results;
 mod review;

@@ -9,6 +9,7 @@ pub mod conflict;
 pub mod consent;
 pub mod corrections;
 pub mod deregister;
+pub mod discard;
 pub mod drift;
 pub mod evidence;
 mod gates;

@@ -32,6 +32,7 @@ pub mod placement;
 pub mod policy;
 pub mod remedy;
 pub mod reminder;
+pub mod rejection;
 pub mod retention;
 pub mod review;
 pub mod reviewing;

@@ -75,6 +75,7 @@ pub struct Ledger {
     by_message: HashMap<String, usize>,
     held: BTreeMap<(String, u64), Held>,
     accepted: u64,
+    written: u64,
 }
 
 impl Ledger {
@@ -96,6 +97,7 @@ impl Ledger {
             by_message: HashMap::new(),
             held: BTreeMap::new(),
             accepted: 0,
+            written: 0,
         };
         for line in text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let entry: Entry = serde_json::from_slice(line).with_context(attempt)?;
@@ -104,7 +106,8 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Answers a message: the same key and body gets the same answer; what is new is judged, written down, then answered.
+    /// Answers a message: the same key and body gets the same answer; what is new is judged and written down. Whoever tells the answer
+    /// forces the file to the disk before.
     pub fn receive(&mut self, body: &[u8]) -> Result<Answer, Refused> {
         let body = std::str::from_utf8(body).map_err(|_| Refused::Unreadable)?;
         let message: Value = serde_json::from_str(body).map_err(|_| Refused::Unreadable)?;
@@ -140,6 +143,7 @@ impl Ledger {
             times: 1,
         };
         self.append(&entry).map_err(Refused::Ledger)?;
+        self.written += 1;
         self.remember(entry);
         Ok(answer)
     }
@@ -174,7 +178,30 @@ impl Ledger {
     fn append(&mut self, entry: &Entry) -> std::io::Result<()> {
         let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');
-        self.file.write_all(&line)?;
+        self.file.write_all(&line)
+    }
+
+    /// Another hand on the file, to force it to the disk.
+    pub fn file(&self) -> std::io::Result<File> {
+        self.file.try_clone()
+    }
+
+    /// How many entries were written since it was opened.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Forgets the last so many entries, as if they had never come.
+    pub fn forget(&mut self, messages: usize) -> std::io::Result<()> {
+        let kept = self.entries.len().saturating_sub(messages);
+        let entries: Vec<Entry> = std::mem::take(&mut self.entries).into_iter().take(kept).collect();
+        self.file.set_len(0)?;
+        (self.by_key, self.by_message, self.held) = (HashMap::new(), HashMap::new(), BTreeMap::new());
+        self.accepted = 0;
+        for entry in entries {
+            self.append(&entry)?;
+            self.remember(entry);
+        }
         self.file.sync_data()
     }
 
@@ -183,10 +210,6 @@ impl Ledger {
         let key = (message["uscc"].as_str().unwrap_or_default().to_owned(), message["year"].as_u64().unwrap_or(0));
         let held = self.held.entry(key).or_default();
         let version = message["version"].as_u64().unwrap_or_default();
-        // what skips a version was not received as the next one
-        if version == held.received + 1 {
-            held.received = version;
-        }
         if matches!(entry.answer, Answer::Accepted { .. }) {
             self.accepted += 1;
             held.version = version;

@@ -6,7 +6,8 @@ use crate::config::TaxSettings;
 use crate::declare::DeclareError;
 use crate::declare::news::apply_news;
 use crate::errors;
-use crate::push::{self, Drained, PushError, Sent};
+use crate::push::{self, Drain, Drained, Pace, PushError, Sent};
+use crate::store::outbox::Passing;
 use crate::store::runs::{Ending, Trigger};
 use crate::store::{Store, StoreError};
 
@@ -40,9 +41,8 @@ pub async fn hand_over(
     let run = store.start_run("push", job, by).await?;
     let work = async {
         let client = push::Client::new(tax)?;
-        let attempts = push::drain(store, &client, u64::MAX, progress).await?;
-        let answers = apply_news(store).await?;
-        Ok::<_, HandOverError>(HandedOver { attempts, answers })
+        let drain = Drain::new(store, &client, Passing::Everything, Pace::of(tax));
+        drain_and_apply(store, drain, progress).await
     };
     let outcome = store.journal(&run, Box::pin(work)).await;
     let (ending, counts, error) = match &outcome {
@@ -55,6 +55,29 @@ pub async fn hand_over(
     };
     store.finish_run(&run, ending, &counts, error.as_deref()).await?;
     outcome
+}
+
+/// Sends batch after batch until nothing is due; what one brought is taken in while the next is under way. News that cannot be taken in
+/// keeps no message from leaving; it is told in the end.
+async fn drain_and_apply(
+    store: &Store,
+    mut drain: Drain<'_>,
+    mut progress: impl FnMut(&Sent),
+) -> Result<HandedOver, HandOverError> {
+    let mut handed_over = HandedOver { attempts: Drained::default(), answers: 0 };
+    loop {
+        let (sent, news) = tokio::join!(drain.batch(u64::MAX), apply_news(store));
+        let sent = sent?;
+        handed_over.attempts.add(&sent);
+        sent.iter().for_each(&mut progress);
+        if sent.is_empty() {
+            // nothing came in since these were looked for
+            handed_over.answers += news?;
+            return Ok(handed_over);
+        }
+        // what failed is tried again with the next
+        handed_over.answers += news.unwrap_or_default();
+    }
 }
 
 /// The department is not set: what waits goes on waiting, and the run's record says how much that is.

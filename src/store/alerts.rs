@@ -19,6 +19,10 @@ words! {
         DeliveryHeld = "delivery_held",
         QuarantineLarge = "quarantine_large",
         ReceiptMissing = "receipt_missing",
+        /// The tax department said what nobody understands.
+        MessageUnknown = "message_unknown",
+        /// The tax department took back what it had said for good.
+        MessageContradicted = "message_contradicted",
         /// Messages wait for a tax department that is not set.
         TaxNotSet = "tax_not_set",
         KeysWrong = "keys_wrong",

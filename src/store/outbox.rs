@@ -8,7 +8,7 @@ use crate::domain::facts::UnitId;
 use crate::domain::message::{Message, MessageKind};
 
 /// How long an opened attempt keeps others from the same message.
-const ATTEMPT_LEASE: TimeDelta = TimeDelta::seconds(60);
+pub(super) const ATTEMPT_LEASE: TimeDelta = TimeDelta::seconds(60);
 
 /// A message on its way.
 #[derive(Clone, Debug)]
@@ -95,22 +95,6 @@ pub struct News {
     pub state: String,
     pub receipt: Option<String>,
     pub answer: Option<serde_json::Value>,
-}
-
-/// One line of the outbox for people.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct OutboxLine {
-    pub message_id: Uuid,
-    pub uscc: String,
-    pub year: i16,
-    pub version: i32,
-    pub kind: String,
-    pub state: String,
-    pub attempts: i64,
-    pub created_at: DateTime<Utc>,
-    pub next_attempt_at: DateTime<Utc>,
-    pub receipt: Option<String>,
-    pub last_error: Option<String>,
 }
 
 /// What may leave.
@@ -206,7 +190,8 @@ impl Store {
     /// its attempt; so does no answer to an attempt that another has followed, which came too late to say when the next is due.
     ///
     /// A message that is asked about again keeps what it was answered for good: another receipt takes the place of the old one, and
-    /// an answer that says the opposite is kept beside it for people to decide.
+    /// an answer that says the opposite is kept beside it for people to decide. What the department has forgotten is sent again where it
+    /// had been accepted; what had been rejected is not held by it, as it should be.
     pub async fn close_attempts(&self, closings: &[Closing]) -> Result<(), StoreError> {
         let at = self.now().await?;
         let ids: Vec<Uuid> = closings.iter().map(|closing| closing.message_id).collect();
@@ -237,7 +222,8 @@ impl Store {
         // what is asked about again first: afterwards more is answered
         sqlx::query!(
             "update outbox o
-             set checking = case c.word when 'forgotten' then 'send' when 'unknown' then 'ask' when 'sent' then o.checking end,
+             set checking = case when c.word = 'forgotten' and o.state = 'accepted' then 'send'
+                                 when c.word = 'unknown' then 'ask' when c.word = 'sent' then o.checking end,
                  applied = applied and (c.word <> 'accepted' or o.state <> 'accepted' or o.receipt = c.receipt),
                  receipt = case when c.word = 'accepted' and o.state = 'accepted' then c.receipt else o.receipt end,
                  contradicted = case when c.word = 'rejected' and o.state = 'accepted' then c.answer
@@ -314,21 +300,6 @@ impl Store {
             "select number, opened_at, closed_at, status, answer, error from outbox_attempt
              where message_id = $1 order by number",
             message_id
-        )
-        .fetch_all(&self.pool)
-        .await?)
-    }
-
-    /// The outbox for people, newest first.
-    pub async fn list_outbox(&self, limit: i64) -> Result<Vec<OutboxLine>, StoreError> {
-        Ok(sqlx::query_as!(
-            OutboxLine,
-            r#"select message_id, uscc, year, version, kind, state, created_at, next_attempt_at, receipt,
-                      (select count(*) from outbox_attempt a where a.message_id = o.message_id) as "attempts!",
-                      (select error from outbox_attempt a where a.message_id = o.message_id order by number desc limit 1)
-                          as last_error
-               from outbox o join unit on unit_id = employer_id order by created_at desc limit $1"#,
-            limit
         )
         .fetch_all(&self.pool)
         .await?)

@@ -1,4 +1,4 @@
-//! A gate within the database, before which a program stands still at a statement or in its commit until it is killed.
+//! A gate in the database at which whoever comes by stops, so that it can be killed right there.
 
 use std::time::{Duration, Instant};
 
@@ -8,15 +8,26 @@ use crate::harness::Harness;
 
 /// Whoever holds this lock keeps everybody at the marked point.
 const GATE: i64 = 7_701;
-const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A place where a transaction stops until the gate opens.
 #[derive(Clone, Copy, Debug)]
 pub enum Point {
     /// As the first row is written there.
     Before(&'static str),
-    /// While the commit runs: it was asked for, and whoever asked does not hear of it.
-    Committing,
+    /// The same, by one kind of statement alone: `insert` or `update`, and where.
+    BeforeThe(&'static str, &'static str),
+    /// While the commit runs of a transaction that wrote there by such a statement: it was asked for, and whoever asked does not
+    /// hear of it.
+    Committing(&'static str, &'static str),
+}
+
+impl Point {
+    fn table(self) -> &'static str {
+        match self {
+            Self::Before(table) | Self::BeforeThe(_, table) | Self::Committing(_, table) => table,
+        }
+    }
 }
 
 /// The gate of one installation, and the hand on it.
@@ -32,9 +43,13 @@ impl Gate {
             Point::Before(table) => format!(
                 "create trigger gate before insert or update on {table} for each statement execute function gate()"
             ),
-            Point::Committing => "create constraint trigger gate after insert on audit deferrable initially deferred \
-                                  for each row execute function gate()"
-                .to_owned(),
+            Point::BeforeThe(statement, table) => {
+                format!("create trigger gate before {statement} on {table} for each statement execute function gate()")
+            }
+            Point::Committing(statement, table) => format!(
+                "create constraint trigger gate after {statement} on {table} deferrable initially deferred
+                 for each row execute function gate()"
+            ),
         };
         let function = format!(
             "create or replace function gate() returns trigger language plpgsql as
@@ -82,11 +97,7 @@ impl Gate {
             assert!(begun.elapsed() < PATIENCE, "the server process of a dead client stays");
             tokio::task::yield_now().await;
         }
-        let table = match point {
-            Point::Before(table) => table,
-            Point::Committing => "audit",
-        };
-        let statement = format!("drop trigger gate on {table}");
+        let statement = format!("drop trigger gate on {}", point.table());
         sqlx::query(AssertSqlSafe(statement)).execute(&mut self.connection).await.expect("the gate is gone");
     }
 }

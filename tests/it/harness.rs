@@ -123,6 +123,22 @@ impl Harness {
         Self { store, policy, database, server, keys: folder }
     }
 
+    /// Another installation with the same content and keys. Nobody may be connected to this one any more.
+    pub async fn copied(&self, name: &str) -> Self {
+        let database = unique(name);
+        let mut admin = connect(&self.server, "postgres").await;
+        execute(&mut admin, format!("create database {database} template {}", self.database)).await;
+        execute(&mut admin, format!("alter database {database} set synchronous_commit = off")).await;
+        admin.close().await.expect("closed");
+        let folder = Scratch::new(&format!("{name}_keys"));
+        let file = folder.path().join("keys");
+        std::fs::copy(self.keys.path().join("keys"), &file).expect("copied");
+        let keys = Keys::read_file(&file).expect("keys");
+        let store = Store::open(&self.server.url(&database), keys).await.expect("a store");
+        let policy = policy::load(None).expect("the built-in policy");
+        Self { store, policy, database, server: Arc::clone(&self.server), keys: folder }
+    }
+
     /// The program on this installation; the job files are those of `jobs`.
     pub fn program(&self, arguments: &[&str], jobs: &Path) -> Command {
         let mut command = renzheng(arguments);

@@ -70,7 +70,7 @@ async fn survives(scene: &Scene, token: Option<&str>, tables: &[&'static str], a
         assert_eq!(traces(scene).await, nothing, "killed at {table}");
         assert_eq!(scene.state(SCHOOL).await, before, "killed at {table}");
     }
-    kill_at(scene, token, Point::Committing, arguments).await;
+    kill_at(scene, token, Point::Committing("insert", "audit"), arguments).await;
     let after = traces(scene).await;
     assert_ne!(after, nothing, "it was committed, and nobody was told");
     let told = answer(scene, token, arguments);

@@ -153,13 +153,13 @@ async fn killed_at_a_row_it_has_kept_none_and_killed_in_the_commit_it_gives_the_
     let desk = Desk::open("killed_committing").await;
     let content = pdf(b"");
     let file = outside(&desk, &content);
-    for point in [Point::Before("evidence_use"), Point::Before("audit"), Point::Committing] {
+    for point in [Point::Before("evidence_use"), Point::Before("audit"), Point::Committing("insert", "audit")] {
         let mut gate = Gate::close(&desk.harness, point).await;
         let child = desk.attach_command(&file).await.spawn().expect("it starts");
         let pid = gate.wait_for_somebody().await;
         kill(child);
         gate.open(point, pid).await;
-        let kept = if matches!(point, Point::Committing) { (1, 8, 1) } else { (0, 0, 0) };
+        let kept = if matches!(point, Point::Committing(..)) { (1, 8, 1) } else { (0, 0, 0) };
         assert_eq!(desk.rows().await, kept, "{point:?}");
     }
     finish(&desk, &file, &content).await;
