@@ -95,6 +95,18 @@ impl Client {
         }
     }
 
+    /// Asks for what lies beside the messages, at `path` below the department's address: status and body.
+    pub(super) async fn read(&self, path: &str, max_bytes: u64, at: DateTime<Utc>) -> Result<(u16, Vec<u8>), String> {
+        let mut address = self.declarations.clone();
+        let base = address.path().trim_end_matches("declarations").to_owned();
+        address.set_path(&format!("{base}{path}"));
+        let answer = self.signed(&Method::GET, &address, b"", at).send().await;
+        let answer = answer.map_err(|error| chain(&error.without_url()))?;
+        let status = answer.status().as_u16();
+        let body = http::read_body(answer, max_bytes).await.map_err(|error| chain(&error))?;
+        Ok((status, body))
+    }
+
     fn signed(&self, method: &Method, address: &Url, body: &[u8], at: DateTime<Utc>) -> RequestBuilder {
         let request = self.http.request(method.clone(), address.clone()).header(ACCEPT, "application/json");
         self.signer.sign(request, method, address, body, at)

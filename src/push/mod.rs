@@ -5,13 +5,16 @@
 
 pub mod answer;
 mod client;
+pub mod gate;
+pub mod reconcile;
+pub mod statement;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 pub use self::client::{Again, Client, Exchange};
 use crate::http::{ClientError, backoff};
-use crate::store::outbox::Answered;
+use crate::store::outbox::{Answered, Passing};
 use crate::store::{Store, StoreError};
 
 /// Why nothing could be pushed. What the department does wrong is no error but the outcome of an attempt.
@@ -77,12 +80,25 @@ impl Drained {
     }
 }
 
+impl std::ops::AddAssign for Drained {
+    fn add_assign(&mut self, more: Self) {
+        self.accepted += more.accepted;
+        self.rejected += more.rejected;
+        self.later += more.later;
+        self.unknown += more.unknown;
+    }
+}
+
 /// Makes one attempt on the message that has been due longest. `at` is business time: what is due goes by it, and the request is signed
 /// with it.
 ///
 /// Dropped halfway, it leaves the attempt open, and the message is due again when the attempt's lease is over.
 pub async fn step(store: &Store, client: &Client, at: DateTime<Utc>) -> Result<Step, PushError> {
-    let Some(outgoing) = store.open_attempt(at).await? else { return Ok(Step::Empty) };
+    step_of(store, client, at, Passing::Everything).await
+}
+
+async fn step_of(store: &Store, client: &Client, at: DateTime<Utc>, passing: Passing) -> Result<Step, PushError> {
+    let Some(outgoing) = store.open_attempts(at, passing, 1).await?.pop() else { return Ok(Step::Empty) };
     let exchange = if outgoing.ask_first { client.ask(&outgoing, at).await } else { client.send(&outgoing, at).await };
     let Exchange { record, answered, again } = exchange;
     let again_at = match &answered {
@@ -110,11 +126,22 @@ pub async fn drain(
     store: &Store,
     client: &Client,
     limit: u64,
+    progress: impl FnMut(&Sent),
+) -> Result<Drained, PushError> {
+    drain_of(store, client, Passing::Everything, limit, progress).await
+}
+
+/// The same of what may leave.
+pub async fn drain_of(
+    store: &Store,
+    client: &Client,
+    passing: Passing,
+    limit: u64,
     mut progress: impl FnMut(&Sent),
 ) -> Result<Drained, PushError> {
     let mut drained = Drained::default();
     while drained.attempts() < limit {
-        match step(store, client, store.now().await?).await? {
+        match step_of(store, client, store.now().await?, passing).await? {
             Step::Empty => break,
             Step::Sent(sent) => {
                 drained.add(&sent.answered);

@@ -23,7 +23,9 @@ mod shelf;
 pub mod stories;
 pub mod tax;
 pub mod tax_ledger;
+mod tax_mishaps;
 pub mod tax_rules;
+pub mod tax_statement;
 mod units;
 mod wage_agency;
 #[cfg(test)]

@@ -13,6 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::tax_ledger::{Answer, Ledger, Refused};
+use super::tax_statement;
 use crate::crypto::{SignatureAlgorithm, Signed, content_digest_header};
 
 /// How far a message's time may be from ours, and what time ours is.
@@ -43,13 +44,13 @@ impl TaxDepartment {
         Ok(Self { ledger: Mutex::new(Ledger::open(ledger)?), keys, tolerance })
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         // Nothing is left half done: an entry is remembered after it is written.
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Refuses what is not whole, not signed with a key we know, or too old or too early.
-    fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
+    pub(super) fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let digest = header("content-digest");
         if digest != content_digest_header(body) {
@@ -83,7 +84,7 @@ fn instant(text: &str) -> Option<DateTime<Utc>> {
 }
 
 /// A message that is not even judged: status, code, and the reason for people.
-struct Problem(StatusCode, &'static str, String);
+pub(super) struct Problem(pub(super) StatusCode, pub(super) &'static str, pub(super) String);
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
@@ -103,14 +104,15 @@ impl From<Refused> for Problem {
     }
 }
 
-/// `POST /declarations`, `GET /declarations/{message_id}`, `GET /ledger`, `GET /received`.
+/// `POST /declarations`, `GET /declarations/{message_id}`, `GET /ledger`, `GET /received`, `GET /statements` and below.
 pub fn router(department: Arc<TaxDepartment>) -> Router {
     Router::new()
         .route("/declarations", post(receive))
         .route("/declarations/{message_id}", get(ask))
         .route("/ledger", get(ledger))
         .route("/received", get(received))
-        .with_state(department)
+        .with_state(department.clone())
+        .merge(tax_statement::router(department))
 }
 
 async fn receive(

@@ -59,6 +59,7 @@ pub mod publish_batch;
 pub mod quarantine;
 mod queue;
 pub mod readiness;
+pub mod reconciliations;
 pub mod records;
 mod refusals;
 pub mod register;
@@ -70,6 +71,7 @@ mod rows;
 pub mod runs;
 pub mod seals;
 mod sorting;
+pub mod statement;
 pub mod task_history;
 pub mod tasks;
 #[cfg(test)]
