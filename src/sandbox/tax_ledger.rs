@@ -235,9 +235,11 @@ impl Ledger {
         let is_accepted = matches!(entry.answer, Answer::Accepted { .. });
         if is_accepted || entry.was_accepted {
             self.accepted += 1;
-            held.version = version;
             let in_force = message["kind"] == "certified" && is_accepted && !entry.lapsed;
             held.message_id = in_force.then(|| entry.message_id.clone());
+        }
+        if is_accepted {
+            held.version = version;
         }
         self.by_key.insert(entry.idempotency_key.clone(), self.entries.len());
         self.by_message.insert(entry.message_id.clone(), self.entries.len());

@@ -67,10 +67,17 @@ impl TaxDepartment {
 
     /// Takes a certification out of force though nobody withdrew it.
     pub fn take_out_of_force(&self, message_id: &str) -> anyhow::Result<()> {
+        self.set_lapsed(message_id, true)
+    }
+
+    /// Puts it back.
+    pub fn put_back_into_force(&self, message_id: &str) -> anyhow::Result<()> {
+        self.set_lapsed(message_id, false)
+    }
+
+    fn set_lapsed(&self, message_id: &str, lapsed: bool) -> anyhow::Result<()> {
         self.ledger().change(|entries| {
-            for entry in entries.iter_mut().filter(|entry| entry.message_id == message_id) {
-                entry.lapsed = true;
-            }
+            entries.iter_mut().filter(|entry| entry.message_id == message_id).for_each(|entry| entry.lapsed = lapsed);
         })
     }
 

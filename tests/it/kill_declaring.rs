@@ -19,28 +19,28 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A place where a transaction stops until the gate opens.
 #[derive(Clone, Copy, Debug)]
-enum Point {
+pub enum Point {
     /// As the first row is written there.
     Before(&'static str),
-    /// While the commit runs: it was asked for, and whoever asked does not hear of it.
-    Committing,
+    /// While the commit runs of what wrote there: it was asked for, and whoever asked does not hear of it.
+    Committing(&'static str),
 }
 
 /// The gate of one installation, and the hand on it.
-struct Gate {
+pub struct Gate {
     connection: PgConnection,
 }
 
 impl Gate {
-    async fn close(scene: &Scene, point: Point) -> Self {
+    pub async fn close(scene: &Scene, point: Point) -> Self {
         let mut connection = scene.day.harness.connection().await;
         let trigger = match point {
             Point::Before(table) => format!(
                 "create trigger gate before insert or update on {table} for each statement execute function gate()"
             ),
-            Point::Committing => "create constraint trigger gate after insert on audit deferrable initially deferred \
-                                  for each row execute function gate()"
-                .to_owned(),
+            Point::Committing(table) => format!(
+                "create constraint trigger gate after insert on {table} deferrable initially deferred for each row execute function gate()"
+            ),
         };
         let function = format!(
             "create or replace function gate() returns trigger language plpgsql as
@@ -53,7 +53,7 @@ impl Gate {
     }
 
     /// The server process that stands before the gate.
-    async fn wait_for_somebody(&mut self) -> i32 {
+    pub async fn wait_for_somebody(&mut self) -> i32 {
         let begun = Instant::now();
         loop {
             let waiting: Option<i32> = sqlx::query_scalar(
@@ -73,7 +73,7 @@ impl Gate {
     }
 
     /// Lets whoever stands there go on, and waits until that server process is gone: its client is.
-    async fn open(mut self, point: Point, pid: i32) {
+    pub async fn open(mut self, point: Point, pid: i32) {
         sqlx::query("select pg_advisory_unlock($1)").bind(GATE).execute(&mut self.connection).await.expect("open");
         let begun = Instant::now();
         loop {
@@ -88,10 +88,7 @@ impl Gate {
             assert!(begun.elapsed() < PATIENCE, "the server process of a dead client stays");
             tokio::task::yield_now().await;
         }
-        let table = match point {
-            Point::Before(table) => table,
-            Point::Committing => "audit",
-        };
+        let (Point::Before(table) | Point::Committing(table)) = point;
         let statement = format!("drop trigger gate on {table}");
         sqlx::query(AssertSqlSafe(statement)).execute(&mut self.connection).await.expect("the gate is gone");
     }
@@ -154,7 +151,7 @@ async fn survives(scene: &Scene, token: Option<&str>, tables: &[&'static str], a
         assert_eq!(traces(scene).await, nothing, "killed at {table}");
         assert_eq!(scene.state(SCHOOL).await, before, "killed at {table}");
     }
-    kill_at(scene, token, Point::Committing, arguments).await;
+    kill_at(scene, token, Point::Committing("audit"), arguments).await;
     let after = traces(scene).await;
     assert_ne!(after, nothing, "it was committed, and nobody was told");
     let told = answer(scene, token, arguments);

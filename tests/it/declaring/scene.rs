@@ -39,6 +39,8 @@ pub const ELECTRONICS: &str = "91369900MA1000A379";
 pub struct Scene {
     pub day: Day,
     pub client: Client,
+    pub department: Arc<TaxDepartment>,
+    pub tax: TaxSettings,
     pub folder: Scratch,
 }
 
@@ -54,9 +56,11 @@ impl Scene {
         let department = TaxDepartment::open(&folder.path().join("ledger.ndjson"), keys, None).expect("a department");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/", listener.local_addr().expect("an address"));
-        tokio::spawn(async move { axum::serve(listener, router(Arc::new(department))).await });
+        let department = Arc::new(department);
+        let answering = router(department.clone());
+        tokio::spawn(async move { axum::serve(listener, answering).await });
         let settings = TaxSettings { url, key_id: "ours".to_owned(), key: Secret::new("secret"), algorithm };
-        Self { day, client: Client::new(&settings).expect("a client"), folder }
+        Self { day, client: Client::new(&settings).expect("a client"), department, tax: settings, folder }
     }
 
     pub fn store(&self) -> &Store {
