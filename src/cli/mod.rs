@@ -40,6 +40,7 @@ mod placement;
 mod push;
 mod push_text;
 mod quarantine;
+mod reconcile;
 mod results;
 mod review;
 mod review_conflict;
@@ -204,6 +205,8 @@ enum Command {
         #[command(subcommand)]
         command: push::PushCommand,
     },
+    /// Compare with the tax department what both sides hold; the differences, and following it where a person decided so
+    Reconcile(reconcile::ReconcileArgs),
     /// Calculate the levy (残保金)
     Levy(levy::LevyArgs),
     /// Who may do what, where and how long: users and what is granted to them
@@ -344,6 +347,7 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Deregister(args) => deregister::run(&common, &args, out).await,
         Command::Evidence { command } => evidence::run(&common, &command, out).await,
         Command::Push { command } => push::run(&common, &command, out).await,
+        Command::Reconcile(args) => reconcile::run(&common, &args, out).await,
         Command::Levy(args) => levy::run(&common, &args, out),
         Command::User { command } => users::run(&common, &command, out).await,
         Command::Token { command } => tokens::run(&common, &command, out).await,

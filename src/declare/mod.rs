@@ -21,6 +21,7 @@ pub mod news;
 mod permit;
 pub mod register;
 pub mod review;
+pub mod settle;
 pub mod standing;
 pub mod tick;
 pub mod unfinished;

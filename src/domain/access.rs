@@ -57,6 +57,8 @@ words! {
         Reissue = "reissue",
         /// Close a declaration of which no message was ever accepted, which gives its claims back.
         CloseDeclaration = "close_declaration",
+        /// Follow the tax department where it holds something else: withdraw it there, or take its rejection over.
+        SettleDifference = "settle_difference",
         Reverify = "reverify",
         /// Numbers and names in full.
         Reveal = "reveal",
@@ -130,6 +132,7 @@ impl Role {
                             | A::DecideAmendment
                             | A::Reissue
                             | A::CloseDeclaration
+                            | A::SettleDifference
                             | A::ReadAudit
                     )
             }
@@ -270,6 +273,7 @@ mod tests {
         decide_amendment: supervisor
         reissue: supervisor operator
         close_declaration: supervisor
+        settle_difference: supervisor operator
         reverify: reviewer supervisor operator
         reveal: reviewer supervisor operator
         read_audit: supervisor operator auditor

@@ -6,12 +6,14 @@ use super::lateness::lateness;
 use super::{Installation, Said};
 use crate::clock::{business_date, rfc3339};
 use crate::config::{AlertSettings, JobKind};
+use crate::domain::reconciliation::Class;
 use crate::store::alerts::{AlertKind, Condition, REPLAY_OF};
 use crate::store::failed_jobs::LastEnd;
 use crate::store::look_ups::RefusedLookUps;
 use crate::store::metrics::SourceFigure;
 use crate::store::outbox_lines::{Contradicted, OutboxFigure};
 use crate::store::readiness::Finding;
+use crate::store::reconciliations::{DifferenceFigure, RefusedStatement};
 
 /// What was looked at.
 pub(super) struct Seen {
@@ -29,6 +31,10 @@ pub(super) struct Seen {
     pub keys: Option<Finding>,
     /// Employers whose look-ups were refused today.
     pub look_ups: Vec<RefusedLookUps>,
+    /// Where the tax department and we differ.
+    pub differences: Vec<DifferenceFigure>,
+    /// Years whose statement was not believed.
+    pub statements: Vec<RefusedStatement>,
 }
 
 /// A handful of refused rows is daily business; a share of them is a changed form.
@@ -92,11 +98,55 @@ pub(super) fn conditions(seen: &Seen, installation: &Installation<'_>) -> Vec<Co
             format!("任务文件有改动但无法使用：{why}。程序继续按原来的任务运行；运行 `renzheng check` 查看全部错误");
         add(AlertKind::JobsBroken, &seen.machine, Said { text, chinese });
     }
+    // what the program repairs by itself matters once it is still there at the next look
+    let for_people = |figure: &&DifferenceFigure| figure.class.can_be_settled() || figure.lasting > 0;
+    for figure in seen.differences.iter().filter(for_people) {
+        add(AlertKind::DifferenceOpen, figure.class.as_str(), differing(figure));
+    }
+    for statement in &seen.statements {
+        add(AlertKind::StatementRefused, &statement.year.to_string(), not_believed(statement));
+    }
     let today = business_date(seen.now);
     for refused in &seen.look_ups {
         add(AlertKind::LookUpsRefused, &format!("{} {today}", refused.uscc), look_ups(refused));
     }
     found
+}
+
+fn differing(figure: &DifferenceFigure) -> Said {
+    let DifferenceFigure { class, count, oldest_at, .. } = figure;
+    let since = rfc3339(*oldest_at);
+    let (gate, chinese_gate) = match class {
+        Class::MissingHere => (
+            ". Until then nothing leaves after a start but what takes them back",
+            "。在此之前，程序启动后除撤回外不再发送任何报文",
+        ),
+        _ => ("", ""),
+    };
+    Said {
+        text: format!(
+            "{count} employers' years differ from what the tax department holds ({class}), the oldest since {since}; it is for {}: {}{gate}. \
+             `renzheng reconcile list` names them",
+            class.owner(),
+            class.way_out()
+        ),
+        chinese: format!(
+            "有 {count} 个单位年度与税务部门不一致（{class}），最早自 {since} 起，由{}处理：{}{chinese_gate}。运行 `renzheng reconcile list` 查看",
+            class.owner().chinese(),
+            class.chinese()
+        ),
+    }
+}
+
+fn not_believed(statement: &RefusedStatement) -> Said {
+    let RefusedStatement { year, at, why } = statement;
+    let at = rfc3339(*at);
+    Said {
+        text: format!(
+            "the tax department's statement of {year} was not believed at {at}, and nothing was changed: {why}"
+        ),
+        chinese: format!("税务部门 {year} 年度的对账单在 {at} 未被采信，未作任何更改：{why}"),
+    }
 }
 
 fn look_ups(refused: &RefusedLookUps) -> Said {
@@ -307,6 +357,8 @@ mod tests {
             machine: "here".to_owned(),
             keys: None,
             look_ups: Vec::new(),
+            differences: Vec::new(),
+            statements: Vec::new(),
         };
         let alerts = AlertSettings::default();
         let found =

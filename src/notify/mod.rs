@@ -98,6 +98,8 @@ pub async fn watch(
         contradicted: store.find_contradicted().await?,
         machine: machine_name(),
         look_ups: store.refused_look_ups(clock::start_of_day(clock::business_date(now))).await?,
+        differences: store.difference_figures().await?,
+        statements: store.list_refused_statements().await?,
         keys: store.readiness().await.into_iter().find(|finding| finding.aspect == Aspect::Keys && !finding.ok),
     };
     let to_employers = &installation.alerts.remind.employers;

@@ -140,6 +140,24 @@ impl Client {
         }
     }
 
+    /// Asks for what lies beside the messages, at `path` below the department's address: status and body.
+    pub(super) async fn read(&self, path: &str, max_bytes: u64, at: DateTime<Utc>) -> Result<(u16, Vec<u8>), String> {
+        let mut address = self.declarations.clone();
+        let base = address.path().trim_end_matches("declarations").to_owned();
+        address.set_path(&format!("{base}{path}"));
+        let ask = async |key: &Key| {
+            let answer = self.signed(key, &Method::GET, &address, b"", at).send().await;
+            answer.map_err(|error| chain(&error.without_url()))
+        };
+        let mut answer = ask(&self.key).await?;
+        if let Some(previous) = self.previous.as_ref().filter(|_| answer.status() == StatusCode::UNAUTHORIZED) {
+            answer = ask(previous).await?;
+        }
+        let status = answer.status().as_u16();
+        let body = http::read_body(answer, max_bytes).await.map_err(|error| chain(&error))?;
+        Ok((status, body))
+    }
+
     fn address_of(&self, message_id: Uuid) -> Url {
         let mut address = self.declarations.clone();
         address.set_path(&format!("{}/{message_id}", self.declarations.path()));
@@ -251,7 +269,9 @@ fn meaning(
 ) -> (Answered, Option<String>) {
     let told = |text: &str| Some(format!("status {}: {text}", status.as_u16()));
     match (status.as_u16(), question) {
-        (200..=299, _) => match broken.map_or_else(|| answer::read(outgoing, body), |_| Err(answer::NotUnderstood::Form)) {
+        (200..=299, _) => match broken
+            .map_or_else(|| answer::read(outgoing, body), |_| Err(answer::NotUnderstood::Form))
+        {
             Ok(answered) => (answered, None),
             Err(error) => (Answered::Unknown, Some(broken.map_or_else(|| error.to_string(), |broken| chain(broken)))),
         },

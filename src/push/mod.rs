@@ -6,6 +6,9 @@
 pub mod answer;
 mod client;
 mod drain;
+pub mod gate;
+pub mod reconcile;
+pub mod statement;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -79,6 +82,15 @@ impl Drained {
                 Answered::Unknown => self.unknown += 1,
             }
         }
+    }
+}
+
+impl std::ops::AddAssign for Drained {
+    fn add_assign(&mut self, more: Self) {
+        self.accepted += more.accepted;
+        self.rejected += more.rejected;
+        self.later += more.later;
+        self.unknown += more.unknown;
     }
 }
 

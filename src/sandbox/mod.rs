@@ -24,8 +24,10 @@ pub mod stories;
 pub mod tax;
 pub mod tax_faults;
 pub mod tax_ledger;
+mod tax_mishaps;
 mod tax_road;
 pub mod tax_rules;
+pub mod tax_statement;
 mod units;
 mod wage_agency;
 #[cfg(test)]

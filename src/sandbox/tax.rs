@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use super::tax_faults::{DepartmentClock, Faults, Plan};
 use super::tax_ledger::{Answer, Ledger, Refused};
 use super::tax_road::travel;
+use super::tax_statement;
 use crate::clock;
 use crate::crypto::{SignatureAlgorithm, Signed, content_digest_header};
 
@@ -61,11 +62,6 @@ impl TaxDepartment {
         Self { faults: Faults::new(plan, now), ..self }
     }
 
-    /// It is restored from a backup that the last so many messages are not in.
-    pub fn forget(&self, messages: usize) -> Result<(), Refused> {
-        self.ledger().forget(messages).map_err(Refused::Ledger)
-    }
-
     /// Nobody is answered before what the answer rests on is on the disk. Who comes while it is forced there waits, and is served by the
     /// next time together with all others.
     fn sync(&self, written: u64) -> Result<(), Refused> {
@@ -96,13 +92,13 @@ impl TaxDepartment {
         Ok(answer)
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         // Nothing is left half done: an entry is remembered after it is written.
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Refuses what is not whole, not signed with a key we know, or too old or too early.
-    fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
+    pub(super) fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let digest = header("content-digest");
         if digest != content_digest_header(body) {
@@ -136,7 +132,7 @@ fn instant(text: &str) -> Option<DateTime<Utc>> {
 }
 
 /// A message that is not even judged: status, code, and the reason for people.
-struct Problem(StatusCode, &'static str, String);
+pub(super) struct Problem(pub(super) StatusCode, pub(super) &'static str, pub(super) String);
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
@@ -156,15 +152,16 @@ impl From<Refused> for Problem {
     }
 }
 
-/// `POST /declarations`, `GET /declarations/{message_id}`, `GET /ledger`, `GET /received`.
+/// `POST /declarations`, `GET /declarations/{message_id}`, `GET /ledger`, `GET /received`, `GET /statements` and below.
 pub fn router(department: Arc<TaxDepartment>) -> Router {
     Router::new()
         .route("/declarations", post(receive))
         .route("/declarations/{message_id}", get(ask))
         .route("/ledger", get(ledger))
+        .with_state(Arc::clone(&department))
+        .merge(tax_statement::router(Arc::clone(&department)))
         .layer(from_fn_with_state(Arc::clone(&department), travel))
-        .route("/received", get(received))
-        .with_state(department)
+        .merge(Router::new().route("/received", get(received)).with_state(department))
 }
 
 async fn receive(
@@ -393,7 +390,11 @@ mod tests {
         assert_eq!(answer_to(certified("m8", 3)).await, "accepted");
         assert_eq!(answer_to(with(certified("m9", 4), "supersedes", json!(2))).await, "supersedes_mismatch");
         let next = with(certified("m10", 5), "supersedes", json!(3));
-        assert_eq!(answer_to(next).await, "accepted", "a version that was given up before it was sent is never received");
+        assert_eq!(
+            answer_to(next).await,
+            "accepted",
+            "a version that was given up before it was sent is never received"
+        );
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicI64;
 
 use crate::config::{AlertSettings, Environment, Job, TaxSettings};
 use crate::domain::retention::Keep;
+use crate::push::gate::Gate;
 use crate::store::Store;
 use crate::verify::Reading;
 
@@ -19,6 +20,7 @@ pub mod decide;
 pub mod failure;
 pub mod hand_over;
 mod jobs;
+pub mod reconcile;
 pub mod remind;
 pub mod serve;
 mod step;
@@ -42,6 +44,8 @@ pub struct Schedule {
     tax: Option<TaxSettings>,
     keep: Keep,
     alerts: AlertSettings,
+    /// Shut until both sides were compared.
+    gate: Gate,
     /// The publish up to which people who became concerned were looked for.
     concerned_until: AtomicI64,
 }
@@ -58,7 +62,17 @@ impl Schedule {
     ) -> Self {
         let concerned_until = AtomicI64::new(-1);
         let alerts = AlertSettings::default();
-        Self { store, jobs: Jobs::new(jobs), environment, policy, tax, keep, alerts, concerned_until }
+        Self {
+            store,
+            jobs: Jobs::new(jobs),
+            environment,
+            policy,
+            tax,
+            keep,
+            alerts,
+            gate: Gate::default(),
+            concerned_until,
+        }
     }
 
     /// Who hears of what is not finished, and when what is agreed is completed.

@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::Schedule;
 use super::failure::{Class, Failure};
 use super::hand_over::{hand_over, leave_waiting};
+use super::reconcile::{compare_sides, is_clean, nobody_to_ask};
 use super::remind::Reminding;
 use crate::config::{Job, JobKind};
 use crate::ingest::{self, PullOutcome, Range};
+use crate::push::reconcile::Looking;
 use crate::store::Store;
 use crate::store::runs::{Ending, Trigger};
 use crate::store::tasks::Claimed;
@@ -52,10 +54,11 @@ impl Schedule {
                 })
                 .await
             }
-            JobKind::Reconcile | JobKind::Export => Err(Failure::new(
+            JobKind::Reconcile => within(job, self.reconcile(&store, job, task)).await,
+            JobKind::Export => Err(Failure::new(
                 Class::Contract,
                 format!(
-                    "this version does not run jobs of kind `{}`; it runs `pull`, `verify`, `push`, `remind` and `maintain`",
+                    "this version does not run jobs of kind `{}`; it runs `pull`, `verify`, `push`, `reconcile`, `remind` and `maintain`",
                     job.kind
                 ),
             )),
@@ -88,12 +91,21 @@ impl Schedule {
     async fn push(&self, store: &Store, job: &Job, task: &Claimed) -> Result<Ending, Failure> {
         match &self.tax {
             Some(tax) => {
-                hand_over(store, &job.name, tax, &task.created_by, |_| ()).await?;
+                hand_over(store, &job.name, tax, &task.created_by, &self.gate, |_| ()).await?;
             }
             // an alert tells of it once
             None => leave_waiting(store, &job.name, &task.created_by).await?,
         }
         Ok(Ending::Done)
+    }
+
+    async fn reconcile(&self, store: &Store, job: &Job, task: &Claimed) -> Result<Ending, Failure> {
+        let Some(tax) = &self.tax else {
+            nobody_to_ask(store, &job.name, &task.created_by).await?;
+            return Ok(Ending::Done);
+        };
+        let years = compare_sides(store, &job.name, tax, &task.created_by, Looking::default()).await?;
+        Ok(if is_clean(&years) { Ending::Done } else { Ending::DoneWithRefusals })
     }
 }
 

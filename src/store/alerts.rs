@@ -30,6 +30,10 @@ words! {
         /// Job files changed and cannot be worked with.
         JobsBroken = "jobs_broken",
         LookUpsRefused = "look_ups_refused",
+        /// The tax department holds something else than we do.
+        DifferenceOpen = "difference_open",
+        /// The tax department's statement was not believed.
+        StatementRefused = "statement_refused",
     }
 }
 

@@ -62,6 +62,7 @@ pub mod push_holds;
 pub mod quarantine;
 mod queue;
 pub mod readiness;
+pub mod reconciliations;
 pub mod records;
 mod refusals;
 pub mod register;
@@ -73,6 +74,7 @@ mod rows;
 pub mod runs;
 pub mod seals;
 mod sorting;
+pub mod statement;
 pub mod task_history;
 pub mod tasks;
 #[cfg(test)]

@@ -160,6 +160,28 @@ impl Harness {
         self.server.url(&self.database)
     }
 
+    /// Keeps a copy of the database as it is now, as a backup by night does.
+    pub async fn back_up(&mut self) {
+        let database = self.database.clone();
+        self.copy(&format!("{database}_backup"), &database).await;
+    }
+
+    /// Puts the copy in the place of the database: what came after it is lost.
+    pub async fn restore(&mut self) {
+        let database = self.database.clone();
+        self.copy(&database, &format!("{database}_backup")).await;
+    }
+
+    async fn copy(&mut self, to: &str, from: &str) {
+        self.store.close().await;
+        let mut admin = connect(&self.server, "postgres").await;
+        execute(&mut admin, format!("drop database if exists {to} with (force)")).await;
+        execute(&mut admin, format!("create database {to} template {from}")).await;
+        admin.close().await.expect("closed");
+        let keys = Keys::read_file(&self.keys.path().join("keys")).expect("the keys");
+        self.store = Store::open(&self.server.url(&self.database), keys).await.expect("a store");
+    }
+
     /// Sets business time, `time` as `HH:MM` in Shanghai.
     pub async fn clock(&self, date: NaiveDate, time: &str) {
         let time = NaiveTime::parse_from_str(time, "%H:%M").expect("a time of day");
@@ -237,6 +259,7 @@ impl Drop for Harness {
             runtime.block_on(async {
                 let mut admin = connect(&server, "postgres").await;
                 execute(&mut admin, format!("drop database if exists {database} with (force)")).await;
+                execute(&mut admin, format!("drop database if exists {database}_backup with (force)")).await;
             });
         });
         if dropping.join().is_err() {

@@ -16,7 +16,12 @@ const POINTS: [(&str, Point, bool, bool); 6] = [
     ("while the attempt is opened", Point::BeforeThe("insert", "outbox_attempt"), false, true),
     ("the attempt is opened, and nothing has left", Point::Committing("insert", "outbox_attempt"), false, true),
     ("the department has it, and the answer is not stored", Point::BeforeThe("update", "outbox_attempt"), true, true),
-    ("the answer is stored, and whoever stored it does not know", Point::Committing("update", "outbox_attempt"), true, false),
+    (
+        "the answer is stored, and whoever stored it does not know",
+        Point::Committing("update", "outbox_attempt"),
+        true,
+        false,
+    ),
     ("the answer is stored and not taken in", Point::Before("declaration"), true, false),
     ("the answer is taken in, and whoever did does not know", Point::Committing("insert", "audit"), true, false),
 ];

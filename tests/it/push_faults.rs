@@ -319,7 +319,8 @@ impl Play {
 
     /// Of one employer nothing comes to the department before what was made before is answered for good.
     fn assert_versions_in_order(&self) {
-        let keys: Vec<String> = self.scene.ledger().entries().iter().map(|entry| entry.idempotency_key.clone()).collect();
+        let keys: Vec<String> =
+            self.scene.ledger().entries().iter().map(|entry| entry.idempotency_key.clone()).collect();
         let of_school: Vec<&str> = keys.iter().filter_map(|key| key.strip_prefix(SCHOOL)).collect();
         assert!(of_school.is_sorted_by_key(|key| (key.split(':').nth(2), key.contains("withdrawn"))), "{of_school:?}");
     }
@@ -360,7 +361,8 @@ impl Play {
             let (of, state) = (scene.declaring(code).await, scene.state(code).await);
             assert_eq!(state.unanswered().count(), 0, "{code}: {}", state.name());
             if let Some(version) = state.version_in_force() {
-                let months = scene.store().list_declared_months(of.employer, YEAR as i16, version).await.expect("months");
+                let months =
+                    scene.store().list_declared_months(of.employer, YEAR as i16, version).await.expect("months");
                 let weighted: u64 = months.iter().map(|month| u64::from(month.weight)).sum();
                 declared.push((code.to_owned(), u64::from(version), weighted));
             }
@@ -375,7 +377,8 @@ impl Play {
             for (code, version, _) in &declared {
                 let of = scene.declaring(code).await;
                 let version = u32::try_from(*version).expect("a version");
-                months += scene.store().list_declared_months(of.employer, YEAR as i16, version).await.expect("months").len();
+                months +=
+                    scene.store().list_declared_months(of.employer, YEAR as i16, version).await.expect("months").len();
             }
             months
         };
