@@ -1,7 +1,8 @@
 -- Both sides compare what they hold: what differs is a row until it does not, and what only the department knew is taken over.
 
 alter table outbox
-    -- never answered, since the department had gone on without us: it is not sent, and counts as no message of ours
+    -- over without the department's holding it: it had gone on without us, it forgot what it had rejected, or the message never left;
+    -- it is not sent, and counts as no message of ours
     add column overtaken boolean not null default false,
     -- accepted, and taken out of force by the department itself
     add column lapsed boolean not null default false,
@@ -10,6 +11,9 @@ alter table outbox
 -- A statement is read by parts: the first byte of the SHA-256 of the employer's code.
 create index unit_by_part on unit (get_byte(sha256(decode(uscc, 'escape')), 0));
 create index outbox_by_year on outbox (year);
+-- who else declared a month of a message that is sent again
+create index outbox_checking on outbox (seq) where checking is not null;
+create index declared_month_by_person on declared_month (person_id, month);
 
 -- One look at a year of both sides.
 create table reconciliation (

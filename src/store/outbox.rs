@@ -126,6 +126,10 @@ impl Store {
     /// open message is taken: by version, of one version the certification before its withdrawal. That order is total and no clock
     /// decides it. What is held is left.
     ///
+    /// Where the department forgot messages and gets them again, no person-month counts twice on the way: a certification waits for every
+    /// earlier message of another employer about one of its months that is asked about or sent again, and is itself not sent again while
+    /// another employer claims one of them; people must look at that.
+    ///
     /// Two who ask at once get different messages: the rows are locked while they are taken, and then not due before the attempts'
     /// lease is over. Whoever died with a message is followed by another after that.
     pub async fn open_attempts(
@@ -141,6 +145,14 @@ impl Store {
                    and not exists (select from outbox e where e.employer_id = o.employer_id and e.year = o.year
                                     and (e.state in ('waiting', 'sent', 'unknown') or e.checking is not null)
                                     and (e.version, e.kind = 'withdrawn', e.attempt) < (o.version, o.kind = 'withdrawn', o.attempt))
+                   and (kind = 'withdrawn' or not exists (select from outbox where checking is not null) or not exists (
+                          select from declared_month m join declared_month c on c.person_id = m.person_id and c.month = m.month
+                          join outbox e on e.employer_id = c.employer_id and e.year = c.year and e.version = c.version
+                          where m.employer_id = o.employer_id and m.year = o.year and m.version = o.version
+                            and e.checking is not null and e.seq < o.seq and e.employer_id <> o.employer_id))
+                   and (checking is distinct from 'send' or kind = 'withdrawn' or not exists (
+                          select from declared_month m join claim c on c.person_id = m.person_id and c.month = m.month and c.to_seq is null
+                          where m.employer_id = o.employer_id and m.year = o.year and m.version = o.version and c.employer_id <> o.employer_id))
                    and not exists (select from push_hold h where h.released_at is null and (h.until is null or h.until > $1)
                                     and (h.employer_id is null or h.employer_id = o.employer_id and h.year = o.year))
                  order by next_attempt_at, message_id limit $4 for update of o skip locked),
@@ -190,7 +202,8 @@ impl Store {
     /// its attempt; so does no answer to an attempt that another has followed, which came too late to say when the next is due.
     ///
     /// A message that is asked about again keeps what it was answered for good: another receipt takes the place of the old one, and
-    /// an answer that says the opposite is kept beside it for people to decide. What the department has forgotten is sent again where it
+    /// an answer that says the opposite is kept beside it for people to decide. What was rejected and is forgotten is not sent again:
+    /// nobody confirms it any more, and both sides are the same without it. What the department has forgotten is sent again where it
     /// had been accepted; what had been rejected is not held by it, as it should be.
     pub async fn close_attempts(&self, closings: &[Closing]) -> Result<(), StoreError> {
         let at = self.now().await?;
@@ -224,6 +237,7 @@ impl Store {
             "update outbox o
              set checking = case when c.word = 'forgotten' and o.state = 'accepted' then 'send'
                                  when c.word = 'unknown' then 'ask' when c.word = 'sent' then o.checking end,
+                 overtaken = o.overtaken or c.word = 'forgotten' and o.state = 'rejected',
                  applied = applied and (c.word <> 'accepted' or o.state <> 'accepted' or o.receipt = c.receipt),
                  receipt = case when c.word = 'accepted' and o.state = 'accepted' then c.receipt else o.receipt end,
                  contradicted = case when c.word = 'rejected' and o.state = 'accepted' then c.answer

@@ -117,7 +117,7 @@ impl Change {
         let answer =
             serde_json::to_value(rejection).map_err(|_| StoreError::inconsistent("outbox", "answer", message_id))?;
         sqlx::query!(
-            "update outbox set state = 'rejected', answer = $2, applied = false where message_id = $1 and state = 'waiting'",
+            "update outbox set state = 'rejected', answer = $2, applied = false, overtaken = true where message_id = $1 and state = 'waiting'",
             message_id,
             answer
         )

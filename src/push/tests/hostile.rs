@@ -123,7 +123,7 @@ async fn what_was_answered_for_good_and_then_denied_is_kept_for_people_and_stand
     assert!(office.store().find_contradicted().await.expect("asked").is_none(), "it says the same again");
 
     // it forgets: the same bytes again
-    office.behind.forget(1).expect("forgotten");
+    office.behind.forget_last(1).expect("forgotten");
     assert_eq!(retry().await.answered, Answered::Forgotten);
     let at = office.store().now().await.expect("now");
     let sent = office.sent(at).await;
@@ -135,7 +135,7 @@ async fn what_was_rejected_and_is_forgotten_is_not_sent_again() {
     let office = Office::open().await;
     let message_id = office.enqueue(Uscc::parse(FIRST).expect("a code"), 1, Some(7)).await;
     assert!(matches!(office.sent(start()).await.answered, Answered::Rejected { .. }));
-    office.behind.forget(1).expect("forgotten");
+    office.behind.forget_last(1).expect("forgotten");
     office.store().set_clock(after(3600)).await.expect("the clock");
     let operator = crate::domain::access::Actor::operator("op");
     office.store().retry_push(Some(message_id), &operator, "message", "why").await.expect("due");
