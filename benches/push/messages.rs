@@ -197,8 +197,7 @@ async fn save(
 fn events(amendments: u32) -> Vec<Event> {
     let commitment = Commitment { version: "1".to_owned(), hash: "00".repeat(32) };
     let number = |version: u32| format!("36-2025-{version:08}");
-    let mut events =
-        vec![Event::Complete { by: "employer".to_owned(), certification_number: number(1), commitment }];
+    let mut events = vec![Event::Complete { by: "employer".to_owned(), certification_number: number(1), commitment }];
     for amendment in 1..=amendments {
         let change = Change {
             person: PersonId(1),

@@ -107,17 +107,14 @@ async fn show(context: &mut Context, args: &DemoArgs, out: Output) -> anyhow::Re
     let year = today.year() - 1;
     // the province is that of 15 April whatever the day: a later demo finds the same deliveries
     let province_day = NaiveDate::from_ymd_opt(today.year(), 4, 15).unwrap_or(today);
-    let wanted = Wanted { persons: args.persons, seed: args.seed, year, today: province_day, port: 0, faults: Plan::default() };
+    let wanted =
+        Wanted { persons: args.persons, seed: args.seed, year, today: province_day, port: 0, faults: Plan::default() };
     let sandbox = start_beside(context, wanted).await?;
     for (name, value) in &sandbox.variables {
         context.environment = context.environment.clone().with(name, value);
     }
-    context.settings.tax = Some(TaxSettings::new(
-        &sandbox.tax.url,
-        &sandbox.tax.key_id,
-        &sandbox.tax.key,
-        sandbox.tax.algorithm,
-    ));
+    context.settings.tax =
+        Some(TaxSettings::new(&sandbox.tax.url, &sandbox.tax.key_id, &sandbox.tax.key, sandbox.tax.algorithm));
     heading(out, "Employers' own data")?;
     take_in(context, &sandbox, out).await?;
     heading(out, "The nightly chain, jobs/*.toml")?;

@@ -66,7 +66,13 @@ pub(super) async fn run(common: &Common, args: &SandboxArgs, out: Output) -> any
 
 async fn serve(context: &Context, args: &SandboxArgs, out: Output) -> anyhow::Result<Ended> {
     let today = context.store.today().await?;
-    let faults = args.faults.as_deref().map(Plan::read).transpose().map_err(|error| usage(format!("{error:#}")))?.unwrap_or_default();
+    let faults = args
+        .faults
+        .as_deref()
+        .map(Plan::read)
+        .transpose()
+        .map_err(|error| usage(format!("{error:#}")))?
+        .unwrap_or_default();
     let wanted = Wanted {
         persons: args.persons,
         seed: args.seed,

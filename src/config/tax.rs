@@ -125,7 +125,12 @@ pub(super) fn pick(sources: &Sources<'_>, file: TaxFile) -> Result<Option<TaxSet
         "the whole numbers from 1 to 64",
     )?;
     let rate = sources.pick_read(
-        &Wanted { key: "tax.rate", variable: Some("RENZHENG_TAX_RATE"), shown: Shown::Plain, default: Some("no limit") },
+        &Wanted {
+            key: "tax.rate",
+            variable: Some("RENZHENG_TAX_RATE"),
+            shown: Shown::Plain,
+            default: Some("no limit"),
+        },
         file.rate,
         |text| Rate::try_from(text.to_owned()).ok(),
         "the rates such as `20/s`, `30/m` or `500/h`",

@@ -183,7 +183,10 @@ mod tests {
         assert_eq!(read_value(&long(201)), Err(NotUnderstood::NoSuchReceipt));
         let rejected = json!({ "status": "rejected", "code": "closed", "field": "a\0b", "text": format!("a\u{0}b{}", "长".repeat(3000)) });
         let Ok(Answered::Rejected { answer }) = read_value(&rejected) else { panic!("rejected") };
-        assert_eq!((answer["field"].as_str(), answer["text"].as_str().map(|text| text.chars().count())), (Some("a b"), Some(2000)));
+        assert_eq!(
+            (answer["field"].as_str(), answer["text"].as_str().map(|text| text.chars().count())),
+            (Some("a b"), Some(2000))
+        );
         assert_eq!(read_value(&with(rejected.clone(), "code", json!("a\u{0}b"))), Err(NotUnderstood::NoSuchCode));
         assert_eq!(read_value(&with(rejected, "code", json!("c".repeat(65)))), Err(NotUnderstood::NoSuchCode));
     }
@@ -200,7 +203,9 @@ mod tests {
         }
         let twice = r#"{"status":"rejected","code":"a","code":"b","text":"c"}"#;
         assert_eq!(read(&outgoing(), twice.as_bytes()), Err(NotUnderstood::Form));
-        for (field, value) in [("receipt", json!(1)), ("message_id", json!(1)), ("digest", json!([1])), ("status", json!(1))] {
+        for (field, value) in
+            [("receipt", json!(1)), ("message_id", json!(1)), ("digest", json!([1])), ("status", json!(1))]
+        {
             assert_eq!(read_value(&with(accepted(), field, value)), Err(NotUnderstood::Form), "{field}");
         }
         assert_eq!(read(&outgoing(), written("").repeat(2).as_bytes()), Err(NotUnderstood::Form), "an answer twice");

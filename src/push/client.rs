@@ -251,7 +251,9 @@ fn meaning(
 ) -> (Answered, Option<String>) {
     let told = |text: &str| Some(format!("status {}: {text}", status.as_u16()));
     match (status.as_u16(), question) {
-        (200..=299, _) => match broken.map_or_else(|| answer::read(outgoing, body), |_| Err(answer::NotUnderstood::Form)) {
+        (200..=299, _) => match broken
+            .map_or_else(|| answer::read(outgoing, body), |_| Err(answer::NotUnderstood::Form))
+        {
             Ok(answered) => (answered, None),
             Err(error) => (Answered::Unknown, Some(broken.map_or_else(|| error.to_string(), |broken| chain(broken)))),
         },

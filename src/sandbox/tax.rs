@@ -308,6 +308,12 @@ mod tests {
         let (_, received) = office.get("/received").await;
         assert_eq!(received["messages"].as_array().map(Vec::len), Some(1));
         assert_eq!(received["messages"][0]["times"], 2);
+        let requests = received["requests"].as_array().expect("requests");
+        let told: Vec<(u64, &str)> = requests
+            .iter()
+            .map(|one| (one["status"].as_u64().unwrap_or_default(), one["word"].as_str().unwrap_or_default()))
+            .collect();
+        assert_eq!(told, [(200, "accepted"), (200, "accepted"), (409, "refused"), (409, "refused")]);
     }
 
     #[tokio::test]
@@ -393,7 +399,11 @@ mod tests {
         assert_eq!(answer_to(certified("m8", 3)).await, "accepted");
         assert_eq!(answer_to(with(certified("m9", 4), "supersedes", json!(2))).await, "supersedes_mismatch");
         let next = with(certified("m10", 5), "supersedes", json!(3));
-        assert_eq!(answer_to(next).await, "accepted", "a version that was given up before it was sent is never received");
+        assert_eq!(
+            answer_to(next).await,
+            "accepted",
+            "a version that was given up before it was sent is never received"
+        );
     }
 
     #[tokio::test]

@@ -247,15 +247,8 @@ impl Faults {
     pub fn new(plan: Plan, now: DepartmentClock) -> Self {
         let random = ChaCha8Rng::seed_from_u64(plan.seed);
         let struck = vec![0; plan.faults.len()];
-        let state = State {
-            plan,
-            struck,
-            random,
-            requests: 0,
-            first: HashMap::new(),
-            received: Vec::new(),
-            former: None,
-        };
+        let state =
+            State { plan, struck, random, requests: 0, first: HashMap::new(), received: Vec::new(), former: None };
         Self { state: Mutex::new(state), now }
     }
 
@@ -310,13 +303,7 @@ impl Faults {
     }
 }
 
-fn fits(
-    fault: &Fault,
-    asked: &Asked,
-    number: u64,
-    at: DateTime<Utc>,
-    known: Option<&(DateTime<Utc>, String)>,
-) -> bool {
+fn fits(fault: &Fault, asked: &Asked, number: u64, at: DateTime<Utc>, known: Option<&(DateTime<Utc>, String)>) -> bool {
     let of = fault.of == Of::Any || fault.of == asked.of;
     let numbered = fault.from.is_none_or(|from| number >= from) && fault.to.is_none_or(|to| number <= to);
     let timely = fault.since.is_none_or(|since| at >= since) && fault.until.is_none_or(|until| at < until);
@@ -401,7 +388,9 @@ mod tests {
         assert_ne!(one, struck(&plan(2), &requests));
         assert!(one.contains(&None) && one.contains(&Some(What::Down)));
         let drawn: Vec<Vec<What>> = (1..=8)
-            .map(|seed| Plan::read(&format!("seed:{seed}")).expect("a plan").faults.iter().map(|one| one.what).collect())
+            .map(|seed| {
+                Plan::read(&format!("seed:{seed}")).expect("a plan").faults.iter().map(|one| one.what).collect()
+            })
             .collect();
         assert!(drawn.iter().any(|faults| *faults != drawn[0]) && drawn.iter().all(|faults| faults.len() < 14));
     }

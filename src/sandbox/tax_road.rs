@@ -141,12 +141,7 @@ async fn strike(department: &TaxDepartment, fault: &Fault, asked: &Asked, reques
 }
 
 /// The answer with something wrong in it.
-fn spoilt(
-    department: &TaxDepartment,
-    what: What,
-    parts: axum::http::response::Parts,
-    body: Bytes,
-) -> Response<Body> {
+fn spoilt(department: &TaxDepartment, what: What, parts: axum::http::response::Parts, body: Bytes) -> Response<Body> {
     let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
     let accepted = answer["status"] == "accepted";
     let with = |field: &str, value: Value| {
@@ -160,9 +155,7 @@ fn spoilt(
             let former = department.faults.swap_former(&body).unwrap_or_else(|| body.to_vec());
             Response::from_parts(without_length(parts), Body::from(former))
         }
-        What::AnswerStray if answer.is_object() => {
-            with("message_id", json!("00000000-0000-7000-8000-000000000000"))
-        }
+        What::AnswerStray if answer.is_object() => with("message_id", json!("00000000-0000-7000-8000-000000000000")),
         What::AnswerHuge => with("note", json!("长".repeat(10_000_000 / 3))),
         What::ReceiptWithNul if accepted => with("receipt", json!("36\u{0}2025")),
         What::AnotherDigest | What::AnotherNumber if accepted => with("digest", json!("00".repeat(32))),

@@ -469,10 +469,7 @@ async fn a_message_to_the_tax_department_that_waits_too_long_is_told_with_whose_
     assert!(alert.text.contains(why) && alert.chinese.contains("最近一次发送结果：status 503"), "{}", alert.text);
     for (change, kind) in [
         ("state = 'unknown'", AlertKind::MessageUnknown),
-        (
-            "state = 'accepted', receipt = 'R', contradicted = '{\"code\": \"revoked\"}'",
-            AlertKind::MessageContradicted,
-        ),
+        ("state = 'accepted', receipt = 'R', contradicted = '{\"code\": \"revoked\"}'", AlertKind::MessageContradicted),
     ] {
         let statement = sqlx::AssertSqlSafe(format!("update outbox set {change}"));
         sqlx::query(statement).execute(&mut connection).await.expect("changed");

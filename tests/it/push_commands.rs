@@ -50,7 +50,10 @@ async fn operators_hold_release_retry_and_look() {
     assert!(say(&scene, &["push", "run"], 0).starts_with("0 accepted"), "nothing leaves");
     let told = json(&scene, &["push", "status"]);
     assert_eq!(told[0]["holds"][0]["why"], "a call");
-    assert_eq!((&told[0]["figures"][0]["state"], &told[0]["figures"][0]["oldest_uscc"]), (&"waiting".into(), &SCHOOL.into()));
+    assert_eq!(
+        (&told[0]["figures"][0]["state"], &told[0]["figures"][0]["oldest_uscc"]),
+        (&"waiting".into(), &SCHOOL.into())
+    );
     assert_eq!((&told[1]["message_id"], &told[1]["held"]), (&Value::from(message_id.clone()), &true.into()));
     let release = [&["push", "release"][..], &whose, &["--why", "over"]].concat();
     assert_eq!(json(&scene, &release)[0]["changed"], true);
@@ -65,7 +68,13 @@ async fn operators_hold_release_retry_and_look() {
     let body: Value = serde_json::from_str(shown["body"].as_str().expect("a text")).expect("a message");
     assert_eq!(body["message_id"], message_id.as_str());
     let text = say(&scene, &["push", "show", &message_id], 0);
-    for part in ["rejected: division_closed", "主管税务机关代码已停用", "acts: staff (残联工作人员)", "attempt 1 of ", "sha-256 "] {
+    for part in [
+        "rejected: division_closed",
+        "主管税务机关代码已停用",
+        "acts: staff (残联工作人员)",
+        "attempt 1 of ",
+        "sha-256 ",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
     let declared = say(&scene, &[&["declare", "show"][..], &whose].concat(), 0);
@@ -109,7 +118,8 @@ async fn operators_hold_release_retry_and_look() {
 async fn a_message_that_never_left_is_given_up_and_the_declaration_takes_it_as_a_rejection() {
     let scene = Scene::begin("push_discard").await;
     let first = scene.complete(SCHOOL).await.expect("completed").message_id.to_string();
-    let discard = |message_id: &str, code: i32| say(&scene, &["push", "discard", message_id, "--why", "test data"], code);
+    let discard =
+        |message_id: &str, code: i32| say(&scene, &["push", "discard", message_id, "--why", "test data"], code);
     discard(&first, 0);
     discard(&first, 0);
     assert_eq!(scene.state(SCHOOL).await.name(), "rejected");
@@ -135,11 +145,13 @@ async fn a_message_that_never_left_is_given_up_and_the_declaration_takes_it_as_a
     let own = employer(declaring.employer);
     let policy = &scene.day.harness.policy.policy;
     let months = scene.store().list_declared_months(declaring.employer, YEAR as i16, 2).await.expect("months");
-    for number in 0..2 {
-        let removed = vec![change(months[number].person, months[number].month.number(), false)];
+    for month in &months[..2] {
+        let removed = vec![change(month.person, month.month.number(), false)];
         renzheng::declare::amend::ask(scene.store(), policy, &own, declaring, removed).await.expect("asked");
         let approval = crate::declaring::amendment_approval();
-        renzheng::declare::amend::decide(scene.store(), policy, &supervisor(), declaring, &approval).await.expect("approved");
+        renzheng::declare::amend::decide(scene.store(), policy, &supervisor(), declaring, &approval)
+            .await
+            .expect("approved");
         // versions of one instant could not be told apart by people
         let now = scene.store().now().await.expect("now") + TimeDelta::minutes(1);
         scene.store().set_clock(now).await.expect("the clock");

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use renzheng::config::{Job, check_jobs};
-use renzheng::sandbox::tax_faults::Plan;
 use renzheng::domain::verdict::{AgeCode, CertificateCode, Check, ContractCode, DispatchCode, InsuranceCode, WageCode};
+use renzheng::sandbox::tax_faults::Plan;
 
 use crate::source_text::{is_name, read, rust_files};
 

@@ -55,7 +55,10 @@ async fn whatever_the_department_says_the_message_arrives_once_and_unchanged() {
         assert_eq!((sent.message_id, &sent.answered), (message_id, &expected), "{what:?}: {sent:?}");
         assert_eq!(heard.status.is_none(), ends == Ends::Unheard, "{what:?}: {heard:?}");
         if ends == Ends::Unknown {
-            assert!(heard.error.is_some() && heard.answer.is_some_and(|raw| !raw.is_empty()), "{what:?}: kept as it came");
+            assert!(
+                heard.error.is_some() && heard.answer.is_some_and(|raw| !raw.is_empty()),
+                "{what:?}: kept as it came"
+            );
         }
         let came = office.received().await.iter().any(|(received, _)| *received == message_id.to_string());
         assert_eq!(came, taken_in, "{what:?}");
@@ -84,7 +87,9 @@ async fn whatever_the_department_says_the_message_arrives_once_and_unchanged() {
             .faults
             .received()
             .into_iter()
-            .filter(|request| request.method == "POST" && request.message_id.as_deref() == Some(&message_id.to_string()))
+            .filter(|request| {
+                request.method == "POST" && request.message_id.as_deref() == Some(&message_id.to_string())
+            })
             .map(|request| request.digest)
             .collect();
         let (_, body) = office.store().find_outbox_message(message_id).await.expect("found").expect("a message");

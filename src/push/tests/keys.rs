@@ -49,10 +49,7 @@ async fn the_department_changed_the_key_before_we_did_and_nothing_is_lost_until_
     let office = Office::open().await;
     office.enqueue_first().await;
     // we still sign by what will be the previous key
-    let behind = Client::new(&TaxSettings {
-        key_id: "former".to_owned(),
-        ..settings(office.department, "old secret")
-    });
+    let behind = Client::new(&TaxSettings { key_id: "former".to_owned(), ..settings(office.department, "old secret") });
     office.behind.faults.set(known("\"ours\""));
     let sent = sent_by(&office, &behind.expect("a client")).await;
     assert_eq!(sent.answered, Answered::Later);

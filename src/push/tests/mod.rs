@@ -148,8 +148,7 @@ impl Office {
         std::fs::create_dir(&folder).expect("a new folder");
         let road = Road::default();
         let behind = department(&folder, "ledger.ndjson");
-        let address =
-            listen(router(Arc::clone(&behind)).layer(from_fn_with_state(road.clone(), travel))).await;
+        let address = listen(router(Arc::clone(&behind)).layer(from_fn_with_state(road.clone(), travel))).await;
         let client = Client::new(&settings(address, "secret")).expect("a client");
         Self { database: Database::open().await, client, road, department: address, behind, folder }
     }
@@ -613,9 +612,8 @@ fn the_wait_doubles_from_half_a_minute_to_an_hour_and_is_the_same_for_the_same_a
 
 #[test]
 fn an_address_that_is_none_and_a_key_id_that_no_header_holds_are_refused() {
-    let of = |url: &str, key_id: &str| {
-        Client::new(&TaxSettings::new(url, key_id, "secret", SignatureAlgorithm::HmacSha256))
-    };
+    let of =
+        |url: &str, key_id: &str| Client::new(&TaxSettings::new(url, key_id, "secret", SignatureAlgorithm::HmacSha256));
     assert!(of("https://tax.example/api/", "ours").is_ok());
     for url in ["tax.example", "ftp://tax.example", "https://tax.example/?x=1", ""] {
         assert!(matches!(of(url, "ours"), Err(PushError::Address)), "{url}");
