@@ -10,8 +10,8 @@ use futures_util::{StreamExt, stream};
 use super::client::TOTAL_TIMEOUT;
 use super::{Client, Exchange, PushError, Sent, tell, wait};
 use crate::config::TaxSettings;
-use crate::store::Store;
 use crate::store::outbox::{Answered, Closing, Outgoing, Passing};
+use crate::store::{Store, StoreError};
 
 /// A batch begins with so many messages, and is never smaller by itself.
 const LEAST: usize = 8;
@@ -95,7 +95,7 @@ impl<'a> Drain<'a> {
         let pause = pause(&exchanges);
         let (closings, sent): (Vec<Closing>, Vec<Sent>) =
             exchanges.into_iter().map(|(outgoing, exchange)| close(outgoing, exchange, at)).unzip();
-        self.store.close_attempts(&closings).await?;
+        self.store_all(&closings).await?;
         if let Some((wait, why)) = pause {
             self.store.pause_push(at, at + wait.min(LONGEST_PAUSE), &why).await?;
         }
@@ -105,6 +105,19 @@ impl<'a> Drain<'a> {
             self.size = (fits as usize).clamp(LEAST, (self.size * 2).min(MOST));
         }
         Ok(sent)
+    }
+
+    /// Together; one that cannot be stored keeps none of the others from it.
+    async fn store_all(&self, closings: &[Closing]) -> Result<(), StoreError> {
+        let Err(error) = self.store.close_attempts(closings).await else { return Ok(()) };
+        if closings.len() == 1 {
+            return Err(error);
+        }
+        let mut failed = None;
+        for closing in closings {
+            failed = self.store.close_attempts(std::slice::from_ref(closing)).await.err().or(failed);
+        }
+        failed.map_or(Ok(()), Err)
     }
 
     /// Puts them side by side, each in its turn. Once the department wants a pause, what has not left stays.
@@ -160,9 +173,15 @@ fn pause(exchanges: &[(Outgoing, Exchange)]) -> Option<(TimeDelta, String)> {
     })
 }
 
+/// In one line, of which no peer decides how long it is.
+fn printable(text: &str) -> String {
+    text.chars().filter(|sign| !sign.is_control()).take(1000).collect()
+}
+
 fn close(outgoing: Outgoing, exchange: Exchange, at: DateTime<Utc>) -> (Closing, Sent) {
     let Outgoing { message_id, attempt_number, .. } = outgoing;
-    let Exchange { record, answered, again, .. } = exchange;
+    let Exchange { mut record, answered, again, .. } = exchange;
+    record.error = record.error.map(|error| printable(&error));
     let again_at = match &answered {
         Answered::Accepted { .. } | Answered::Rejected { .. } => None,
         Answered::Later | Answered::Forgotten | Answered::Unknown => Some(at + wait(message_id, attempt_number, again)),

@@ -305,6 +305,12 @@ mod tests {
         let (_, received) = office.get("/received").await;
         assert_eq!(received["messages"].as_array().map(Vec::len), Some(1));
         assert_eq!(received["messages"][0]["times"], 2);
+        let requests = received["requests"].as_array().expect("requests");
+        let told: Vec<(u64, &str)> = requests
+            .iter()
+            .map(|one| (one["status"].as_u64().unwrap_or_default(), one["word"].as_str().unwrap_or_default()))
+            .collect();
+        assert_eq!(told, [(200, "accepted"), (200, "accepted"), (409, "refused"), (409, "refused")]);
     }
 
     #[tokio::test]

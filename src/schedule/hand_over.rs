@@ -73,8 +73,8 @@ pub async fn hand_over(
     outcome.map(|(handed_over, _)| handed_over)
 }
 
-/// Sends batch after batch until nothing is due; what one brought is taken in while the next is under way. News that cannot be taken in
-/// keeps no message from leaving; it is told in the end.
+/// Sends batch after batch until nothing is due; what one brought is taken in before the next, so that an employer sees it within seconds
+/// whatever else waits. News that cannot be taken in keeps no message from leaving; it is told in the end.
 async fn drain_and_apply(
     store: &Store,
     mut drain: Drain<'_>,
@@ -82,12 +82,11 @@ async fn drain_and_apply(
     progress: &mut impl FnMut(&Sent),
 ) -> Result<(), HandOverError> {
     loop {
-        let (sent, news) = tokio::join!(drain.batch(u64::MAX), apply_news(store));
-        let sent = sent?;
+        let sent = drain.batch(u64::MAX).await?;
         handed_over.attempts.add(&sent);
         sent.iter().for_each(&mut *progress);
+        let news = apply_news(store).await;
         if sent.is_empty() {
-            // nothing came in since these were looked for
             handed_over.answers += news?;
             return Ok(());
         }

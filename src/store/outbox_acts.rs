@@ -57,9 +57,11 @@ impl Store {
         )
         .execute(&mut *transaction)
         .await?;
-        let act = Act::operate(at, actor, "retry_push", object, Some(why)).with("messages", done.rows_affected());
-        record(&mut transaction, &act).await?;
-        transaction.commit().await?;
+        if done.rows_affected() > 0 {
+            let act = Act::operate(at, actor, "retry_push", object, Some(why)).with("messages", done.rows_affected());
+            record(&mut transaction, &act).await?;
+            transaction.commit().await?;
+        }
         Ok(done.rows_affected())
     }
 

@@ -145,8 +145,8 @@ async fn a_message_that_never_left_is_given_up_and_the_declaration_takes_it_as_a
     let own = employer(declaring.employer);
     let policy = &scene.day.harness.policy.policy;
     let months = scene.store().list_declared_months(declaring.employer, YEAR as i16, 2).await.expect("months");
-    for number in 0..2 {
-        let removed = vec![change(months[number].person, months[number].month.number(), false)];
+    for month in &months[..2] {
+        let removed = vec![change(month.person, month.month.number(), false)];
         renzheng::declare::amend::ask(scene.store(), policy, &own, declaring, removed).await.expect("asked");
         let approval = crate::declaring::amendment_approval();
         renzheng::declare::amend::decide(scene.store(), policy, &supervisor(), declaring, &approval)
