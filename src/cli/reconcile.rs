@@ -82,9 +82,11 @@ pub(super) async fn run(common: &Common, args: &ReconcileArgs, out: Output) -> a
 }
 
 fn tax(context: &Context) -> anyhow::Result<&TaxSettings> {
-    context.settings.tax.as_ref().ok_or_else(|| {
-        usage("the tax department is not set: RENZHENG_TAX_URL, RENZHENG_TAX_KEY_ID, RENZHENG_TAX_KEY")
-    })
+    context
+        .settings
+        .tax
+        .as_ref()
+        .ok_or_else(|| usage("the tax department is not set: RENZHENG_TAX_URL, RENZHENG_TAX_KEY_ID, RENZHENG_TAX_KEY"))
 }
 
 async fn compare(context: &Context, args: &ReconcileArgs, out: Output) -> anyhow::Result<Ended> {
@@ -130,7 +132,9 @@ pub(super) fn describe(years: &[YearReconciled]) -> String {
             "{year}: {} rows here, {} there; {found} differ, {} by what is on its way; {} new, {} gone; {} messages asked about again",
             totals.rows_here, totals.rows_there, totals.under_way, concluded.opened, concluded.closed, concluded.asked
         ));
-        lines.extend(open.iter().map(|(class, count)| format!("    {class} {count} ({}): {}", class.owner(), class.way_out())));
+        lines.extend(
+            open.iter().map(|(class, count)| format!("    {class} {count} ({}): {}", class.owner(), class.way_out())),
+        );
     }
     lines.join("\n")
 }
@@ -196,31 +200,47 @@ async fn show(context: &Context, whose: &WhoseYear, out: Output) -> anyhow::Resu
 
 fn describe_difference(one: &DifferenceLine) -> String {
     let held = |row: &Option<Row>| {
-        row.as_ref().map_or_else(|| "nothing".to_owned(), |row| {
-            let held = row.in_force.as_ref().map_or_else(
-                || "nothing in force".to_owned(),
-                |held| {
-                    format!(
-                        "version {} in force: {} persons, {} weighted months, receipt {}, message {}, digest {}",
-                        held.version, held.person_count, held.weighted_person_months, held.receipt, held.message_id, held.digest
-                    )
-                },
-            );
-            let last = &row.last;
-            format!(
-                "{held}; last of {} messages: version {} {} {}, key {}, message {}",
-                row.messages, last.version, last.kind, last.status, last.idempotency_key, last.message_id
-            )
-        })
+        row.as_ref().map_or_else(
+            || "nothing".to_owned(),
+            |row| {
+                let held = row.in_force.as_ref().map_or_else(
+                    || "nothing in force".to_owned(),
+                    |held| {
+                        format!(
+                            "version {} in force: {} persons, {} weighted months, receipt {}, message {}, digest {}",
+                            held.version,
+                            held.person_count,
+                            held.weighted_person_months,
+                            held.receipt,
+                            held.message_id,
+                            held.digest
+                        )
+                    },
+                );
+                let last = &row.last;
+                format!(
+                    "{held}; last of {} messages: version {} {} {}, key {}, message {}",
+                    row.messages, last.version, last.kind, last.status, last.idempotency_key, last.message_id
+                )
+            },
+        )
     };
     let stands = match (&one.closed_why, &one.settled_by) {
         (Some(why), Some(by)) => format!("settled by {by}: {why}"),
         (Some(why), None) => format!("closed: {why}"),
-        (None, _) => format!("open since {}, last seen {}", clock::rfc3339(one.first_seen_at), clock::rfc3339(one.last_seen_at)),
+        (None, _) => {
+            format!("open since {}, last seen {}", clock::rfc3339(one.first_seen_at), clock::rfc3339(one.last_seen_at))
+        }
     };
     format!(
         "{} {} {} ({stands})\n    here:  {}\n    there: {}\n    {}: {}",
-        one.uscc, one.year, one.class, held(&one.detail.here), held(&one.detail.there), one.class.owner(), one.class.way_out()
+        one.uscc,
+        one.year,
+        one.class,
+        held(&one.detail.here),
+        held(&one.detail.there),
+        one.class.owner(),
+        one.class.way_out()
     )
 }
 

@@ -12,9 +12,9 @@ use crate::config::{Job, JobKind};
 use crate::domain::access::Action;
 use crate::ingest::compare::{Comparison, compare};
 use crate::ingest::{self, Progress, PullOutcome, Range, Report};
+use crate::push::Drained;
 use crate::push::gate::{Gate, Opening};
 use crate::push::reconcile::{Looking, YearReconciled};
-use crate::push::Drained;
 use crate::schedule::hand_over::{HandedOver, hand_over};
 use crate::schedule::reconcile::is_clean;
 use crate::schedule::remind::{Reminded, Reminding, is_today};
@@ -215,7 +215,7 @@ pub(super) async fn run_job(
             let upkeep = context.store.maintain(&name, &context.settings.retention, by).await?;
             Ok(JobReport::Maintain { job: name, upkeep })
         }
-        other => Err(usage(format!("jobs of kind `{other}` are not in this version"))),
+        JobKind::Export => Err(usage("jobs of kind `export` are not in this version")),
     }
 }
 
@@ -262,7 +262,9 @@ pub(super) fn describe_push(handed_over: HandedOver) -> String {
              leaves"
         }
         Opening::Recovering => "; the rest leaves once what takes back is answered",
-        Opening::Unknown => "; nothing leaves before both sides were compared, and the department's statement cannot be had",
+        Opening::Unknown => {
+            "; nothing leaves before both sides were compared, and the department's statement cannot be had"
+        }
     };
     format!(
         "{accepted} accepted, {rejected} rejected, {later} to be sent later, {unknown} unclear; {answers} answers taken in{gate}"

@@ -11,7 +11,7 @@ use super::case::{Case, Doing};
 use super::{DeclareError, Declaring};
 use crate::domain::access::{Action, Actor};
 use crate::domain::declaration::{Declaration, Event, Refused};
-use crate::domain::message::Rejection;
+use crate::domain::message::{MessageKind, Rejection};
 use crate::domain::reconciliation::{Class, Correction, Settlement, Step, settle as settlement};
 use crate::store::Store;
 use crate::store::publish::{Cause, Publish};
@@ -61,13 +61,13 @@ pub async fn settle(store: &Store, actor: &Actor, declaring: Declaring, why: &st
 }
 
 fn told(case: &Case, class: Class, declaration: &Declaration) -> Settled {
-    let withdrawal = declaration.unanswered().map(|issue| issue.message);
+    let mut unanswered = declaration.unanswered().map(|issue| issue.message);
     Settled {
         employer_uscc: case.of.uscc.to_string(),
         year: case.declaring.year,
         class,
         state: declaration.name(),
-        withdraws: withdrawal.filter(|message| message.is_withdrawal()).map(|message| message.version).next(),
+        withdraws: unanswered.find(|message| message.kind == MessageKind::Withdrawn).map(|message| message.version),
         last_version: declaration.last_version(),
     }
 }
@@ -83,7 +83,8 @@ async fn follow(
     let (employer, year) = (case.declaring.employer, case.declaring.stored_year());
     let before = publish.lock_declaration(employer, year).await?;
     let codes = [difference.uscc.clone()];
-    let here = store.list_here(year, &codes, DateTime::<Utc>::MAX_UTC).await?.remove(&difference.uscc).unwrap_or_default();
+    let here =
+        store.list_here(year, &codes, DateTime::<Utc>::MAX_UTC).await?.remove(&difference.uscc).unwrap_or_default();
     let plan = difference.detail.there.as_ref().and_then(|there| settlement(difference.class, &here, there));
     let Settlement { correction, step } = plan.ok_or(Refused::NotForUs)?;
     let rejection = correct(publish, case, &correction, settled).await?;
@@ -115,7 +116,8 @@ async fn correct(
     settled: SettledBy<'_>,
 ) -> Result<Rejection, DeclareError> {
     let (employer, year) = (case.declaring.employer, case.declaring.stored_year());
-    let said = |code: &str, text: &str| Rejection { code: code.to_owned(), field: None, value: None, text: text.to_owned() };
+    let said =
+        |code: &str, text: &str| Rejection { code: code.to_owned(), field: None, value: None, text: text.to_owned() };
     let lapsed = said("not_in_force", "税务部门已取消该认定");
     let rejected = said("rejected_after_acceptance", "税务部门接收后又退回");
     match correction {

@@ -208,10 +208,7 @@ mod tests {
         let second = answered(2, Certified, 2, Accepted);
         let withdrawn = answered(2, Withdrawn, 1, Accepted);
         assert_eq!(told(&[refused.clone(), first.clone()]), "v1, last m-2-certified-1 rejected");
-        assert_eq!(
-            told(&[second.clone(), first.clone(), refused.clone()]),
-            "v2, last m-2-certified-2 accepted"
-        );
+        assert_eq!(told(&[second.clone(), first.clone(), refused.clone()]), "v2, last m-2-certified-2 accepted");
         assert_eq!(told(&[withdrawn, second, first, refused]), "nothing, last m-2-withdrawn-1 accepted");
         assert_eq!(row_of("X", &[], 5), None);
     }
@@ -241,7 +238,9 @@ mod tests {
         row.in_force = None;
         assert_eq!(
             row.line(),
-            format!("91369900MA00000152\t2\t-\t1\tcertified\tm-1-certified-1\tX:2025:1:certified\t{digest}\taccepted\n")
+            format!(
+                "91369900MA00000152\t2\t-\t1\tcertified\tm-1-certified-1\tX:2025:1:certified\t{digest}\taccepted\n"
+            )
         );
     }
 

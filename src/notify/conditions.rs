@@ -134,7 +134,9 @@ fn not_believed(statement: &RefusedStatement) -> Said {
     let RefusedStatement { year, at, why } = statement;
     let at = rfc3339(*at);
     Said {
-        text: format!("the tax department's statement of {year} was not believed at {at}, and nothing was changed: {why}"),
+        text: format!(
+            "the tax department's statement of {year} was not believed at {at}, and nothing was changed: {why}"
+        ),
         chinese: format!("税务部门 {year} 年度的对账单在 {at} 未被采信，未作任何更改：{why}"),
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::reconcile::{Looking, ReconcileError, is_ahead, reconcile};
 use super::Client;
+use super::reconcile::{Looking, ReconcileError, is_ahead, reconcile};
 use crate::store::outbox::Passing;
 use crate::store::{Store, StoreError};
 

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::statement::{PartDigest, PartTotal, StatementError, YearTotal, total_of};
 use super::Client;
+use super::statement::{PartDigest, PartTotal, StatementError, YearTotal, total_of};
 use crate::domain::reconciliation::{Class, Detail, Here, Judged, asked_again, compare};
 use crate::domain::statement::{Row, part_of};
 use crate::store::reconciliations::{Concluded, Found, Reconciling, Totals};

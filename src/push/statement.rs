@@ -102,7 +102,9 @@ impl Client {
         let Years { years } = self.summary("", at).await?;
         let ascending = years.is_sorted_by(|one, next| one.year < next.year);
         if !ascending || years.iter().any(|year| !is_digest(&year.digest)) {
-            return Err(malformed("years that are not ascending, or a digest that is not 64 lower-case hexadecimal digits"));
+            return Err(malformed(
+                "years that are not ascending, or a digest that is not 64 lower-case hexadecimal digits",
+            ));
         }
         Ok(years)
     }
@@ -114,7 +116,9 @@ impl Client {
             return Err(malformed("parts that are not ascending"));
         }
         if told.parts.iter().any(|part| part.rows == 0 || !is_digest(&part.digest)) {
-            return Err(malformed("a part without rows, or with a digest that is not 64 lower-case hexadecimal digits"));
+            return Err(malformed(
+                "a part without rows, or with a digest that is not 64 lower-case hexadecimal digits",
+            ));
         }
         let total = total_of(year, &told.parts);
         if told.total != total {
@@ -139,7 +143,9 @@ impl Client {
         for _ in 0..TRIES {
             let rows = self.rows(year, announced.part, at).await?;
             let mut digest = PartDigest::default();
-            rows.iter().for_each(|row| digest.add(row));
+            for row in &rows {
+                digest.add(row);
+            }
             let told = digest.total(announced.part);
             if told == announced {
                 return Ok(rows);
@@ -179,7 +185,8 @@ impl Client {
 
     async fn summary<T: DeserializeOwned>(&self, path: &str, at: DateTime<Utc>) -> Result<T, StatementError> {
         let body = self.statement(path, MAX_SUMMARY_BYTES, at).await?;
-        serde_json::from_slice(&body).map_err(|error| malformed(format!("`/statements{path}` is no such JSON: {error}")))
+        serde_json::from_slice(&body)
+            .map_err(|error| malformed(format!("`/statements{path}` is no such JSON: {error}")))
     }
 
     async fn statement(&self, path: &str, max_bytes: u64, at: DateTime<Utc>) -> Result<Vec<u8>, StatementError> {

@@ -60,7 +60,8 @@ impl TaxDepartment {
         self.ledger().change(|entries| {
             for entry in entries.iter_mut().filter(|entry| entry.message_id == message_id) {
                 let digest = entry.digest();
-                entry.answer = Answer::Accepted { receipt: receipt.to_owned(), digest, message_id: message_id.to_owned() };
+                entry.answer =
+                    Answer::Accepted { receipt: receipt.to_owned(), digest, message_id: message_id.to_owned() };
             }
         })
     }

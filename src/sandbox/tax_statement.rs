@@ -40,7 +40,9 @@ impl Told {
         take(&self.row, &["uscc", "messages"]);
         match &self.row["in_force"] {
             Value::Null => take(&json!({ "nothing": "-" }), &["nothing"]),
-            held => take(held, &["version", "message_id", "digest", "receipt", "person_count", "weighted_person_months"]),
+            held => {
+                take(held, &["version", "message_id", "digest", "receipt", "person_count", "weighted_person_months"])
+            }
         }
         take(&self.row["last"], &["version", "kind", "message_id", "idempotency_key", "digest", "status"]);
         fields.join("\t") + "\n"
@@ -101,10 +103,19 @@ impl Statement {
         let (mut parts, mut text, mut rows) = (Vec::new(), String::new(), 0);
         for (part, of_part) in self.years.get(&year).into_iter().flatten() {
             let mut hash = Sha256::new();
-            of_part.values().for_each(|told| hash.update(told.line()));
+            for told in of_part.values() {
+                hash.update(told.line());
+            }
             let digest = hex::encode(hash.finalize());
             rows += of_part.len();
-            text += &format!("{part}\t{}\t{digest}\n", of_part.len());
+            text.extend([
+                part.to_string(),
+                "\t".into(),
+                of_part.len().to_string(),
+                "\t".into(),
+                digest.clone(),
+                "\n".into(),
+            ]);
             parts.push(json!({ "part": part, "rows": of_part.len(), "digest": digest }));
         }
         json!({ "year": year, "rows": rows, "digest": hex::encode(Sha256::digest(text)), "parts": parts })
@@ -137,10 +148,7 @@ fn place(message: &Value, entry: &Entry) -> (u64, bool, u64) {
 
 /// `GET /statements`, `/statements/{year}`, `/statements/{year}/{part}`: signed as messages are.
 pub fn router(department: Arc<TaxDepartment>) -> Router {
-    Router::new()
-        .route("/statements", get(tell))
-        .route("/statements/{*path}", get(tell))
-        .with_state(department)
+    Router::new().route("/statements", get(tell)).route("/statements/{*path}", get(tell)).with_state(department)
 }
 
 async fn tell(

@@ -62,7 +62,17 @@ impl Schedule {
     ) -> Self {
         let concerned_until = AtomicI64::new(-1);
         let alerts = AlertSettings::default();
-        Self { store, jobs: Jobs::new(jobs), environment, policy, tax, keep, alerts, gate: Gate::default(), concerned_until }
+        Self {
+            store,
+            jobs: Jobs::new(jobs),
+            environment,
+            policy,
+            tax,
+            keep,
+            alerts,
+            gate: Gate::default(),
+            concerned_until,
+        }
     }
 
     /// Who hears of what is not finished, and when what is agreed is completed.

@@ -5,12 +5,12 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::change::Change;
+use super::publish::Publish;
 use super::{Store, StoreError};
 use crate::domain::facts::UnitId;
 use crate::domain::message::Message;
 use crate::domain::reconciliation::{Class, Detail};
 use crate::domain::statement::Answered;
-use super::publish::Publish;
 
 /// A difference as it was found now.
 #[derive(Clone, Debug)]
@@ -96,7 +96,10 @@ const GONE: &str = "both sides hold the same, or what differs is on its way";
 impl Reconciling {
     /// Keeps these as open, in place of whatever was open of the same employers.
     pub async fn note(&mut self, found: &[Found]) -> Result<(), StoreError> {
-        let (codes, classes, details) = columns(found)?;
+        let codes: Vec<String> = found.iter().map(|one| one.uscc.clone()).collect();
+        let classes: Vec<String> = found.iter().map(|one| one.class.as_str().to_owned()).collect();
+        let details: Result<Vec<_>, _> = found.iter().map(|one| serde_json::to_value(&one.detail)).collect();
+        let details = details.map_err(|_| StoreError::frame("a difference that is no JSON"))?;
         sqlx::query!(
             "update difference d set closed_at = $4, closed_why = 'became ' || f.class
              from unnest($2::text[], $3::text[]) as f (uscc, class)
@@ -198,13 +201,6 @@ impl Reconciling {
     }
 }
 
-fn columns(found: &[Found]) -> Result<(Vec<String>, Vec<String>, Vec<serde_json::Value>), StoreError> {
-    let codes = found.iter().map(|one| one.uscc.clone()).collect();
-    let classes = found.iter().map(|one| one.class.as_str().to_owned()).collect();
-    let details = found.iter().map(|one| serde_json::to_value(&one.detail)).collect::<Result<_, _>>();
-    Ok((codes, classes, details.map_err(|_| StoreError::frame("a difference that is no JSON"))?))
-}
-
 impl Store {
     /// Begins a look at a year; one at a time.
     pub async fn begin_reconciliation(&self, year: i16, began_at: DateTime<Utc>) -> Result<Reconciling, StoreError> {
@@ -304,11 +300,33 @@ fn read_class(word: &str, row: &str) -> Result<Class, StoreError> {
 
 impl StoredDifference {
     fn read(self) -> Result<DifferenceLine, StoreError> {
-        let Self { difference_id, uscc, year, class, detail, first_seen_at, last_seen_at, closed_at, closed_why, settled_by } = self;
+        let Self {
+            difference_id,
+            uscc,
+            year,
+            class,
+            detail,
+            first_seen_at,
+            last_seen_at,
+            closed_at,
+            closed_why,
+            settled_by,
+        } = self;
         let class = read_class(&class, &difference_id.to_string())?;
         let detail = serde_json::from_value(detail)
             .map_err(|_| StoreError::inconsistent("difference", "detail", difference_id))?;
-        Ok(DifferenceLine { difference_id, uscc, year, class, detail, first_seen_at, last_seen_at, closed_at, closed_why, settled_by })
+        Ok(DifferenceLine {
+            difference_id,
+            uscc,
+            year,
+            class,
+            detail,
+            first_seen_at,
+            last_seen_at,
+            closed_at,
+            closed_why,
+            settled_by,
+        })
     }
 }
 

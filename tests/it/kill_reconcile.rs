@@ -32,7 +32,8 @@ async fn traces(scene: &Scene) -> Vec<String> {
 
 fn start(scene: &Scene, arguments: &[&str]) -> Child {
     let mut command = scene.day.harness.program(arguments, &fixtures().join("jobs"));
-    let tax = [("RENZHENG_TAX_URL", scene.tax.url.as_str()), ("RENZHENG_TAX_KEY_ID", "ours"), ("RENZHENG_TAX_KEY", "secret")];
+    let tax =
+        [("RENZHENG_TAX_URL", scene.tax.url.as_str()), ("RENZHENG_TAX_KEY_ID", "ours"), ("RENZHENG_TAX_KEY", "secret")];
     command.envs(tax).args(["--format", "json"]).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("the program starts")
 }

@@ -83,7 +83,8 @@ impl Scene {
         let installation = Installation { jobs: &[], alerts: &alerts, tax_is_set: true, broken_jobs: None };
         watch(self.store(), &installation, system_now()).await.expect("watched");
         let lines = self.store().list_alerts(false, 50).await.expect("alerts");
-        let of_sides = lines.into_iter().filter(|line| matches!(line.kind.as_str(), "difference_open" | "statement_refused"));
+        let of_sides =
+            lines.into_iter().filter(|line| matches!(line.kind.as_str(), "difference_open" | "statement_refused"));
         of_sides.map(|line| (line.subject, line.text)).collect()
     }
 
@@ -247,11 +248,7 @@ async fn complete_again(scene: &Scene) {
 async fn an_acceptance_after_the_rejection_is_withdrawn_there() {
     let scene = Scene::begin("accepted_there").await;
     // somebody else's message makes the department reject ours
-    scene.department.hear_from_another(&foreign(SCHOOL, 1)).expect("heard");
-    let mine = foreign(SCHOOL, 1).replace("somebody-elses-1", "nobodys");
-    assert!(scene.department.hear_from_another(&mine).is_err(), "a key is used once");
-    scene.department.forget("somebody-elses-1").expect("forgotten");
-    scene.department.hear_from_another(&foreign(SCHOOL, 1).replace("certified\"", "certified:2\"")).expect("heard");
+    scene.department.hear_from_another(&foreign(SCHOOL, 1).replace(":1:certified", ":1:certified:2")).expect("heard");
     scene.complete(SCHOOL).await.expect("completed");
     scene.push().await;
     assert_eq!(scene.state(SCHOOL).await.name(), "rejected");
@@ -354,7 +351,11 @@ async fn after_a_restore_nothing_leaves_before_what_the_department_knows_better_
     let handed_over = scene.hand_over(&gate).await;
     assert_eq!((handed_over.gate, handed_over.attempts.accepted), (Opening::Open, 2));
     let received = scene.received();
-    assert_eq!(&received[3..], ["2:withdrawn:4 accepted", "1:certified accepted"], "what takes back goes first: {received:?}");
+    assert_eq!(
+        &received[3..],
+        ["2:withdrawn:4 accepted", "1:certified accepted"],
+        "what takes back goes first: {received:?}"
+    );
     scene.assert_equal().await;
     scene.accepted(SCHOOL).await;
     assert_eq!(scene.state(SCHOOL).await.version_in_force(), Some(3), "above every number that was used");
@@ -407,7 +408,8 @@ async fn spoil(State(spoil): State<Spoil>, request: Request, next: Next) -> Resp
 /// A client on a road on which statements are spoilt.
 async fn spoilt(scene: &Scene, how: impl Fn(&str, String) -> String + Send + Sync + 'static) -> Client {
     let spoil_with: Spoil = Arc::new(how);
-    let answering = renzheng::sandbox::tax::router(scene.department.clone()).layer(from_fn_with_state(spoil_with, spoil));
+    let answering =
+        renzheng::sandbox::tax::router(scene.department.clone()).layer(from_fn_with_state(spoil_with, spoil));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}/", listener.local_addr().expect("an address"));
     tokio::spawn(async move { axum::serve(listener, answering).await });
@@ -434,14 +436,57 @@ async fn a_statement_that_is_not_as_agreed_changes_nothing() {
     let is_rows = |path: &str| path.matches('/').count() == 3;
     let is_year = |path: &str| path.matches('/').count() == 2 && path.starts_with("/statements");
     let cases: Vec<(&str, Client)> = vec![
-        ("not as agreed", spoilt(&scene, move |path, text| if is_year(path) { "<html>".to_owned() } else { text }).await),
-        ("its rows make another", spoilt(&scene, move |path, text| if is_rows(path) { rows_with(&text, "messages", &json!(9)) } else { text }).await),
-        ("its rows make another", spoilt(&scene, move |path, text| if is_rows(path) { String::new() } else { text }).await),
-        ("another part", spoilt(&scene, move |path, text| if is_rows(path) { rows_with(&text, "uscc", &json!("91369900MA00000152")) } else { text }).await),
-        ("not above", spoilt(&scene, move |path, text| if is_rows(path) { format!("{text}{text}") } else { text }).await),
-        ("row 1", spoilt(&scene, move |path, text| if is_rows(path) { rows_with(&text, "last", &json!("x\ty")) } else { text }).await),
-        ("is 0", spoilt(&scene, move |path, text| if is_rows(path) { rows_with(&text, "messages", &json!(0)) } else { text }).await),
-        ("its parts make", spoilt(&scene, move |path, text| if is_year(path) { rows_with(&text, "rows", &json!(7)) } else { text }).await),
+        (
+            "no such JSON",
+            spoilt(&scene, move |path, text| if is_year(path) { "<html>".to_owned() } else { text }).await,
+        ),
+        (
+            "its rows make another",
+            spoilt(
+                &scene,
+                move |path, text| if is_rows(path) { rows_with(&text, "messages", &json!(9)) } else { text },
+            )
+            .await,
+        ),
+        (
+            "its rows make another",
+            spoilt(&scene, move |path, text| if is_rows(path) { String::new() } else { text }).await,
+        ),
+        (
+            "another part",
+            spoilt(
+                &scene,
+                move |path, text| {
+                    if is_rows(path) { rows_with(&text, "uscc", &json!("91369900MA00000152")) } else { text }
+                },
+            )
+            .await,
+        ),
+        (
+            "not above",
+            spoilt(&scene, move |path, text| if is_rows(path) { format!("{text}{text}") } else { text }).await,
+        ),
+        (
+            "row 1",
+            spoilt(
+                &scene,
+                move |path, text| if is_rows(path) { rows_with(&text, "last", &json!("x\ty")) } else { text },
+            )
+            .await,
+        ),
+        (
+            "is 0",
+            spoilt(
+                &scene,
+                move |path, text| if is_rows(path) { rows_with(&text, "messages", &json!(0)) } else { text },
+            )
+            .await,
+        ),
+        (
+            "its parts make",
+            spoilt(&scene, move |path, text| if is_year(path) { rows_with(&text, "rows", &json!(7)) } else { text })
+                .await,
+        ),
     ];
     for (why, client) in cases {
         let years = reconcile(scene.store(), &client, Looking::default()).await.expect("compared");
@@ -486,7 +531,10 @@ async fn only_what_differs_can_be_settled_and_only_with_a_reason_by_whoever_may(
     assert_eq!(refused(supervisor(), " ").await, "reason_missing");
     assert_eq!(refused(employer(declaring.employer), SETTLING).await, "forbidden");
     scene.department.forget_all_but(0).expect("forgotten");
-    assert_eq!(refresh(scene.store(), &scene.client, SCHOOL, 2025).await.expect("looked"), Judged::Differs(Class::MissingThere));
+    assert_eq!(
+        refresh(scene.store(), &scene.client, SCHOOL, 2025).await.expect("looked"),
+        Judged::Differs(Class::MissingThere)
+    );
     assert_eq!(refused(supervisor(), SETTLING).await, "not_for_us");
     assert_eq!(complete::state(scene.store(), declaring).await.expect("a state").name(), "accepted");
 }
@@ -497,7 +545,11 @@ async fn the_commands_tell_what_differs_whose_it_is_and_end_with_3() {
     scene.accepted(SCHOOL).await;
     let say = |arguments: &[&str]| {
         let mut command = scene.day.harness.program(arguments, &fixtures().join("jobs"));
-        command.envs([("RENZHENG_TAX_URL", scene.tax.url.as_str()), ("RENZHENG_TAX_KEY_ID", "ours"), ("RENZHENG_TAX_KEY", "secret")]);
+        command.envs([
+            ("RENZHENG_TAX_URL", scene.tax.url.as_str()),
+            ("RENZHENG_TAX_KEY_ID", "ours"),
+            ("RENZHENG_TAX_KEY", "secret"),
+        ]);
         let output = command.output().expect("the program starts");
         (output.status.code(), String::from_utf8(output.stdout).expect("UTF-8"))
     };
@@ -511,7 +563,10 @@ async fn the_commands_tell_what_differs_whose_it_is_and_end_with_3() {
     let (code, said) = say(&["reconcile", "list"]);
     assert!(code == Some(3) && said.contains("rejected_there  staff"), "{said}");
     let (code, said) = say(&["reconcile", "show", "--employer", SCHOOL, "--year", "2025"]);
-    assert!(code == Some(3) && said.contains("there: nothing in force; last of 1 messages: version 1 certified rejected"), "{said}");
+    assert!(
+        code == Some(3) && said.contains("there: nothing in force; last of 1 messages: version 1 certified rejected"),
+        "{said}"
+    );
     let (code, said) = say(&["push", "run"]);
     assert!(code == Some(0), "{said}");
     let (code, said) = say(&["reconcile", "settle", "--employer", SCHOOL, "--year", "2025", "--why", SETTLING]);

@@ -3,10 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::apply::Next;
-use super::{
-    Act, Commitment, Completion, Declaration, Effect, Held, Issue, Returned, Stage, Unanswered,
-};
+use super::{Act, Commitment, Completion, Declaration, Effect, Held, Issue, Returned, Stage, Unanswered};
 use crate::domain::message::{Message, MessageKind, Rejection};
 
 /// How far the tax department had gone on without us.
@@ -26,7 +23,10 @@ pub enum Holds {
     /// What is in force here.
     AsHere,
     /// What cannot be proved here: it is to be withdrawn.
-    Withdrawn { version: u32, receipt: String },
+    Withdrawn {
+        version: u32,
+        receipt: String,
+    },
 }
 
 impl Declaration {
@@ -61,9 +61,9 @@ impl Declaration {
 
     /// What is on its way here is never sent: its keys or what it supersedes are not what the department has. The employer completes again,
     /// above every number that was used.
-    pub(super) fn recover(mut self, act: Act, last: Message, messages: u32, holds: Holds) -> Next {
+    pub(super) fn recover(mut self, act: Act, last: Message, messages: u32, holds: Holds) -> (Self, Vec<Effect>) {
         if self.recovered.as_ref().is_some_and(|before| before.last == last && before.messages == messages) {
-            return Ok((self, Vec::new()));
+            return (self, Vec::new());
         }
         let overtaken: Vec<Message> = self.unanswered().map(|issue| issue.message).collect();
         self.earlier.clear();
@@ -102,7 +102,7 @@ impl Declaration {
         }
         let except = self.claiming_versions();
         effects.push(Effect::ReleaseClaims { except });
-        Ok((self, effects))
+        (self, effects)
     }
 
     /// What the withdrawal of a version is about. A result of ours stays beside the stage until the withdrawal is accepted, with its claims;
@@ -131,7 +131,7 @@ impl Declaration {
     }
 
     /// Claims stay, as after a rejection: staff issue again, reopen or close.
-    pub(super) fn revoke(mut self, message: Message, rejection: Rejection, at: DateTime<Utc>) -> Next {
+    pub(super) fn revoke(mut self, message: Message, rejection: Rejection, at: DateTime<Utc>) -> Self {
         match self.stage {
             Stage::Accepted(Held { completion, issue, .. }) if issue.message == message => {
                 self.stage = Stage::Rejected(Returned { completion, issue, rejection, rejected_at: at });
@@ -145,6 +145,6 @@ impl Declaration {
             }
             _ => {}
         }
-        Ok((self, Vec::new()))
+        self
     }
 }

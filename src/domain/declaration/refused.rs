@@ -41,9 +41,13 @@ pub enum Refused {
     RefundReferenceMissing,
     #[error("an amendment must name at least one month, and each month of a person once")]
     ChangesUnclear,
-    #[error("both sides hold the same of this employer and year, or what differs is on its way; there is nothing to settle")]
+    #[error(
+        "both sides hold the same of this employer and year, or what differs is on its way; there is nothing to settle"
+    )]
     NoDifference,
-    #[error("the program puts this difference right by itself, or only the tax department can; there is nothing to follow it in")]
+    #[error(
+        "the program puts this difference right by itself, or only the tax department can; there is nothing to follow it in"
+    )]
     NotForUs,
 }
 

@@ -167,7 +167,9 @@ fn effect(effect: &Effect) -> String {
             format!("enqueue {} for v{before}", told(message))
         }
         Effect::ReleaseClaims { except } => format!("release but {except:?}"),
-        Effect::Overtake { messages } => format!("overtake {}", messages.iter().map(told).collect::<Vec<_>>().join(", ")),
+        Effect::Overtake { messages } => {
+            format!("overtake {}", messages.iter().map(told).collect::<Vec<_>>().join(", "))
+        }
     }
 }
 

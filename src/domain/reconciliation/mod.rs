@@ -103,21 +103,19 @@ pub fn compare(uscc: &str, here: &Here, there: Option<&Row>) -> Judged {
         return Judged::UnderWay;
     }
     let Some(there) = there else { return Judged::Differs(Class::MissingThere) };
-    if !here.knows(&there.last.message_id) || there.in_force.as_ref().is_some_and(|held| !here.knows(&held.message_id)) {
+    if !here.knows(&there.last.message_id) || there.in_force.as_ref().is_some_and(|held| !here.knows(&held.message_id))
+    {
         return Judged::Differs(Class::MissingHere);
     }
-    if here.is_open(&there.last.message_id) || there.in_force.as_ref().is_some_and(|held| here.withdraws(held.version)) {
+    if here.is_open(&there.last.message_id) || there.in_force.as_ref().is_some_and(|held| here.withdraws(held.version))
+    {
         return Judged::UnderWay;
     }
     // the last message there is answered here, so that there is a row
     let (Some(ours), Some(last)) = (ours, here.find_answered(&there.last.message_id)) else {
         return Judged::Differs(Class::MissingHere);
     };
-    Judged::Differs(if ours.last.message_id == last.message_id {
-        class_of(&ours, there)
-    } else {
-        Class::BehindThere
-    })
+    Judged::Differs(if ours.last.message_id == last.message_id { class_of(&ours, there) } else { Class::BehindThere })
 }
 
 /// Of two rows with the same last message.
@@ -157,7 +155,9 @@ pub fn asked_again(class: Class, here: &Here, there: Option<&Row>) -> Vec<String
     match class {
         Class::MissingThere => ids(&|_| true),
         Class::BehindThere => ids(&|one| last.is_none_or(|last| order(one.message) > order(last.message))),
-        Class::OtherReceipt => there.and_then(|row| row.in_force.as_ref()).map_or_else(Vec::new, |held| vec![held.message_id.clone()]),
+        Class::OtherReceipt => {
+            there.and_then(|row| row.in_force.as_ref()).map_or_else(Vec::new, |held| vec![held.message_id.clone()])
+        }
         Class::RejectedThere => last.map_or_else(Vec::new, |last| vec![last.message_id.clone()]),
         _ => Vec::new(),
     }
@@ -175,13 +175,23 @@ pub struct Settlement {
 pub enum Correction {
     Nothing,
     /// These messages are the department's word alone, and there were `more` of which nothing is known.
-    Recovered { messages: Vec<Answered>, more: i64 },
+    Recovered {
+        messages: Vec<Answered>,
+        more: i64,
+    },
     /// Accepted here, and rejected.
-    Rejected { message_id: String },
+    Rejected {
+        message_id: String,
+    },
     /// Rejected here, and accepted.
-    Accepted { message_id: String, receipt: String },
+    Accepted {
+        message_id: String,
+        receipt: String,
+    },
     /// Not in force any more.
-    Lapsed { message_id: String },
+    Lapsed {
+        message_id: String,
+    },
 }
 
 /// What the declaration goes through.
@@ -241,9 +251,9 @@ fn withdrawn(held: &InForce) -> Holds {
 fn unknown(here: &Here, there: &Row) -> Vec<Answered> {
     let Row { last, in_force, .. } = there;
     let mut messages = Vec::new();
-    let numbers = |held: Option<&InForce>| held.map_or((None, 0, 0), |held| {
-        (Some(held.receipt.clone()), held.person_count, held.weighted_person_months)
-    });
+    let numbers = |held: Option<&InForce>| {
+        held.map_or((None, 0, 0), |held| (Some(held.receipt.clone()), held.person_count, held.weighted_person_months))
+    };
     if !here.knows(&last.message_id) {
         let held = in_force.as_ref().filter(|held| held.message_id == last.message_id);
         let (receipt, person_count, weighted_person_months) = numbers(held);
@@ -253,10 +263,20 @@ fn unknown(here: &Here, there: &Row) -> Vec<Answered> {
         // accepted, and not in force any more
         let lapsed = held.is_none();
         messages.push(Answered {
-            message, message_id, idempotency_key, digest, answer: status, receipt, person_count, weighted_person_months, lapsed,
+            message,
+            message_id,
+            idempotency_key,
+            digest,
+            answer: status,
+            receipt,
+            person_count,
+            weighted_person_months,
+            lapsed,
         });
     }
-    if let Some(held) = in_force.as_ref().filter(|held| held.message_id != last.message_id && !here.knows(&held.message_id)) {
+    if let Some(held) =
+        in_force.as_ref().filter(|held| held.message_id != last.message_id && !here.knows(&held.message_id))
+    {
         let (receipt, person_count, weighted_person_months) = numbers(Some(held));
         messages.push(Answered {
             message: Message { version: held.version, kind: MessageKind::Certified, attempt: 1 },

@@ -100,7 +100,9 @@ fn asked_again_is_what_the_department_lost_and_nothing_before_it() {
     assert_eq!(asked(Class::MissingThere, &[]).len(), 3);
     assert_eq!(asked(Class::OtherReceipt, &all), ["3-certified-1"]);
     assert_eq!(asked(Class::RejectedThere, &all), ["3-certified-1"]);
-    for class in [Class::MissingHere, Class::AcceptedThere, Class::WithdrawnThere, Class::InForceThere, Class::OtherContent] {
+    for class in
+        [Class::MissingHere, Class::AcceptedThere, Class::WithdrawnThere, Class::InForceThere, Class::OtherContent]
+    {
         assert_eq!(asked(class, &all), Vec::<String>::new(), "{class} waits for people");
     }
 }
@@ -134,7 +136,8 @@ impl Department {
             Certified => Some(message.version) > newest,
             Withdrawn => in_force == Some(message.version),
         };
-        let mut answer = answered(message.version, message.kind, message.attempt, if accepts { Accepted } else { Rejected });
+        let mut answer =
+            answered(message.version, message.kind, message.attempt, if accepts { Accepted } else { Rejected });
         message_id.clone_into(&mut answer.message_id);
         self.0.push(answer.clone());
         answer
@@ -163,7 +166,8 @@ impl Office {
 
     /// The program's part: asks, sends again what is not held, keeps the receipt that it hears.
     fn ask(&mut self, department: &mut Department, ids: &[String]) {
-        let mut asked: Vec<usize> = (0..self.here.answered.len()).filter(|at| ids.contains(&self.here.answered[*at].message_id)).collect();
+        let mut asked: Vec<usize> =
+            (0..self.here.answered.len()).filter(|at| ids.contains(&self.here.answered[*at].message_id)).collect();
         asked.sort_by_key(|at| order(self.here.answered[*at].message));
         for at in asked {
             let ours = &mut self.here.answered[at];
