@@ -11,7 +11,7 @@ use super::case::{Case, Doing};
 use super::{DeclareError, Declaring};
 use crate::domain::access::{Action, Actor};
 use crate::domain::declaration::{Declaration, Event, Refused};
-use crate::domain::message::Rejection;
+use crate::domain::message::{MessageKind, Rejection};
 use crate::domain::reconciliation::{Class, Correction, Settlement, Step, settle as settlement};
 use crate::store::Store;
 use crate::store::publish::{Cause, Publish};
@@ -61,13 +61,13 @@ pub async fn settle(store: &Store, actor: &Actor, declaring: Declaring, why: &st
 }
 
 fn told(case: &Case, class: Class, declaration: &Declaration) -> Settled {
-    let withdrawal = declaration.unanswered().map(|issue| issue.message);
+    let mut unanswered = declaration.unanswered().map(|issue| issue.message);
     Settled {
         employer_uscc: case.of.uscc.to_string(),
         year: case.declaring.year,
         class,
         state: declaration.name(),
-        withdraws: withdrawal.filter(|message| message.is_withdrawal()).map(|message| message.version).next(),
+        withdraws: unanswered.find(|message| message.kind == MessageKind::Withdrawn).map(|message| message.version),
         last_version: declaration.last_version(),
     }
 }

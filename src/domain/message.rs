@@ -19,10 +19,6 @@ pub struct Message {
 }
 
 impl Message {
-    pub fn is_withdrawal(&self) -> bool {
-        self.kind == MessageKind::Withdrawn
-    }
-
     /// `{uscc}:{year}:{version}:{kind}`, with `:2`, `:3` … appended when a rejected message is issued again.
     pub fn idempotency_key(&self, employer: &Uscc, year: i32) -> String {
         let again = if self.attempt > 1 { format!(":{}", self.attempt) } else { String::new() };

@@ -143,7 +143,9 @@ impl Client {
         for _ in 0..TRIES {
             let rows = self.rows(year, announced.part, at).await?;
             let mut digest = PartDigest::default();
-            rows.iter().for_each(|row| digest.add(row));
+            for row in &rows {
+                digest.add(row);
+            }
             let told = digest.total(announced.part);
             if told == announced {
                 return Ok(rows);

@@ -103,10 +103,19 @@ impl Statement {
         let (mut parts, mut text, mut rows) = (Vec::new(), String::new(), 0);
         for (part, of_part) in self.years.get(&year).into_iter().flatten() {
             let mut hash = Sha256::new();
-            of_part.values().for_each(|told| hash.update(told.line()));
+            for told in of_part.values() {
+                hash.update(told.line());
+            }
             let digest = hex::encode(hash.finalize());
             rows += of_part.len();
-            text += &format!("{part}\t{}\t{digest}\n", of_part.len());
+            text.extend([
+                part.to_string(),
+                "\t".into(),
+                of_part.len().to_string(),
+                "\t".into(),
+                digest.clone(),
+                "\n".into(),
+            ]);
             parts.push(json!({ "part": part, "rows": of_part.len(), "digest": digest }));
         }
         json!({ "year": year, "rows": rows, "digest": hex::encode(Sha256::digest(text)), "parts": parts })

@@ -96,7 +96,10 @@ const GONE: &str = "both sides hold the same, or what differs is on its way";
 impl Reconciling {
     /// Keeps these as open, in place of whatever was open of the same employers.
     pub async fn note(&mut self, found: &[Found]) -> Result<(), StoreError> {
-        let (codes, classes, details) = columns(found)?;
+        let codes: Vec<String> = found.iter().map(|one| one.uscc.clone()).collect();
+        let classes: Vec<String> = found.iter().map(|one| one.class.as_str().to_owned()).collect();
+        let details: Result<Vec<_>, _> = found.iter().map(|one| serde_json::to_value(&one.detail)).collect();
+        let details = details.map_err(|_| StoreError::frame("a difference that is no JSON"))?;
         sqlx::query!(
             "update difference d set closed_at = $4, closed_why = 'became ' || f.class
              from unnest($2::text[], $3::text[]) as f (uscc, class)
@@ -196,13 +199,6 @@ impl Reconciling {
     pub async fn abandon(self) -> Result<(), StoreError> {
         self.change.abandon().await
     }
-}
-
-fn columns(found: &[Found]) -> Result<(Vec<String>, Vec<String>, Vec<serde_json::Value>), StoreError> {
-    let codes = found.iter().map(|one| one.uscc.clone()).collect();
-    let classes = found.iter().map(|one| one.class.as_str().to_owned()).collect();
-    let details = found.iter().map(|one| serde_json::to_value(&one.detail)).collect::<Result<_, _>>();
-    Ok((codes, classes, details.map_err(|_| StoreError::frame("a difference that is no JSON"))?))
 }
 
 impl Store {

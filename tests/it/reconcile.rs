@@ -248,11 +248,7 @@ async fn complete_again(scene: &Scene) {
 async fn an_acceptance_after_the_rejection_is_withdrawn_there() {
     let scene = Scene::begin("accepted_there").await;
     // somebody else's message makes the department reject ours
-    scene.department.hear_from_another(&foreign(SCHOOL, 1)).expect("heard");
-    let mine = foreign(SCHOOL, 1).replace("somebody-elses-1", "nobodys");
-    assert!(scene.department.hear_from_another(&mine).is_err(), "a key is used once");
-    scene.department.forget("somebody-elses-1").expect("forgotten");
-    scene.department.hear_from_another(&foreign(SCHOOL, 1).replace("certified\"", "certified:2\"")).expect("heard");
+    scene.department.hear_from_another(&foreign(SCHOOL, 1).replace(":1:certified", ":1:certified:2")).expect("heard");
     scene.complete(SCHOOL).await.expect("completed");
     scene.push().await;
     assert_eq!(scene.state(SCHOOL).await.name(), "rejected");
@@ -441,7 +437,7 @@ async fn a_statement_that_is_not_as_agreed_changes_nothing() {
     let is_year = |path: &str| path.matches('/').count() == 2 && path.starts_with("/statements");
     let cases: Vec<(&str, Client)> = vec![
         (
-            "not as agreed",
+            "no such JSON",
             spoilt(&scene, move |path, text| if is_year(path) { "<html>".to_owned() } else { text }).await,
         ),
         (

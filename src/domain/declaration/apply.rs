@@ -11,7 +11,7 @@ use super::{
 use crate::domain::message::{Message, MessageKind, Rejection};
 
 /// The next state and its effects.
-pub(super) type Next = Result<(Declaration, Vec<Effect>), Refused>;
+type Next = Result<(Declaration, Vec<Effect>), Refused>;
 
 impl Declaration {
     /// The next state and what it brings with it. News that is no news (a message sent or answered twice, in the same sense)
@@ -47,8 +47,8 @@ impl Declaration {
                 let entry = Deregistration { deregistered_on: on, entered: Act { by, at } };
                 Ok((Self { deregistration: Some(entry), ..self }, Vec::new()))
             }
-            Event::Recover { by, last, messages, holds } => self.recover(Act { by, at }, last, messages, holds),
-            Event::Revoke { by: _, message, rejection } => self.revoke(message, rejection, at),
+            Event::Recover { by, last, messages, holds } => Ok(self.recover(Act { by, at }, last, messages, holds)),
+            Event::Revoke { by: _, message, rejection } => Ok((self.revoke(message, rejection, at), Vec::new())),
         }
     }
 

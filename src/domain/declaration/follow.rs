@@ -62,9 +62,9 @@ impl Declaration {
 
     /// What is on its way here is never sent: its keys or what it supersedes are not what the department has. The employer completes again,
     /// above every number that was used.
-    pub(super) fn recover(mut self, act: Act, last: Message, messages: u32, holds: Holds) -> Next {
+    pub(super) fn recover(mut self, act: Act, last: Message, messages: u32, holds: Holds) -> (Self, Vec<Effect>) {
         if self.recovered.as_ref().is_some_and(|before| before.last == last && before.messages == messages) {
-            return Ok((self, Vec::new()));
+            return (self, Vec::new());
         }
         let overtaken: Vec<Message> = self.unanswered().map(|issue| issue.message).collect();
         self.earlier.clear();
@@ -103,7 +103,7 @@ impl Declaration {
         }
         let except = self.claiming_versions();
         effects.push(Effect::ReleaseClaims { except });
-        Ok((self, effects))
+        (self, effects)
     }
 
     /// What the withdrawal of a version is about. A result of ours stays beside the stage until the withdrawal is accepted, with its claims;
@@ -132,7 +132,7 @@ impl Declaration {
     }
 
     /// Claims stay, as after a rejection: staff issue again, reopen or close.
-    pub(super) fn revoke(mut self, message: Message, rejection: Rejection, at: DateTime<Utc>) -> Next {
+    pub(super) fn revoke(mut self, message: Message, rejection: Rejection, at: DateTime<Utc>) -> Self {
         match self.stage {
             Stage::Accepted(Held { completion, issue, .. }) if issue.message == message => {
                 self.stage = Stage::Rejected(Returned { completion, issue, rejection, rejected_at: at });
@@ -146,6 +146,6 @@ impl Declaration {
             }
             _ => {}
         }
-        Ok((self, Vec::new()))
+        self
     }
 }
