@@ -3,6 +3,7 @@
 pub mod alerts;
 pub mod check;
 pub mod cron;
+pub mod deliver;
 pub mod duration;
 pub mod environment;
 pub mod error;
@@ -19,6 +20,7 @@ pub mod zone;
 pub use alerts::{AlertSettings, MailSettings, WebhookSettings};
 pub use check::check_jobs;
 pub use cron::{ClockChange, Cron, Tick};
+pub use deliver::{DeliverKind, DeliverSettings, DeliverTo, DirectorySettings, S3Settings, SftpSettings};
 pub use duration::{Days, Span};
 pub use environment::{Environment, Secret, UnsetVariable, machine_name, system_user};
 pub use error::ConfigError;
@@ -29,6 +31,6 @@ pub use job::{
 pub use job_folder::JobFolder;
 pub use picked::{Origin, SettingLine};
 pub use remind::RemindSettings;
-pub use settings::{LogFormat, Options, Settings, TaxSettings};
+pub use settings::{LogFormat, Options, Settings, TaxMode, TaxSettings};
 pub use source::{Auth, DatabaseSource, Encoding, FileFormat, FileSource, HttpSource, Paging, SourceSettings};
 pub use zone::Zone;

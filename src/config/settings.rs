@@ -1,6 +1,6 @@
 //! What the whole program is told: flags first, then variables, then `renzheng.toml`, then defaults.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -18,6 +18,18 @@ use crate::domain::retention::Keep;
 words! {
     /// How the log is written on standard error.
     LogFormat { Text = "text", Json = "json" }
+}
+
+words! {
+    /// How messages reach the tax department.
+    TaxMode {
+        /// We send them.
+        Push = "push",
+        /// It fetches them over HTTP.
+        Feed = "feed",
+        /// Jobs of kind `export` write them to files.
+        Files = "files",
+    }
 }
 
 /// What the command line said.
@@ -64,6 +76,9 @@ pub struct Settings {
     pub clamd: Option<String>,
     /// `None`: nothing can be handed over.
     pub tax: Option<TaxSettings>,
+    pub tax_mode: TaxMode,
+    /// Whose word is taken for the address of whoever asks over HTTP: proxies before `serve`.
+    pub trusted_proxies: Vec<IpAddr>,
     /// A filter as `tracing` reads it: `warn` where nothing else is said.
     pub log: String,
     pub log_format: LogFormat,
@@ -91,6 +106,7 @@ struct SettingsFile {
     log: Option<String>,
     log_format: Option<LogFormat>,
     listen: Option<String>,
+    trusted_proxies: Vec<String>,
     tax: TaxFile,
     alerts: AlertsFile,
     remind: RemindFile,
@@ -100,6 +116,7 @@ struct SettingsFile {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct TaxFile {
+    mode: Option<TaxMode>,
     url: Option<String>,
     key_id: Option<String>,
     key: Option<String>,
@@ -220,6 +237,24 @@ impl Settings {
             |text| text.parse().ok(),
             "an IP address and a port, such as `127.0.0.1:7360` or `[::1]:0`",
         )?;
+        let proxies = Some(file.trusted_proxies.join(",")).filter(|text| !text.is_empty());
+        let trusted_proxies = sources.pick_read(
+            &Wanted {
+                key: "trusted_proxies",
+                variable: Some("RENZHENG_TRUSTED_PROXIES"),
+                shown: Shown::Plain,
+                default: None,
+            },
+            proxies,
+            |text| text.split(',').map(|one| one.trim().parse().ok()).collect::<Option<Vec<IpAddr>>>(),
+            "the lists of IP addresses, parted by commas",
+        )?;
+        let tax_mode = sources.pick_read(
+            &Wanted { key: "tax.mode", variable: Some("RENZHENG_TAX_MODE"), shown: Shown::Plain, default: Some("push") },
+            file.tax.mode.map(|mode| mode.as_str().to_owned()),
+            TaxMode::parse,
+            "`push`, `feed`, `files`",
+        )?;
         let tax = pick_tax(&sources, file.tax)?;
         let alerts = AlertSettings::pick(&sources, file.alerts, file.remind)?;
         let retention = retention::pick(&sources, file.retention)?;
@@ -235,6 +270,8 @@ impl Settings {
             evidence_dir,
             clamd,
             tax,
+            tax_mode: tax_mode.unwrap_or(TaxMode::Push),
+            trusted_proxies: trusted_proxies.unwrap_or_default(),
             alerts,
             retention,
             log: log.unwrap_or_else(|| "warn".to_owned()),

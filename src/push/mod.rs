@@ -3,8 +3,13 @@
 //! The attempt is stored before a byte leaves, the answer as it came beside what it means. Taking the news into the declaration is
 //! not done here.
 
+pub mod acknowledgements;
 pub mod answer;
+pub mod answers;
 mod client;
+pub mod delivery;
+pub mod export;
+pub mod feed;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;

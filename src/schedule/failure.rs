@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
+use super::export::ExportJobError;
 use super::hand_over::HandOverError;
 use super::remind::RemindError;
 use crate::config::Retry;
@@ -12,6 +13,7 @@ use crate::domain::facts::words;
 use crate::errors;
 use crate::ingest::PullError;
 use crate::push::PushError;
+use crate::push::delivery::DeliveryError;
 use crate::store::StoreError;
 use crate::store::runs::Ending;
 use crate::verify::VerifyError;
@@ -152,6 +154,19 @@ impl From<HandOverError> for Failure {
             HandOverError::Push(error) => error.into(),
             HandOverError::News(_) | HandOverError::Store(_) => Self::new(Class::Store, errors::chain(&error)),
         }
+    }
+}
+
+impl From<ExportJobError> for Failure {
+    fn from(error: ExportJobError) -> Self {
+        let class = match &error {
+            ExportJobError::Delivery(DeliveryError::Unreachable(_) | DeliveryError::Folder { .. }) => Class::Transient,
+            ExportJobError::Delivery(DeliveryError::Credentials(_)) => Class::Auth,
+            ExportJobError::Delivery(_) | ExportJobError::Export(_) | ExportJobError::Settings { .. } => Class::Contract,
+            ExportJobError::Folder { .. } | ExportJobError::File { .. } => Class::Transient,
+            ExportJobError::Feed(_) | ExportJobError::News(_) | ExportJobError::Store(_) => Class::Store,
+        };
+        Self::new(class, errors::chain(&error))
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-use crate::config::{AlertSettings, Environment, Job, TaxSettings};
+use crate::config::{AlertSettings, Environment, Job, TaxMode, TaxSettings};
 use crate::domain::retention::Keep;
 use crate::store::Store;
 use crate::verify::Reading;
@@ -16,6 +16,7 @@ use crate::verify::Reading;
 pub mod backfill;
 mod concerned;
 pub mod decide;
+pub mod export;
 pub mod failure;
 pub mod hand_over;
 mod jobs;
@@ -40,6 +41,7 @@ pub struct Schedule {
     environment: Environment,
     policy: Reading,
     tax: Option<TaxSettings>,
+    tax_mode: TaxMode,
     keep: Keep,
     alerts: AlertSettings,
     /// The publish up to which people who became concerned were looked for.
@@ -58,13 +60,20 @@ impl Schedule {
     ) -> Self {
         let concerned_until = AtomicI64::new(-1);
         let alerts = AlertSettings::default();
-        Self { store, jobs: Jobs::new(jobs), environment, policy, tax, keep, alerts, concerned_until }
+        let (jobs, tax_mode) = (Jobs::new(jobs), TaxMode::Push);
+        Self { store, jobs, environment, policy, tax, tax_mode, keep, alerts, concerned_until }
     }
 
     /// Who hears of what is not finished, and when what is agreed is completed.
     #[must_use]
     pub fn telling(self, alerts: AlertSettings) -> Self {
         Self { alerts, ..self }
+    }
+
+    /// How messages reach the tax department, where it is not by sending them.
+    #[must_use]
+    pub fn handing_over_by(self, tax_mode: TaxMode) -> Self {
+        Self { tax_mode, ..self }
     }
 
     /// The jobs are those of a folder, and read anew when its files change.

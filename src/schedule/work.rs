@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Schedule;
 use super::failure::{Class, Failure};
+use super::export::export;
 use super::hand_over::{hand_over, leave_waiting};
 use super::remind::Reminding;
-use crate::config::{Job, JobKind};
+use crate::config::{Job, JobKind, TaxMode};
 use crate::ingest::{self, PullOutcome, Range};
 use crate::store::Store;
 use crate::store::runs::{Ending, Trigger};
@@ -52,10 +53,11 @@ impl Schedule {
                 })
                 .await
             }
-            JobKind::Reconcile | JobKind::Export => Err(Failure::new(
+            JobKind::Export => within(job, self.export(&store, job, task)).await,
+            JobKind::Reconcile => Err(Failure::new(
                 Class::Contract,
                 format!(
-                    "this version does not run jobs of kind `{}`; it runs `pull`, `verify`, `push`, `remind` and `maintain`",
+                    "this version does not run jobs of kind `{}`; it runs `pull`, `verify`, `push`, `export`, `remind` and `maintain`",
                     job.kind
                 ),
             )),
@@ -85,13 +87,25 @@ impl Schedule {
         Ok(Ending::Done)
     }
 
+    async fn export(&self, store: &Store, job: &Job, task: &Claimed) -> Result<Ending, Failure> {
+        let exported = export(store, job, &self.environment, self.tax_mode, &task.created_by).await?;
+        Ok(if exported.refused > 0 { Ending::DoneWithRefusals } else { Ending::Done })
+    }
+
     async fn push(&self, store: &Store, job: &Job, task: &Claimed) -> Result<Ending, Failure> {
         match &self.tax {
+            _ if self.tax_mode != TaxMode::Push => {
+                let why = format!("`tax.mode` is `{}`: messages are not sent by us", self.tax_mode);
+                leave_waiting(store, &job.name, &task.created_by, &why).await?;
+            }
             Some(tax) => {
                 hand_over(store, &job.name, tax, &task.created_by, |_| ()).await?;
             }
             // an alert tells of it once
-            None => leave_waiting(store, &job.name, &task.created_by).await?,
+            None => {
+                let why = "the tax department is not set; what waits stays";
+                leave_waiting(store, &job.name, &task.created_by, why).await?;
+            }
         }
         Ok(Ending::Done)
     }
