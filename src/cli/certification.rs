@@ -20,8 +20,8 @@ pub(super) enum CertificationCommand {
         #[command(flatten)]
         whose: Whose,
         /// Of this version, if a document was issued of it [default: the one in force]
-        #[arg(long, value_name = "N")]
-        version: Option<u32>,
+        #[arg(long = "of-version", value_name = "N")]
+        of_version: Option<u32>,
         /// With the names of the persons: surname and `*`, in full only with --reveal, which is audited
         #[arg(long)]
         names: bool,
@@ -47,7 +47,7 @@ pub(super) async fn run(common: &Common, command: &CertificationCommand, out: Ou
 async fn act(context: &Context, command: &CertificationCommand, out: Output) -> anyhow::Result<Ended> {
     let store = &context.store;
     match command {
-        CertificationCommand::Show { whose, version, names, html } => {
+        CertificationCommand::Show { whose, of_version, names, html } => {
             let employer = context.employer(Action::IssueDocument, &whose.employer).await?;
             let declaring = crate::declare::Declaring { employer, year: whose.year };
             let names = match (names, out.reveal) {
@@ -56,7 +56,7 @@ async fn act(context: &Context, command: &CertificationCommand, out: Output) -> 
                 (true, true) => Names::Full,
             };
             let policy = context.policy()?.policy;
-            let issued = issue(store, &policy, &context.actor, declaring, *version, names).await?;
+            let issued = issue(store, &policy, &context.actor, declaring, *of_version, names).await?;
             if let Some(file) = html {
                 let page = certification_page(&issued);
                 let written = std::fs::File::create_new(file)

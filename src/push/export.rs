@@ -112,8 +112,7 @@ pub async fn list_range(store: &Store, range: &Range<'_>) -> Result<Vec<FeedMess
     let wanted = Wanted { division: range.division, year: Some(range.year), until_seq: Some(range.until_seq) };
     let (mut messages, mut after) = (Vec::new(), range.after);
     loop {
-        // what was held when the range was decided is not in it; what is held since is: the range is what it was
-        let page = store.list_feed(&after, wanted, PAGE, DateTime::<Utc>::MAX_UTC).await?;
+        let page = store.list_feed(&after, wanted, PAGE, range.created_at).await?;
         messages.extend(page.messages);
         after = page.next;
         if !page.more {

@@ -24,7 +24,7 @@ pub struct Wanted<'a> {
     pub division: &'a str,
     /// One business year.
     pub year: Option<i16>,
-    /// Up to and with this publish.
+    /// Up to and with this publish: a range that was decided before, of which nothing is held back any more.
     pub until_seq: Option<i64>,
 }
 
@@ -147,7 +147,9 @@ async fn find_limit(
     at: DateTime<Utc>,
 ) -> Result<Limit, StoreError> {
     let head = sqlx::query_scalar!("select seq from publish_head").fetch_one(&mut *snapshot).await?;
-    let last = wanted.until_seq.map_or(head, |until| until.min(head));
+    if let Some(until_seq) = wanted.until_seq {
+        return Ok(Limit::Head(until_seq.min(head)));
+    }
     let held = sqlx::query!(
         r#"select seq, version, kind = 'withdrawn' as "withdrawn!", attempt, message_id from outbox o
            where seq >= $1 and seq <= $2 and state in ('waiting', 'sent', 'unknown')
@@ -157,7 +159,7 @@ async fn find_limit(
              and ($8 = '' or starts_with(message_division(body), $8)) and ($9::smallint is null or year = $9)
            order by seq, version, kind = 'withdrawn', attempt, message_id limit 1"#,
         after.seq,
-        last,
+        head,
         after.version,
         after.withdrawn,
         after.attempt,
@@ -168,7 +170,7 @@ async fn find_limit(
     )
     .fetch_optional(snapshot)
     .await?;
-    Ok(held.map_or(Limit::Head(last), |row| {
+    Ok(held.map_or(Limit::Head(head), |row| {
         Limit::Before(Cursor {
             seq: row.seq,
             version: row.version,
