@@ -126,7 +126,10 @@ fn report(
     if let Some(file) = &arguments.json {
         let facts: serde_json::Map<String, Value> =
             facts.iter().map(|(name, fact)| ((*name).to_owned(), fact.clone())).collect();
-        fs::write(file, serde_json::to_vec_pretty(&json!({ "machine": facts, "messages": messages, "figures": lines }))?)?;
+        fs::write(
+            file,
+            serde_json::to_vec_pretty(&json!({ "machine": facts, "messages": messages, "figures": lines }))?,
+        )?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use super::output::Output;
 use super::table::table;
 use super::{Common, Ended};
 use crate::clock::{self, rfc3339};
+use crate::config::TaxMode;
 use crate::domain::access::Action;
 use crate::notify::{self, Installation};
 use crate::store::alerts::AlertLine;
@@ -63,8 +64,8 @@ pub(super) async fn run(common: &Common, args: &AlertsArgs, out: Output) -> anyh
 async fn watch(context: &Context) -> anyhow::Result<()> {
     let jobs = checked_jobs(&context.settings)?;
     let settings = &context.settings;
-    let installation =
-        Installation { jobs: &jobs, alerts: &settings.alerts, tax_is_set: settings.tax.is_some(), broken_jobs: None };
+    let tax_is_set = settings.tax.is_some() || settings.tax_mode != TaxMode::Push;
+    let installation = Installation { jobs: &jobs, alerts: &settings.alerts, tax_is_set, broken_jobs: None };
     notify::watch(&context.store, &installation, clock::system_now()).await?;
     Ok(())
 }

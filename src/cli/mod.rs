@@ -15,6 +15,7 @@ mod alerts;
 mod amend;
 mod audit;
 mod backfill;
+mod certification;
 mod check;
 mod config;
 mod connect;
@@ -28,6 +29,7 @@ mod deregister;
 mod employer;
 mod evidence;
 mod explain;
+mod export;
 mod foresight;
 mod import;
 mod jobs;
@@ -200,6 +202,11 @@ enum Command {
         #[command(subcommand)]
         command: evidence::EvidenceCommand,
     },
+    /// The document of a certification (认定书): show it, print it, check one
+    Certification {
+        #[command(subcommand)]
+        command: certification::CertificationCommand,
+    },
     /// Hand messages over to the tax department
     Push {
         #[command(subcommand)]
@@ -207,6 +214,8 @@ enum Command {
     },
     /// Compare with the tax department what both sides hold; the differences, and following it where a person decided so
     Reconcile(reconcile::ReconcileArgs),
+    /// Write messages as files for the tax department, or take its answers from one
+    Export(export::ExportArgs),
     /// Calculate the levy (残保金)
     Levy(levy::LevyArgs),
     /// Who may do what, where and how long: users and what is granted to them
@@ -348,6 +357,8 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Evidence { command } => evidence::run(&common, &command, out).await,
         Command::Push { command } => push::run(&common, &command, out).await,
         Command::Reconcile(args) => reconcile::run(&common, &args, out).await,
+        Command::Certification { command } => certification::run(&common, &command, out).await,
+        Command::Export(args) => export::run(&common, &args, out).await,
         Command::Levy(args) => levy::run(&common, &args, out),
         Command::User { command } => users::run(&common, &command, out).await,
         Command::Token { command } => tokens::run(&common, &command, out).await,
@@ -359,11 +370,13 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
 
 /// Wrong usage or configuration: the caller must change something, and nothing was done.
 fn is_usage(error: &anyhow::Error) -> bool {
+    use crate::declare::certification::DocumentError;
     use crate::declare::import::ImportError;
     use crate::declare::users::UserError;
     use crate::domain::access::Denied;
     error.is::<UsageError>()
         || error.is::<Denied>()
+        || error.downcast_ref::<DocumentError>().is_some_and(|error| error.code().is_some())
         || error.downcast_ref::<UserError>().is_some_and(UserError::is_refusal)
         || error.is::<ConfigError>()
         || error.is::<PolicyError>()

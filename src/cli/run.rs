@@ -5,16 +5,18 @@ use clap::Args;
 use serde::Serialize;
 
 use super::context::{Context, checked_jobs, usage};
+use super::export::describe_export;
 use super::output::{Output, progress, with_estimate};
 use super::{Common, Ended, reconcile};
 use crate::clock;
-use crate::config::{Job, JobKind};
+use crate::config::{Job, JobKind, TaxMode};
 use crate::domain::access::Action;
 use crate::ingest::compare::{Comparison, compare};
 use crate::ingest::{self, Progress, PullOutcome, Range, Report};
 use crate::push::Drained;
 use crate::push::gate::{Gate, Opening};
 use crate::push::reconcile::{Looking, YearReconciled};
+use crate::schedule::export::{Exported, export};
 use crate::schedule::hand_over::{HandedOver, hand_over};
 use crate::schedule::reconcile::is_clean;
 use crate::schedule::remind::{Reminded, Reminding, is_today};
@@ -70,6 +72,11 @@ pub(super) enum JobReport {
     Reconcile {
         job: String,
         years: Vec<YearReconciled>,
+    },
+    Export {
+        job: String,
+        #[serde(flatten)]
+        exported: Exported,
     },
     Remind {
         job: String,
@@ -215,7 +222,11 @@ pub(super) async fn run_job(
             let upkeep = context.store.maintain(&name, &context.settings.retention, by).await?;
             Ok(JobReport::Maintain { job: name, upkeep })
         }
-        JobKind::Export => Err(usage("jobs of kind `export` are not in this version")),
+        JobKind::Export => {
+            let mode = context.settings.tax_mode;
+            let exported = export(&context.store, job, &context.environment, mode, by).await?;
+            Ok(JobReport::Export { job: name, exported })
+        }
     }
 }
 
@@ -244,6 +255,10 @@ pub(super) async fn verify_year(context: &Context, year: i32, selection: &Select
 
 /// Sends what waits, as far as the department takes it now, and takes in the answers, with a bar.
 pub(super) async fn push_now(context: &Context, job: &str, by: Trigger<'_>) -> anyhow::Result<HandedOver> {
+    if context.settings.tax_mode != TaxMode::Push {
+        let mode = context.settings.tax_mode;
+        return Err(usage(format!("`tax.mode` is `{mode}`: messages are not sent by us")));
+    }
     let Some(tax) = &context.settings.tax else {
         return Err(usage("the tax department is not set: RENZHENG_TAX_URL, RENZHENG_TAX_KEY_ID, RENZHENG_TAX_KEY"));
     };
@@ -276,6 +291,7 @@ fn has_refusals(report: &JobReport) -> bool {
         JobReport::Pull(report) => report.counts.refused > 0 || report.outcome == PullOutcome::Held,
         JobReport::Remind { reminded, .. } => reminded.failed > 0,
         JobReport::Reconcile { years, .. } => !is_clean(years),
+        JobReport::Export { exported, .. } => exported.refused > 0,
         JobReport::Verify { .. } | JobReport::Push { .. } | JobReport::Maintain { .. } => false,
     }
 }
@@ -289,6 +305,7 @@ pub(super) fn describe(report: &JobReport) -> String {
             lines.join("\n")
         }
         JobReport::Reconcile { job, years } => format!("{job}: {}", reconcile::describe(years)),
+        JobReport::Export { job, exported } => format!("{job}: {}", describe_export(*exported)),
         JobReport::Push { job, handed_over } => format!("{job}: {}", describe_push(*handed_over)),
         JobReport::Remind { job, reminded: Reminded { days_before, completed, employers, divisions, failed } } => {
             let due = days_before.map_or_else(|| "no threshold".to_owned(), |days| format!("threshold {days} days"));

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
 use super::{Common, Ended};
-use crate::config::AlertSettings;
+use crate::config::{AlertSettings, TaxMode};
 use crate::domain::access::Action;
 use crate::notify::{self, Installation};
 use crate::schedule::Schedule;
@@ -64,15 +64,18 @@ async fn serve(context: &Context, args: &ServeArgs, stop: CancellationToken) -> 
         settings.tax.clone(),
         settings.retention.clone(),
     );
-    let schedule = Arc::new(schedule.of_folder(&settings.jobs_dir).telling(settings.alerts.clone()));
+    let schedule = Arc::new(
+        schedule.of_folder(&settings.jobs_dir).telling(settings.alerts.clone()).handing_over_by(settings.tax_mode),
+    );
     let mut loops = Loops::new(stop.clone());
     loops.run_schedule(&schedule, args.workers.into());
-    let tax_is_set = settings.tax.is_some();
+    let tax_is_set = settings.tax.is_some() || settings.tax_mode != TaxMode::Push;
     loops.run("alerts", keep_watching(schedule, settings.alerts.clone(), tax_is_set, stop.clone()));
     loops.run("seals", keep_sealing(store.clone(), stop.clone()));
     loops.run("messages", keep_delivering(store.clone(), settings.alerts.clone(), stop.clone()));
+    let site = Site::new(store).behind(&settings.trusted_proxies);
     loops.run("http", async move {
-        if let Err(error) = web::serve(listener, Site { store }, stop.cancelled_owned()).await {
+        if let Err(error) = web::serve(listener, site, stop.cancelled_owned()).await {
             tracing::error!(error = errors::chain(&error), "nothing is answered over HTTP any more");
         }
     });

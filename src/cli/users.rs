@@ -23,7 +23,7 @@ pub(super) enum UserCommand {
     Add {
         /// What the audit calls them: a short word such as li.hua
         account: String,
-        /// employer, handler, reviewer, supervisor, operator or auditor
+        /// employer, handler, reviewer, supervisor, operator, auditor or tax_department
         #[arg(long, value_parser = parse_role)]
         role: Role,
         /// Their name, or `-` for the name on standard input; kept encrypted
@@ -67,7 +67,7 @@ struct ReachArgs {
     /// An employer, by its unified social credit code
     #[arg(long, value_name = "USCC")]
     unit: Option<String>,
-    /// Two, four or six digits of the federation's division in charge
+    /// Two, four or six digits of the division in charge: the federation's, of a tax department its own
     #[arg(long, value_name = "DIGITS")]
     division: Option<String>,
     /// All there is

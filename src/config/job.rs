@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::cron::Cron;
+use super::deliver::DeliverSettings;
 use super::duration::{Days, Span};
 use super::error::ConfigError;
 use super::source::SourceSettings;
@@ -127,6 +128,8 @@ pub struct Job {
     pub values: BTreeMap<String, BTreeMap<String, String>>,
     #[serde(default)]
     pub gates: Gates,
+    /// Of exports: where the files go.
+    pub deliver: Option<DeliverSettings>,
 }
 
 fn default_after_patience() -> Span {

@@ -1,6 +1,6 @@
 //! What the whole program is told: flags first, then variables, then `renzheng.toml`, then defaults.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use super::error::ConfigError;
 use super::picked::{SettingLine, Shown, Sources, Wanted};
 use super::remind::RemindFile;
 use super::retention::{self, RetentionFile};
-use super::tax::{self, TaxFile, TaxSettings};
+use super::tax::{self, TaxFile, TaxMode, TaxSettings};
 use crate::domain::facts::words;
 use crate::domain::retention::Keep;
 
@@ -55,6 +55,9 @@ pub struct Settings {
     pub clamd: Option<String>,
     /// `None`: nothing can be handed over.
     pub tax: Option<TaxSettings>,
+    pub tax_mode: TaxMode,
+    /// Whose word is taken for the address of whoever asks over HTTP: proxies before `serve`.
+    pub trusted_proxies: Vec<IpAddr>,
     /// A filter as `tracing` reads it: `warn` where nothing else is said.
     pub log: String,
     pub log_format: LogFormat,
@@ -82,6 +85,7 @@ struct SettingsFile {
     log: Option<String>,
     log_format: Option<LogFormat>,
     listen: Option<String>,
+    trusted_proxies: Vec<String>,
     tax: TaxFile,
     alerts: AlertsFile,
     remind: RemindFile,
@@ -168,6 +172,29 @@ impl Settings {
             |text| text.parse().ok(),
             "an IP address and a port, such as `127.0.0.1:7360` or `[::1]:0`",
         )?;
+        let proxies = Some(file.trusted_proxies.join(",")).filter(|text| !text.is_empty());
+        let trusted_proxies = sources.pick_read(
+            &Wanted {
+                key: "trusted_proxies",
+                variable: Some("RENZHENG_TRUSTED_PROXIES"),
+                shown: Shown::Plain,
+                default: None,
+            },
+            proxies,
+            |text| text.split(',').map(|one| one.trim().parse().ok()).collect::<Option<Vec<IpAddr>>>(),
+            "the lists of IP addresses, parted by commas",
+        )?;
+        let tax_mode = sources.pick_read(
+            &Wanted {
+                key: "tax.mode",
+                variable: Some("RENZHENG_TAX_MODE"),
+                shown: Shown::Plain,
+                default: Some("push"),
+            },
+            file.tax.mode.map(|mode| mode.as_str().to_owned()),
+            TaxMode::parse,
+            "`push`, `feed`, `files`",
+        )?;
         let tax = tax::pick(&sources, file.tax)?;
         let alerts = AlertSettings::pick(&sources, file.alerts, file.remind)?;
         let retention = retention::pick(&sources, file.retention)?;
@@ -183,6 +210,8 @@ impl Settings {
             evidence_dir,
             clamd,
             tax,
+            tax_mode: tax_mode.unwrap_or(TaxMode::Push),
+            trusted_proxies: trusted_proxies.unwrap_or_default(),
             alerts,
             retention,
             log: log.unwrap_or_else(|| "warn".to_owned()),

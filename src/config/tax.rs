@@ -10,10 +10,23 @@ use super::error::ConfigError;
 use super::picked::{Shown, Sources, Wanted};
 use super::source::Rate;
 use crate::crypto::SignatureAlgorithm;
+use crate::domain::facts::words;
 
 /// So many messages are on their way at once where nothing else is said.
 const PARALLEL: NonZeroUsize = NonZeroUsize::new(8).expect("not zero");
 const MOST_PARALLEL: usize = 64;
+
+words! {
+    /// How messages reach the tax department.
+    TaxMode {
+        /// We send them.
+        Push = "push",
+        /// It fetches them over HTTP.
+        Feed = "feed",
+        /// Jobs of kind `export` write them to files.
+        Files = "files",
+    }
+}
 
 /// Where the tax department listens and how messages to it are signed.
 #[derive(Clone, Debug)]
@@ -75,6 +88,7 @@ impl TaxSettings {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct TaxFile {
+    pub(super) mode: Option<TaxMode>,
     url: Option<String>,
     key_id: Option<String>,
     key: Option<String>,

@@ -45,6 +45,7 @@ pub(super) enum Purpose {
     Content = 4,
     Page = 5,
     File = 6,
+    Document = 7,
 }
 
 /// Stands for the length of a field that is absent, which is not an empty one.
@@ -131,6 +132,12 @@ impl Keys {
     /// By which a page of a delivery is known again, from its plain digest: that one could be guessed from what the page may hold.
     pub fn page_digest(&self, digest: &[u8]) -> Vec<u8> {
         hash(self.current(), Purpose::Page, [Some(digest)]).to_vec()
+    }
+
+    /// What shows that a document is ours: of its number and the hash of its content. It stays what it is when keys are rotated, since the
+    /// index key does.
+    pub fn document_mac(&self, number: &str, content_hash: &[u8; 32]) -> [u8; 32] {
+        hash(self.current(), Purpose::Document, [Some(number.as_bytes()), Some(content_hash.as_slice())])
     }
 
     /// What is stored to recognise the current keys: another encryption or index key gives another value, which betrays neither.

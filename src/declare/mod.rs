@@ -4,6 +4,7 @@
 pub mod amend;
 pub mod audit;
 mod case;
+pub mod certification;
 pub mod complete;
 pub mod conflict;
 pub mod consent;

@@ -17,6 +17,8 @@ words! {
         Operator = "operator",
         /// Reads what was done; changes nothing and sees nobody's number.
         Auditor = "auditor",
+        /// A tax department's program that fetches messages and answers them.
+        TaxDepartment = "tax_department",
     }
 }
 
@@ -60,6 +62,12 @@ words! {
         /// Follow the tax department where it holds something else: withdraw it there, or take its rejection over.
         SettleDifference = "settle_difference",
         Reverify = "reverify",
+        /// The document of a certification (认定书), printed for whoever it is about.
+        IssueDocument = "issue_document",
+        /// Messages to the tax departments of a division.
+        ReadTaxFeed = "read_tax_feed",
+        /// What came of them, told by the tax department or taken in for it.
+        AnswerTaxFeed = "answer_tax_feed",
         /// Numbers and names in full.
         Reveal = "reveal",
         ReadAudit = "read_audit",
@@ -105,6 +113,7 @@ impl Role {
                     | A::AskWithdrawal
                     | A::AskAmendment
                     | A::Consent
+                    | A::IssueDocument
             ),
             // what binds the employer beyond the case at hand is the employer's own word
             Self::Handler => Self::Employer.may(action) && !matches!(action, A::Consent),
@@ -120,6 +129,7 @@ impl Role {
                     | A::UndoDecision
                     | A::SeeOriginal
                     | A::Reverify
+                    | A::IssueDocument
                     | A::Reveal
             ),
             Self::Supervisor => {
@@ -138,6 +148,7 @@ impl Role {
             }
             Self::Operator => !action.is_decision(),
             Self::Auditor => matches!(action, A::ReadResults | A::ReadAudit),
+            Self::TaxDepartment => matches!(action, A::ReadTaxFeed | A::AnswerTaxFeed),
         }
     }
 }
@@ -149,7 +160,7 @@ pub enum Scope {
     Everything,
     /// The units that an employer or a handler acts for.
     Units(Vec<UnitId>),
-    /// A federation's jurisdiction: two, four or six digits of the division in charge.
+    /// A jurisdiction: two, four or six digits of the division in charge, a federation's or, of a tax department, its own.
     Division(String),
 }
 
@@ -275,6 +286,9 @@ mod tests {
         close_declaration: supervisor
         settle_difference: supervisor operator
         reverify: reviewer supervisor operator
+        issue_document: employer handler reviewer supervisor operator
+        read_tax_feed: operator tax_department
+        answer_tax_feed: operator tax_department
         reveal: reviewer supervisor operator
         read_audit: supervisor operator auditor
         manage_users: operator

@@ -263,6 +263,13 @@ impl Policy {
         })
     }
 
+    /// The name of a division (six digits) or zone (its key) by the newest list; `None` if that does not name it.
+    pub fn division_name(&self, division: &str) -> Option<&str> {
+        let list = &self.class_lists.entries().last()?.value;
+        let unit = list.divisions.get(division).or_else(|| list.zones.get(division))?;
+        Some(&unit.name)
+    }
+
     /// The class of a division (six digits) or zone (its key) by the newest list; `None` if that does not name it.
     pub fn class_of(&self, division: &str) -> Option<WageClass> {
         self.class_lists.entries().last().and_then(|entry| class_in(&entry.value, division))

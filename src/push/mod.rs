@@ -3,9 +3,14 @@
 //! The attempt is stored before a byte leaves, the answer as it came beside what it means. Taking the news into the declaration is
 //! not done here.
 
+pub mod acknowledgements;
 pub mod answer;
+pub mod answers;
 mod client;
+pub mod delivery;
 mod drain;
+pub mod export;
+pub mod feed;
 pub mod gate;
 pub mod reconcile;
 pub mod statement;

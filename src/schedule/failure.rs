@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
+use super::export::ExportJobError;
 use super::hand_over::HandOverError;
 use super::reconcile::CompareError;
 use super::remind::RemindError;
@@ -13,6 +14,7 @@ use crate::domain::facts::words;
 use crate::errors;
 use crate::ingest::PullError;
 use crate::push::PushError;
+use crate::push::delivery::DeliveryError;
 use crate::push::reconcile::ReconcileError;
 use crate::push::statement::StatementError;
 use crate::store::StoreError;
@@ -165,6 +167,21 @@ impl From<CompareError> for Failure {
             CompareError::Reconcile(ReconcileError::Statement(StatementError::Unreachable(_))) => Class::Transient,
             CompareError::Reconcile(ReconcileError::Statement(StatementError::Malformed(_))) => Class::Contract,
             CompareError::Reconcile(ReconcileError::Store(_)) | CompareError::Store(_) => Class::Store,
+        };
+        Self::new(class, errors::chain(&error))
+    }
+}
+
+impl From<ExportJobError> for Failure {
+    fn from(error: ExportJobError) -> Self {
+        let class = match &error {
+            ExportJobError::Delivery(DeliveryError::Unreachable(_) | DeliveryError::Folder { .. }) => Class::Transient,
+            ExportJobError::Delivery(DeliveryError::Credentials(_)) => Class::Auth,
+            ExportJobError::Delivery(_) | ExportJobError::Export(_) | ExportJobError::Settings { .. } => {
+                Class::Contract
+            }
+            ExportJobError::Folder { .. } | ExportJobError::File { .. } => Class::Transient,
+            ExportJobError::Feed(_) | ExportJobError::News(_) | ExportJobError::Store(_) => Class::Store,
         };
         Self::new(class, errors::chain(&error))
     }

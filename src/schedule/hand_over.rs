@@ -95,12 +95,17 @@ async fn drain_and_apply(
     }
 }
 
-/// The department is not set: what waits goes on waiting, and the run's record says how much that is.
-pub(super) async fn leave_waiting(store: &Store, job: &str, by: impl Into<Trigger<'_>>) -> Result<(), StoreError> {
+/// Nothing is sent: what waits goes on waiting, and the run's record says how much that is, and why.
+pub(super) async fn leave_waiting(
+    store: &Store,
+    job: &str,
+    by: impl Into<Trigger<'_>>,
+    why: &str,
+) -> Result<(), StoreError> {
     let run = store.start_run("push", job, by).await?;
     let open = |state: &str| matches!(state, "waiting" | "sent" | "unknown");
     let figures = store.outbox_figures().await?;
     let waiting: i64 = figures.iter().filter(|figure| open(&figure.state)).map(|figure| figure.messages).sum();
     let counts = serde_json::json!({ "waiting": waiting });
-    store.finish_run(&run, Ending::Done, &counts, Some("the tax department is not set; what waits stays")).await
+    store.finish_run(&run, Ending::Done, &counts, Some(why)).await
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-use crate::config::{AlertSettings, Environment, Job, TaxSettings};
+use crate::config::{AlertSettings, Environment, Job, TaxMode, TaxSettings};
 use crate::domain::retention::Keep;
 use crate::push::gate::Gate;
 use crate::store::Store;
@@ -17,6 +17,7 @@ use crate::verify::Reading;
 pub mod backfill;
 mod concerned;
 pub mod decide;
+pub mod export;
 pub mod failure;
 pub mod hand_over;
 mod jobs;
@@ -42,6 +43,7 @@ pub struct Schedule {
     environment: Environment,
     policy: Reading,
     tax: Option<TaxSettings>,
+    tax_mode: TaxMode,
     keep: Keep,
     alerts: AlertSettings,
     /// Shut until both sides were compared.
@@ -68,6 +70,7 @@ impl Schedule {
             environment,
             policy,
             tax,
+            tax_mode: TaxMode::Push,
             keep,
             alerts,
             gate: Gate::default(),
@@ -79,6 +82,12 @@ impl Schedule {
     #[must_use]
     pub fn telling(self, alerts: AlertSettings) -> Self {
         Self { alerts, ..self }
+    }
+
+    /// How messages reach the tax department, where it is not by sending them.
+    #[must_use]
+    pub fn handing_over_by(self, tax_mode: TaxMode) -> Self {
+        Self { tax_mode, ..self }
     }
 
     /// The jobs are those of a folder, and read anew when its files change.

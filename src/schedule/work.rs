@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Schedule;
+use super::export::export;
 use super::failure::{Class, Failure};
 use super::hand_over::{hand_over, leave_waiting};
 use super::reconcile::{compare_sides, is_clean, nobody_to_ask};
 use super::remind::Reminding;
-use crate::config::{Job, JobKind};
+use crate::config::{Job, JobKind, TaxMode};
 use crate::ingest::{self, PullOutcome, Range};
 use crate::push::reconcile::Looking;
 use crate::store::Store;
@@ -55,13 +56,7 @@ impl Schedule {
                 .await
             }
             JobKind::Reconcile => within(job, self.reconcile(&store, job, task)).await,
-            JobKind::Export => Err(Failure::new(
-                Class::Contract,
-                format!(
-                    "this version does not run jobs of kind `{}`; it runs `pull`, `verify`, `push`, `reconcile`, `remind` and `maintain`",
-                    job.kind
-                ),
-            )),
+            JobKind::Export => within(job, self.export(&store, job, task)).await,
         }
     }
 
@@ -88,13 +83,25 @@ impl Schedule {
         Ok(Ending::Done)
     }
 
+    async fn export(&self, store: &Store, job: &Job, task: &Claimed) -> Result<Ending, Failure> {
+        let exported = export(store, job, &self.environment, self.tax_mode, &task.created_by).await?;
+        Ok(if exported.refused > 0 { Ending::DoneWithRefusals } else { Ending::Done })
+    }
+
     async fn push(&self, store: &Store, job: &Job, task: &Claimed) -> Result<Ending, Failure> {
         match &self.tax {
+            _ if self.tax_mode != TaxMode::Push => {
+                let why = format!("`tax.mode` is `{}`: messages are not sent by us", self.tax_mode);
+                leave_waiting(store, &job.name, &task.created_by, &why).await?;
+            }
             Some(tax) => {
                 hand_over(store, &job.name, tax, &task.created_by, &self.gate, |_| ()).await?;
             }
             // an alert tells of it once
-            None => leave_waiting(store, &job.name, &task.created_by).await?,
+            None => {
+                let why = "the tax department is not set; what waits stays";
+                leave_waiting(store, &job.name, &task.created_by, why).await?;
+            }
         }
         Ok(Ending::Done)
     }

@@ -1,16 +1,30 @@
-//! What is asked over HTTP: whether the process lives, whether it can work, and figures for a monitor.
+//! What is asked over HTTP: whether the process lives, whether it can work, figures for a monitor, the tax department's feed, and the
+//! public check of certification documents.
 
+mod asker;
+mod certification_checks;
 mod exposition;
+mod limiter;
 mod metrics;
+pub mod pages;
+pub mod problem;
+mod protection;
+mod tax_feed;
 
-use axum::extract::State;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
 use tokio::net::TcpListener;
 
+use self::limiter::Limiter;
+use self::problem::Problem;
 use crate::errors;
 use crate::store::Store;
 use crate::store::readiness::Finding;
@@ -18,7 +32,23 @@ use crate::store::readiness::Finding;
 /// What requests are answered from.
 #[derive(Clone, Debug)]
 pub struct Site {
-    pub store: Store,
+    store: Store,
+    /// Whose word is taken for the address of whoever asks.
+    trusted_proxies: Arc<[IpAddr]>,
+    /// How often strangers may check documents: counted by each process for itself.
+    checks: Arc<Limiter>,
+}
+
+impl Site {
+    pub fn new(store: Store) -> Self {
+        Self { store, trusted_proxies: Arc::from([]), checks: Arc::new(certification_checks::limiter()) }
+    }
+
+    /// Behind these proxies.
+    #[must_use]
+    pub fn behind(self, proxies: &[IpAddr]) -> Self {
+        Self { trusted_proxies: proxies.into(), ..self }
+    }
 }
 
 /// The answer of `/readyz`.
@@ -34,7 +64,8 @@ pub async fn serve(
     site: Site,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(site)).with_graceful_shutdown(shutdown).await
+    let service = router(site).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(shutdown).await
 }
 
 /// Everything that can be asked.
@@ -43,7 +74,26 @@ pub fn router(site: Site) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_page))
+        .nest("/api/v1", api())
+        .route(
+            "/check",
+            get(certification_checks::form)
+                .post(certification_checks::check_by_form)
+                .layer(DefaultBodyLimit::max(certification_checks::MOST_BYTES)),
+        )
+        .fallback(|| async { Problem::not_found() })
+        .layer(from_fn(protection::protect))
         .with_state(site)
+}
+
+/// For programs; everything that goes wrong is told by a problem document.
+fn api() -> Router<Site> {
+    let check = post(certification_checks::check_by_program);
+    Router::new()
+        .route("/tax-feed", get(tax_feed::read))
+        .route("/tax-feed/answers", post(tax_feed::answer).layer(DefaultBodyLimit::max(tax_feed::MOST_BYTES)))
+        .route("/certification-checks", check.layer(DefaultBodyLimit::max(certification_checks::MOST_BYTES)))
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
 }
 
 /// 200 if the database answers, its schema is this program's and its keys are ours; else 503. Both say what was found.

@@ -100,7 +100,7 @@ async fn every_role_does_by_commands_what_the_table_says_and_nothing_else() {
     for role in Role::ALL {
         let reach = match role {
             Role::Employer | Role::Handler => unit(E1),
-            Role::Reviewer | Role::Supervisor | Role::Auditor => division("3601"),
+            Role::Reviewer | Role::Supervisor | Role::Auditor | Role::TaxDepartment => division("3601"),
             Role::Operator => AskedReach::Everything,
         };
         let everywhere = matches!(reach, AskedReach::Everything);

@@ -61,6 +61,8 @@ clamd  –  not set
 log  info  renzheng.toml:2
 log_format  text  default
 listen  127.0.0.1:7360  default
+trusted_proxies  –  not set
+tax.mode  push  default
 tax.url  https://tax.invalid/v1  renzheng.toml:5
 tax.key_id  ours  renzheng.toml:6
 tax.key  ***  renzheng.toml:7

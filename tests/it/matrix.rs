@@ -46,6 +46,9 @@ const COMMANDS: &[(Action, &str)] = &[
     (Action::CloseDeclaration, "declare close --employer EMPLOYER --year 2025 --why x"),
     (Action::SettleDifference, "reconcile settle --employer EMPLOYER --year 2025 --why x"),
     (Action::Reverify, "verify --year 2025 --employer EMPLOYER"),
+    (Action::IssueDocument, "certification show --employer EMPLOYER --year 2025"),
+    (Action::ReadTaxFeed, "export --year 2025 --out nowhere"),
+    (Action::AnswerTaxFeed, "export acknowledge FILE"),
     (Action::Reveal, "results --year 2025 --employer EMPLOYER --reveal"),
     (Action::ReadAudit, "audit list"),
     (Action::ManageUsers, "user list"),
@@ -78,7 +81,7 @@ async fn every_role_may_do_to_its_own_and_to_others_what_the_table_says() {
     for role in Role::ALL {
         let (reach, everywhere) = match role {
             Role::Employer | Role::Handler => (unit(E1), false),
-            Role::Reviewer | Role::Supervisor | Role::Auditor => (division("3601"), false),
+            Role::Reviewer | Role::Supervisor | Role::Auditor | Role::TaxDepartment => (division("3601"), false),
             Role::Operator => (renzheng::declare::users::AskedReach::Everything, true),
         };
         let token = user(store, &format!("m.{role}"), *role, &reach).await;

@@ -13,6 +13,7 @@ use renzheng::config::{Secret, TaxSettings};
 use renzheng::declare::{amend, corrections, withdraw};
 use renzheng::domain::access::Actor;
 use renzheng::domain::message::MessageKind;
+use renzheng::push::gate::Gate;
 use renzheng::sandbox::tax_faults::Plan;
 use renzheng::schedule::hand_over::hand_over;
 use renzheng::store::outbox_lines::OutboxLine;
@@ -186,12 +187,15 @@ struct Play {
     case: &'static Case,
     /// How we speak to the department.
     tax: TaxSettings,
+    /// Opened before anything goes wrong.
+    gate: Gate,
 }
 
 async fn play(play: &Play) {
     let (scene, case) = (&play.scene, play.case);
     let faults = &scene.department.faults;
     let fault = Plan::parse(&format!("[[fault]]\n{}\n", case.plan)).expect("a plan");
+    play.push().await;
     if case.story == Story::Asked {
         scene.complete(SCHOOL).await.expect("completed");
         play.push().await;
@@ -264,12 +268,12 @@ impl Play {
         } else {
             ours
         };
-        Self { scene, case, tax }
+        Self { scene, case, tax, gate: Gate::default() }
     }
 
     /// What the push job does.
     async fn push(&self) {
-        hand_over(self.scene.store(), "push", &self.tax, "test", |_| ()).await.expect("handed over");
+        hand_over(self.scene.store(), "push", &self.tax, "test", &self.gate, |_| ()).await.expect("handed over");
     }
 
     /// Time passes at both sides, and the push job runs all the while.

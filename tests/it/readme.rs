@@ -69,6 +69,7 @@ fn before(table: &str) -> (&'static str, &'static str) {
         "source.person: database" => (DATABASE, "[source.person]"),
         "source.auth: bearer" => (HTTP, "[source.auth]\ntype = \"bearer\""),
         "source.auth: hmac" => (HTTP, "[source.auth]\ntype = \"hmac\""),
+        "deliver" => ("kind = \"export\"\n", "[deliver]\ntype = \"directory\""),
         "source.auth: basic" => (HTTP, "[source.auth]\ntype = \"basic\""),
         other => panic!("the README's table of job keys has rows for `{other}`"),
     }

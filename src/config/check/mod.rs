@@ -1,5 +1,6 @@
 //! What a job file may not say although each key for itself is well formed: impossible values and contradictions.
 
+mod deliver;
 mod origin;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ pub fn check_jobs(jobs: &[Job]) -> Vec<ConfigError> {
         let mut found = Findings { job, errors: &mut errors };
         found.check_values();
         found.check_order(&by_name);
+        found.check_export();
         if job.kind == JobKind::Pull {
             found.check_pull(&by_name);
         } else {
@@ -103,6 +105,17 @@ impl Findings<'_> {
             "after",
             "leads back to the job itself: no job of the circle could begin",
         );
+    }
+
+    fn check_export(&mut self) {
+        match (&self.job.deliver, self.job.kind) {
+            (Some(deliver), JobKind::Export) => self.check_deliver(deliver),
+            (None, JobKind::Export) => self.refuse("deliver", "is missing: an export says where its files go"),
+            (Some(_), kind) => {
+                self.refuse("deliver", format!("has no place in a job of kind `{kind}`: only an export writes files"))
+            }
+            (None, _) => {}
+        }
     }
 
     fn check_not_a_pull(&mut self) {

@@ -3,7 +3,6 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::apply::Next;
 use super::{Act, Commitment, Completion, Declaration, Effect, Held, Issue, Returned, Stage, Unanswered};
 use crate::domain::message::{Message, MessageKind, Rejection};
 

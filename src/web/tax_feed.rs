@@ -1,0 +1,154 @@
+//! `GET /api/v1/tax-feed` and `POST /api/v1/tax-feed/answers`: a tax department fetches its messages and answers them.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Query, State, rejection::BytesRejection};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::Site;
+use super::asker::Holder;
+use super::problem::Problem;
+use crate::declare::news::apply_news;
+use crate::domain::access::Action;
+use crate::domain::feed::Cursor;
+use crate::errors;
+use crate::push::answers::{Delivered, Line, Outcome, Taken, take_answers};
+use crate::push::feed::{FeedError, MOST_MESSAGES, read_page};
+use crate::store::Store;
+use crate::store::feed::Way;
+
+/// Answers of one list at most.
+const MOST_ANSWERS: usize = 1000;
+/// A list of answers, in bytes.
+pub(super) const MOST_BYTES: usize = 4 << 20;
+/// Messages of a page where nothing else is said.
+const USUAL: u16 = 100;
+
+/// What may stand in the query.
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    after: Option<String>,
+    limit: Option<String>,
+}
+
+/// A page of messages.
+#[derive(Serialize)]
+pub(super) struct Page {
+    messages: Vec<Message>,
+    /// From where to go on: always there, also where nothing follows yet.
+    next: String,
+    /// There is more to be had at once.
+    more: bool,
+    /// What follows is held back by staff.
+    held: bool,
+}
+
+/// One message.
+#[derive(Serialize)]
+struct Message {
+    message_id: String,
+    idempotency_key: String,
+    /// SHA-256 of the body's UTF-8, in hexadecimal: what an acceptance repeats.
+    digest: String,
+    /// The message as JSON text, byte for byte as it is frozen.
+    body: String,
+}
+
+/// What became of a list of answers.
+#[derive(Serialize)]
+pub(super) struct Answered {
+    taken: usize,
+    refused: usize,
+    answers: Vec<Outcome>,
+}
+
+impl From<FeedError> for Problem {
+    fn from(error: FeedError) -> Self {
+        match error {
+            FeedError::Denied(denied) => denied.into(),
+            FeedError::Store(error) => error.into(),
+        }
+    }
+}
+
+pub(super) async fn read(
+    State(site): State<Site>,
+    Holder(actor): Holder,
+    query: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Page>, Problem> {
+    actor.may_at_all(Action::ReadTaxFeed)?;
+    let Query(asked) = query.map_err(|_| {
+        Problem::bad_request("bad_query", "accepted are `after` and `limit`, each once", "查询参数有误。")
+    })?;
+    let after = match asked.after.as_deref() {
+        None | Some("") => Cursor::START,
+        Some(text) => Cursor::decode(text).ok_or_else(|| {
+            let detail =
+                "`after` is no place of this feed: accepted is the `next` of a page, or nothing for the beginning";
+            Problem::bad_request("bad_cursor", detail, "after 参数无效，应为上一页返回的 next。")
+        })?,
+    };
+    let limit = match asked.limit.as_deref() {
+        None => USUAL,
+        Some(text) => text.parse().ok().filter(|limit| (1..=MOST_MESSAGES).contains(limit)).ok_or_else(|| {
+            let detail = format!("`limit` is not 1 to {MOST_MESSAGES}");
+            Problem::bad_request("bad_limit", detail, format!("limit 须为1至{MOST_MESSAGES}。"))
+        })?,
+    };
+    let page = read_page(&site.store, &actor, &after, limit).await?;
+    take_in_news(&site.store).await;
+    let messages = page
+        .messages
+        .into_iter()
+        .map(|message| {
+            let digest = hex::encode(&message.digest);
+            let body = String::from_utf8(message.body).map_err(|error| Problem::failed(&error))?;
+            let message_id = message.message_id.to_string();
+            Ok(Message { message_id, idempotency_key: message.idempotency_key, digest, body })
+        })
+        .collect::<Result<Vec<Message>, Problem>>()?;
+    Ok(Json(Page { messages, next: page.next.encode(), more: page.more, held: page.held }))
+}
+
+pub(super) async fn answer(
+    State(site): State<Site>,
+    Holder(actor): Holder,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Answered>, Problem> {
+    actor.may_at_all(Action::AnswerTaxFeed)?;
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            let detail = format!("a list of answers has at most {} MiB", MOST_BYTES >> 20);
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail, "请求内容过大，请分批提交。")
+        }
+        _ => Problem::bad_request("broken_off", "the request broke off", "请求未完整到达。"),
+    })?;
+    let list: Vec<&RawValue> = serde_json::from_slice(&body).map_err(|_| {
+        let detail = "accepted is a JSON array of answers, in UTF-8";
+        Problem::bad_request("not_a_list", detail, "请求内容须为回执的JSON数组。")
+    })?;
+    if list.len() > MOST_ANSWERS {
+        let detail = format!("a list has at most {MOST_ANSWERS} answers, this one {}", list.len());
+        return Err(Problem::bad_request("too_many", detail, format!("每次最多提交{MOST_ANSWERS}条回执。")));
+    }
+    let lines: Vec<Line> = (1..)
+        .zip(&list)
+        .map(|(number, answer)| Line { number, answer: Ok(answer.get().as_bytes().to_vec()) })
+        .collect();
+    let answers = take_answers(&site.store, &actor, &Delivered { way: Way::Feed, body: &body, lines }).await?;
+    take_in_news(&site.store).await;
+    let refused = answers.iter().filter(|outcome| outcome.result == Taken::Refused).count();
+    Ok(Json(Answered { taken: answers.len() - refused, refused, answers }))
+}
+
+/// Declarations hear of it now; what fails is done with the next news.
+async fn take_in_news(store: &Store) {
+    if let Err(error) = apply_news(store).await {
+        tracing::error!(
+            error = errors::chain(&error),
+            "news of messages could not be taken in; it is tried again with the next"
+        );
+    }
+}
