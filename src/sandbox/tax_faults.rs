@@ -61,6 +61,16 @@ pub enum What {
     Keys,
 }
 
+impl What {
+    /// Whether it strikes requests that are about no message, too.
+    fn strikes_all(self) -> bool {
+        matches!(
+            self,
+            Self::Down | Self::OutOfOrder | Self::TooMany | Self::Flapping | Self::LoginPage | Self::ErrorInside | Self::Keys
+        )
+    }
+}
+
 /// Which requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -305,7 +315,8 @@ impl Faults {
 }
 
 fn fits(fault: &Fault, asked: &Asked, number: u64, at: DateTime<Utc>, known: Option<&(DateTime<Utc>, String)>) -> bool {
-    let of = fault.of == Of::Any || fault.of == asked.of;
+    // who reads statements meets with what strikes every request
+    let of = fault.of == asked.of || fault.of == Of::Any && (asked.of != Of::Any || fault.what.strikes_all());
     let numbered = fault.from.is_none_or(|from| number >= from) && fault.to.is_none_or(|to| number <= to);
     let timely = fault.since.is_none_or(|since| at >= since) && fault.until.is_none_or(|until| at < until);
     let about = fault.about.as_ref().is_none_or(|part| known.is_some_and(|(_, key)| key.contains(part.as_str())));
