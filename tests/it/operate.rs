@@ -211,8 +211,9 @@ async fn a_tax_department_that_is_not_set_is_told_once_and_nothing_is_given_up()
     sqlx::query(
         "with employer as (insert into unit (uscc) values ('91369900MA00000152') returning unit_id)
          insert into outbox (message_id, employer_id, year, version, kind, attempt, idempotency_key, body, digest, state, created_at,
-                             next_attempt_at)
-         select gen_random_uuid(), unit_id, 2025, 1, 'certified', 1, 'a key', '', '', 'waiting', $1, $1 from employer",
+                             next_attempt_at, seq)
+         select gen_random_uuid(), unit_id, 2025, 1, 'certified', 1, 'a key', '', '', 'waiting', $1, $1, (select max(seq) from publish)
+         from employer",
     )
     .bind(harness.store.now().await.expect("business time"))
     .execute(&mut connection)
