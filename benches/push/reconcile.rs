@@ -42,7 +42,7 @@ fn message(serial: u64) -> Message {
         "kind": "certified", "message_id": id, "idempotency_key": format!("{uscc}:{YEAR}:1:certified"), "version": 1, "uscc": uscc,
         "employer_name": format!("合成单位{serial}"), "tax_division": "360102", "year": YEAR, "person_count": 1 + serial % 50,
         "unweighted_person_months": weighted, "weighted_person_months": weighted,
-        "placed_persons": { "fraction": format!("{weighted}/12"), "decimal": "1.00" }, "months": [1; 12],
+        "placed_persons": { "fraction": format!("{weighted}/12"), "decimal": "1.00" }, "months": vec![1; 12],
         "certified_at": "2026-04-15T08:00:00+08:00", "certification_number": format!("36-{YEAR}-{serial:08}"),
     });
     Message { uscc, id, body: body.to_string(), weighted }
@@ -52,7 +52,7 @@ fn message(serial: u64) -> Message {
 fn row(serial: u64, altered: bool) -> Row {
     let Message { uscc, id, body, weighted } = message(serial);
     let digest = hex::encode(Sha256::digest(body));
-    let weighted_person_months = weighted + u64::from(altered && serial % DIFFERS == 0);
+    let weighted_person_months = weighted + u64::from(altered && serial.is_multiple_of(DIFFERS));
     let held = InForce {
         version: 1,
         message_id: id.clone(),
@@ -164,25 +164,31 @@ pub fn measure(program: &Program, server: &Server, work: &Path, employers: u64) 
         ("RENZHENG_TAX_KEY_ID", "bench".to_owned()),
         ("RENZHENG_TAX_KEY", "bench".to_owned()),
     ];
-    let reconcile = |code: i32, differing: u64| {
-        let ran = program.run_to(code, &["reconcile"], &variables)?;
+    let reconcile = |differing: u64| {
+        let command = ["reconcile"];
+        // 3: the two sides differ
+        let ran = if differing == 0 {
+            program.run(&command, &variables)?
+        } else {
+            program.run_to(3, &command, &variables)?
+        };
         let open = ran.report["open"]["other_content"].as_u64().unwrap_or_default();
         let whole = ran.report["rows_here"] == json!(employers) && ran.report["rows_there"] == json!(employers);
-        ensure!(open == differing && whole, "{differing} differ: {}", ran.report);
+        ensure!(open == differing && whole, "{differing} differ: {} {}", ran.report, ran.words);
         Ok::<Ran, anyhow::Error>(ran)
     };
     let figure = |title, ran, goal| Figure { title, ran, goal };
-    let mut figures = vec![figure("reconcile, both sides equal", reconcile(0, 0)?, Some("goal ≤ 60 s for a million"))];
+    let mut figures = vec![figure("reconcile, both sides equal", reconcile(0)?, Some("goal ≤ 60 s for a million"))];
     department.altered.store(true, Ordering::Relaxed);
     let differing = employers.div_ceil(DIFFERS);
     figures.push(figure(
         "reconcile, one in a thousand differs",
-        reconcile(3, differing)?,
+        reconcile(differing)?,
         Some("goal ≤ 60 s for a million"),
     ));
-    figures.push(figure("reconcile, the same differences again", reconcile(3, differing)?, None));
+    figures.push(figure("reconcile, the same differences again", reconcile(differing)?, None));
     department.altered.store(false, Ordering::Relaxed);
-    figures.push(figure("reconcile, equal again", reconcile(0, 0)?, None));
+    figures.push(figure("reconcile, equal again", reconcile(0)?, None));
     server.drop(DATABASE)?;
     Ok(figures)
 }

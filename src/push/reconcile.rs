@@ -12,6 +12,7 @@ use super::statement::{PartDigest, PartTotal, StatementError, YearTotal, total_o
 use crate::domain::reconciliation::{Class, Detail, Here, Judged, asked_again, compare};
 use crate::domain::statement::{Row, part_of};
 use crate::store::reconciliations::{Concluded, Found, Reconciling, Totals};
+use crate::store::statement::StatementReader;
 use crate::store::{Store, StoreError};
 
 /// A statement with fewer rows than this share of the last one is not believed, once so many are gone.
@@ -172,16 +173,17 @@ async fn look_at(
     if !believe_fewer && let Some(why) = too_few(store, year, &totals).await? {
         return Err(StatementError::Malformed(why).into());
     }
-    for part in 0..=u8::MAX {
-        let of = |parts: &[PartTotal]| parts.iter().find(|one| one.part == part).cloned();
-        let (ours, theirs) = (of(&ours), of(&theirs.parts));
-        if ours != theirs {
-            let rows = match &theirs {
-                Some(announced) => client.statement_rows(year, announced, store.now().await?).await?,
-                None => Vec::new(),
-            };
-            totals.under_way += look_at_part(store, (year, part), rows, since, finding).await?;
-        }
+    let of = |parts: &[PartTotal], part: u8| parts.iter().find(|one| one.part == part).cloned();
+    let differing = (0..=u8::MAX).filter(|part| of(&ours, *part) != of(&theirs.parts, *part));
+    let differing: Vec<u8> = differing.collect();
+    let mut own = OwnRows::new(store, year, differing.len());
+    for part in differing {
+        let rows = match &of(&theirs.parts, part) {
+            Some(announced) => client.statement_rows(year, announced, store.now().await?).await?,
+            None => Vec::new(),
+        };
+        let own = own.of_part(part).await?;
+        totals.under_way += look_at_part(store, year, own, rows, since, finding).await?;
     }
     Ok(totals)
 }
@@ -190,19 +192,63 @@ async fn look_at(
 async fn own_total(store: &Store, year: i16) -> Result<(YearTotal, Vec<PartTotal>), StoreError> {
     let mut parts: Vec<PartTotal> = Vec::new();
     let mut current: Option<(u8, PartDigest)> = None;
-    store
-        .read_statement(year, None, |part, row| {
-            if current.as_ref().is_none_or(|(open, _)| *open != part) {
-                let done = current.replace((part, PartDigest::default()));
-                parts.extend(done.map(|(part, digest)| digest.total(part)));
-            }
-            if let Some((_, digest)) = &mut current {
-                digest.add(&row);
-            }
-        })
-        .await?;
+    let mut reader = store.read_statement(year, None);
+    while let Some((part, row)) = reader.next().await? {
+        if current.as_ref().is_none_or(|(open, _)| *open != part) {
+            let done = current.replace((part, PartDigest::default()));
+            parts.extend(done.map(|(part, digest)| digest.total(part)));
+        }
+        if let Some((_, digest)) = &mut current {
+            digest.add(&row);
+        }
+    }
     parts.extend(current.map(|(part, digest)| digest.total(part)));
     Ok((total_of(year, &parts), parts))
+}
+
+/// With more parts than these the year is read once in order, else each part by itself.
+const FEW_PARTS: usize = 8;
+
+/// Our rows of parts, which are asked for in order.
+struct OwnRows<'a> {
+    store: &'a Store,
+    year: i16,
+    whole: Option<StatementReader<'a>>,
+    /// The first row of a later part.
+    ahead: Option<(u8, Row)>,
+}
+
+impl<'a> OwnRows<'a> {
+    fn new(store: &'a Store, year: i16, parts: usize) -> Self {
+        let whole = (parts > FEW_PARTS).then(|| store.read_statement(year, None));
+        Self { store, year, whole, ahead: None }
+    }
+
+    async fn of_part(&mut self, wanted: u8) -> Result<Vec<Row>, StoreError> {
+        let mut rows = Vec::new();
+        let Some(whole) = &mut self.whole else {
+            let mut reader = self.store.read_statement(self.year, Some(wanted));
+            while let Some((_, row)) = reader.next().await? {
+                rows.push(row);
+            }
+            return Ok(rows);
+        };
+        loop {
+            let next = match self.ahead.take() {
+                Some(next) => Some(next),
+                None => whole.next().await?,
+            };
+            match next {
+                None => return Ok(rows),
+                Some((part, _)) if part < wanted => {}
+                Some((part, row)) if part == wanted => rows.push(row),
+                later => {
+                    self.ahead = later;
+                    return Ok(rows);
+                }
+            }
+        }
+    }
 }
 
 /// Most failures of a peer are an answer that is empty.
@@ -222,22 +268,23 @@ async fn too_few(store: &Store, year: i16, totals: &Totals) -> Result<Option<Str
 /// what is on its way.
 async fn look_at_part(
     store: &Store,
-    (year, part): (i16, u8),
+    year: i16,
+    ours: Vec<Row>,
     theirs: Vec<Row>,
     since: DateTime<Utc>,
     finding: &mut Finding<'_>,
 ) -> Result<u64, StoreError> {
     let mut theirs: BTreeMap<String, Row> = theirs.into_iter().map(|row| (row.uscc.clone(), row)).collect();
     let mut codes: Vec<String> = Vec::new();
-    store
-        .read_statement(year, Some(part), |_, row| match theirs.get(&row.uscc) {
+    for row in ours {
+        match theirs.get(&row.uscc) {
             Some(there) if *there == row => {
                 theirs.remove(&row.uscc);
             }
             Some(_) => {}
             None => codes.push(row.uscc),
-        })
-        .await?;
+        }
+    }
     codes.extend(theirs.keys().cloned());
     let mut known = store.list_here(year, &codes, since).await?;
     let (mut differing, mut under_way) = (Vec::new(), 0);

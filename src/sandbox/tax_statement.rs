@@ -41,7 +41,7 @@ impl Told {
         match &self.row["in_force"] {
             Value::Null => take(&json!({ "nothing": "-" }), &["nothing"]),
             held => {
-                take(held, &["version", "message_id", "digest", "receipt", "person_count", "weighted_person_months"])
+                take(held, &["version", "message_id", "digest", "receipt", "person_count", "weighted_person_months"]);
             }
         }
         take(&self.row["last"], &["version", "kind", "message_id", "idempotency_key", "digest", "status"]);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
+use futures_util::stream::BoxStream;
 
 use super::{Store, StoreError};
 use crate::domain::message::{Message, MessageKind};
@@ -12,6 +13,10 @@ use crate::domain::statement::{Answer, Answered, Row, row_of};
 
 /// A message as it comes from the database.
 struct Stored {
+    uscc: String,
+    part: i32,
+    /// Messages that the department counted and of which nothing is known.
+    more: i64,
     message_id: String,
     version: i32,
     kind: String,
@@ -23,6 +28,7 @@ struct Stored {
     lapsed: bool,
     person_count: Option<i64>,
     weighted_person_months: Option<i64>,
+    stirred: bool,
 }
 
 impl Stored {
@@ -49,78 +55,66 @@ impl Stored {
     }
 }
 
-/// The employer whose messages are being gathered.
-#[derive(Default)]
-struct Gathering {
-    part: u8,
-    uscc: String,
-    answered: Vec<Answered>,
-    more: i64,
+/// Our statement of a year, read row by row: by part, of one part by the employer's code. One employer is in memory at a time.
+pub struct StatementReader<'a> {
+    messages: BoxStream<'a, Result<Stored, sqlx::Error>>,
+    /// The first message of the next employer.
+    ahead: Option<Stored>,
 }
 
-impl Gathering {
-    fn tell(&self, each: &mut impl FnMut(u8, Row)) {
-        if let Some(row) = row_of(&self.uscc, &self.answered, self.more) {
-            each(self.part, row);
+impl StatementReader<'_> {
+    /// The next row with its part.
+    pub async fn next(&mut self) -> Result<Option<(u8, Row)>, StoreError> {
+        let first = match self.ahead.take() {
+            Some(first) => Some(first),
+            None => self.messages.try_next().await?,
+        };
+        let Some(first) = first else { return Ok(None) };
+        let (uscc, part, more) = (first.uscc.clone(), first.part as u8, first.more);
+        let mut answered: Vec<Answered> = first.answered()?.into_iter().collect();
+        while let Some(message) = self.messages.try_next().await? {
+            if message.uscc != uscc {
+                self.ahead = Some(message);
+                break;
+            }
+            answered.extend(message.answered()?);
         }
+        let row = row_of(&uscc, &answered, more);
+        Ok(Some((part, row.ok_or_else(|| StoreError::inconsistent("outbox", "state", uscc))?)))
     }
 }
 
 impl Store {
-    /// Tells every row of a year, or of one part of it: by part, of one part by the employer's code. One row is in memory at a time.
-    pub async fn read_statement(
-        &self,
-        year: i16,
-        part: Option<u8>,
-        mut each: impl FnMut(u8, Row),
-    ) -> Result<(), StoreError> {
-        let mut rows = sqlx::query!(
-            r#"select u.uscc, get_byte(sha256(decode(u.uscc, 'escape')), 0) as "part!", coalesce(r.more, 0) as "more!",
+    /// Every row of a year, or of one part of it.
+    pub fn read_statement(&self, year: i16, part: Option<u8>) -> StatementReader<'_> {
+        let messages = sqlx::query_as!(
+            Stored,
+            r#"select m.uscc as "uscc!", m.part as "part!", coalesce(r.more, 0) as "more!",
                       m.message_id as "message_id!", m.version as "version!", m.kind as "kind!", m.attempt as "attempt!",
                       m.idempotency_key as "idempotency_key!", m.digest as "digest!", m.state as "state!", m.receipt, m.lapsed as "lapsed!",
                       coalesce(m.person_count, (m.said ->> 'person_count')::bigint) as person_count,
-                      coalesce(m.weighted_person_months, (m.said ->> 'weighted_person_months')::bigint) as weighted_person_months
-               from (select employer_id, message_id::text, version, kind, attempt, idempotency_key, encode(digest, 'hex') as digest, state, receipt,
-                            lapsed, null::bigint as person_count, null::bigint as weighted_person_months,
+                      coalesce(m.weighted_person_months, (m.said ->> 'weighted_person_months')::bigint) as weighted_person_months,
+                      false as "stirred!"
+               from (select u.uscc, get_byte(sha256(decode(u.uscc, 'escape')), 0) as part, employer_id, message_id::text, version, kind, attempt,
+                            idempotency_key, encode(digest, 'hex') as digest, state, receipt, lapsed,
+                            null::bigint as person_count, null::bigint as weighted_person_months,
                             case when kind = 'certified' and state = 'accepted' and not lapsed then convert_from(body, 'UTF8')::jsonb end as said
-                     from outbox where year = $1 and state in ('accepted', 'rejected') and not overtaken
+                     from outbox join unit u on u.unit_id = employer_id
+                     where year = $1 and state in ('accepted', 'rejected') and not overtaken
+                       and ($2::integer is null or get_byte(sha256(decode(u.uscc, 'escape')), 0) = $2)
                      union all
-                     select employer_id, message_id, version, kind, attempt, idempotency_key, digest, state, receipt,
-                            lapsed, person_count, weighted_person_months, null
-                     from recovered_message where year = $1) m
-               join unit u on u.unit_id = m.employer_id
+                     select u.uscc, get_byte(sha256(decode(u.uscc, 'escape')), 0), employer_id, message_id, version, kind, attempt,
+                            idempotency_key, digest, state, receipt, lapsed, person_count, weighted_person_months, null
+                     from recovered_message join unit u on u.unit_id = employer_id
+                     where year = $1 and ($2::integer is null or get_byte(sha256(decode(u.uscc, 'escape')), 0) = $2)) m
                left join (select employer_id, sum(messages)::bigint as more from recovery where year = $1 group by employer_id) r
                     on r.employer_id = m.employer_id
-               where $2::integer is null or get_byte(sha256(decode(u.uscc, 'escape')), 0) = $2
-               order by 2, u.uscc collate "C""#,
+               order by 2, m.uscc collate "C""#,
             year,
             part.map(i32::from)
         )
         .fetch(&self.pool);
-        let mut gathering = Gathering::default();
-        while let Some(row) = rows.try_next().await? {
-            if row.uscc != gathering.uscc {
-                gathering.tell(&mut each);
-                let part = row.part as u8;
-                gathering = Gathering { part, uscc: row.uscc, answered: Vec::new(), more: row.more };
-            }
-            let stored = Stored {
-                message_id: row.message_id,
-                version: row.version,
-                kind: row.kind,
-                attempt: row.attempt,
-                idempotency_key: row.idempotency_key,
-                digest: row.digest,
-                state: row.state,
-                receipt: row.receipt,
-                lapsed: row.lapsed,
-                person_count: row.person_count,
-                weighted_person_months: row.weighted_person_months,
-            };
-            gathering.answered.extend(stored.answered()?);
-        }
-        gathering.tell(&mut each);
-        Ok(())
+        StatementReader { messages, ahead: None }
     }
 
     /// Years of which there are messages.
@@ -146,24 +140,26 @@ impl Store {
         codes: &[String],
         since: DateTime<Utc>,
     ) -> Result<HashMap<String, Here>, StoreError> {
-        let rows = sqlx::query!(
-            r#"select u.uscc, m.message_id as "message_id!", m.version as "version!", m.kind as "kind!", m.attempt as "attempt!",
+        let rows = sqlx::query_as!(
+            Stored,
+            r#"select m.uscc as "uscc!", 0 as "part!", 0::bigint as "more!",
+                      m.message_id as "message_id!", m.version as "version!", m.kind as "kind!", m.attempt as "attempt!",
                       m.idempotency_key as "idempotency_key!", m.digest as "digest!", m.state as "state!", m.receipt, m.lapsed as "lapsed!",
                       coalesce(m.person_count, (m.said ->> 'person_count')::bigint) as person_count,
                       coalesce(m.weighted_person_months, (m.said ->> 'weighted_person_months')::bigint) as weighted_person_months,
                       m.stirred as "stirred!"
-               from unit u join
-                    (select employer_id, message_id::text, version, kind, attempt, idempotency_key, encode(digest, 'hex') as digest, state, receipt,
-                            lapsed, null::bigint as person_count, null::bigint as weighted_person_months,
+               from (select u.uscc, message_id::text, version, kind, attempt, idempotency_key, encode(digest, 'hex') as digest, state, receipt, lapsed,
+                            null::bigint as person_count, null::bigint as weighted_person_months,
                             case when kind = 'certified' then convert_from(body, 'UTF8')::jsonb end as said,
                             created_at >= $3 or exists (select from outbox_attempt a where a.message_id = outbox.message_id
                                                          and greatest(a.opened_at, a.closed_at) >= $3) as stirred
-                     from outbox where year = $1 and not overtaken
+                     from outbox join unit u on u.unit_id = employer_id
+                     where year = $1 and not overtaken and u.uscc = any($2)
                      union all
-                     select employer_id, message_id, version, kind, attempt, idempotency_key, digest, state, receipt,
-                            lapsed, person_count, weighted_person_months, null, false
-                     from recovered_message where year = $1) m on m.employer_id = u.unit_id
-               where u.uscc = any($2)"#,
+                     select u.uscc, message_id, version, kind, attempt, idempotency_key, digest, state, receipt, lapsed,
+                            person_count, weighted_person_months, null, false
+                     from recovered_message join unit u on u.unit_id = employer_id
+                     where year = $1 and u.uscc = any($2)) m"#,
             year,
             codes,
             since
@@ -172,23 +168,10 @@ impl Store {
         .await?;
         let mut found: HashMap<String, Here> = HashMap::new();
         for row in rows {
-            let here = found.entry(row.uscc).or_default();
+            let here = found.entry(row.uscc.clone()).or_default();
             here.stirred |= row.stirred;
-            let stored = Stored {
-                message_id: row.message_id,
-                version: row.version,
-                kind: row.kind,
-                attempt: row.attempt,
-                idempotency_key: row.idempotency_key,
-                digest: row.digest,
-                state: row.state,
-                receipt: row.receipt,
-                lapsed: row.lapsed,
-                person_count: row.person_count,
-                weighted_person_months: row.weighted_person_months,
-            };
-            let (message_id, message) = (stored.message_id.clone(), stored.message()?);
-            match stored.answered()? {
+            let (message_id, message) = (row.message_id.clone(), row.message()?);
+            match row.answered()? {
                 Some(answered) => here.answered.push(answered),
                 None => here.open.push((message_id, message)),
             }
