@@ -65,8 +65,7 @@ async fn watch(context: &Context) -> anyhow::Result<()> {
     let jobs = checked_jobs(&context.settings)?;
     let settings = &context.settings;
     let tax_is_set = settings.tax.is_some() || settings.tax_mode != TaxMode::Push;
-    let installation =
-        Installation { jobs: &jobs, alerts: &settings.alerts, tax_is_set, broken_jobs: None };
+    let installation = Installation { jobs: &jobs, alerts: &settings.alerts, tax_is_set, broken_jobs: None };
     notify::watch(&context.store, &installation, clock::system_now()).await?;
     Ok(())
 }

@@ -76,7 +76,12 @@ async fn act(context: &Context, command: &CertificationCommand, out: Output) -> 
 fn told(issued: &Issued) -> String {
     let Issued { document, check_code, validity, issued_at, names } = issued;
     let mut lines = vec![
-        format!("认定书编号 {}　version {}: {validity} ({})", document.certification_number, document.version, validity.chinese()),
+        format!(
+            "认定书编号 {}　version {}: {validity} ({})",
+            document.certification_number,
+            document.version,
+            validity.chinese()
+        ),
         format!("用人单位 {} {}　{}年", document.employer_name, document.uscc, document.year),
         format!(
             "安置 {}人　{}人月（不加权）　{}人月（加权）　{}人（{}）",
@@ -87,7 +92,12 @@ fn told(issued: &Issued) -> String {
             document.placed_persons.fraction
         ),
         format!("各月加权人数 {}", document.months.map(|count| count.to_string()).join(" ")),
-        format!("完成申报 {}　税务部门接收 {}　回执 {}", document.certified_at.to_rfc3339(), document.accepted_at.to_rfc3339(), document.receipt),
+        format!(
+            "完成申报 {}　税务部门接收 {}　回执 {}",
+            document.certified_at.to_rfc3339(),
+            document.accepted_at.to_rfc3339(),
+            document.receipt
+        ),
         format!("认定机构 {}　首次出具 {issued_at}", document.issued_by),
         format!("校验码 {check_code}"),
     ];

@@ -73,8 +73,9 @@ async fn export(context: &Context, args: &ExportArgs, out: Output) -> anyhow::Re
     };
     let after = match &args.after {
         None => Cursor::START,
-        Some(text) => Cursor::decode(text)
-            .ok_or_else(|| usage("--after is no place: accepted is the `next` of a manifest or of a page of the feed"))?,
+        Some(text) => Cursor::decode(text).ok_or_else(|| {
+            usage("--after is no place: accepted is the `next` of a manifest or of a page of the feed")
+        })?,
     };
     let division = match &context.actor.scope {
         Scope::Everything => "",

@@ -216,7 +216,7 @@ pub(super) async fn run_job(
             let exported = export(&context.store, job, &context.environment, mode, by).await?;
             Ok(JobReport::Export { job: name, exported })
         }
-        other => Err(usage(format!("jobs of kind `{other}` are not in this version"))),
+        JobKind::Reconcile => Err(usage("jobs of kind `reconcile` are not in this version")),
     }
 }
 

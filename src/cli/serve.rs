@@ -64,7 +64,9 @@ async fn serve(context: &Context, args: &ServeArgs, stop: CancellationToken) -> 
         settings.tax.clone(),
         settings.retention.clone(),
     );
-    let schedule = Arc::new(schedule.of_folder(&settings.jobs_dir).telling(settings.alerts.clone()).handing_over_by(settings.tax_mode));
+    let schedule = Arc::new(
+        schedule.of_folder(&settings.jobs_dir).telling(settings.alerts.clone()).handing_over_by(settings.tax_mode),
+    );
     let mut loops = Loops::new(stop.clone());
     loops.run_schedule(&schedule, args.workers.into());
     let tax_is_set = settings.tax.is_some() || settings.tax_mode != TaxMode::Push;

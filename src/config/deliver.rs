@@ -126,7 +126,10 @@ impl DeliverSettings {
             return Err((key, format!("belongs to `type = \"{kind}\"`, not to `{}`", self.kind)));
         }
         let missing = |key, given: &Option<String>| {
-            given.clone().filter(|text| !text.is_empty()).ok_or_else(|| (key, format!("is missing: `{}` needs it", self.kind)))
+            given
+                .clone()
+                .filter(|text| !text.is_empty())
+                .ok_or_else(|| (key, format!("is missing: `{}` needs it", self.kind)))
         };
         let secret = |key, given: &Option<Secret>| {
             given.clone().ok_or_else(|| (key, format!("is missing: `{}` needs it", self.kind)))

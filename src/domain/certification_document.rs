@@ -148,7 +148,9 @@ mod tests {
     #[test]
     fn a_code_is_read_as_people_type_it() {
         let code = CheckCode::parse("0123-4567-89AB").expect("a code");
-        for text in ["0123456789ab", "o123 4567 89ab", " O1 23-45 67-89AB ", "０１２３－４５６７－８９ＡＢ", "0L23-4567-89AB"] {
+        for text in
+            ["0123456789ab", "o123 4567 89ab", " O1 23-45 67-89AB ", "０１２３－４５６７－８９ＡＢ", "0L23-4567-89AB"]
+        {
             assert!(CheckCode::parse(text).expect(text).matches(&code), "{text}");
         }
         for text in ["", "0123-4567-89A", "0123-4567-89ABC", "0123-4567-89AU", "字123-4567-89AB"] {

@@ -83,10 +83,8 @@ fn csv(bytes: &[u8]) -> Result<Vec<Line>, String> {
         };
         let number = record.position().map_or(0, csv::Position::line) as usize;
         let cell = |at: usize| record.get(at).map(str::trim).filter(|cell| !cell.is_empty());
-        let fields: Map<String, Value> = columns
-            .iter()
-            .filter_map(|(at, name)| Some(((*name).to_owned(), Value::from(cell(*at)?))))
-            .collect();
+        let fields: Map<String, Value> =
+            columns.iter().filter_map(|(at, name)| Some(((*name).to_owned(), Value::from(cell(*at)?)))).collect();
         if fields.is_empty() {
             continue;
         }
@@ -102,7 +100,9 @@ mod tests {
 
     fn told(format: Format, bytes: &[u8]) -> Vec<String> {
         let lines = read_lines(format, bytes).expect("readable");
-        let text = |line: &Line| line.answer.as_ref().map_or_else(Clone::clone, |body| String::from_utf8_lossy(body).into_owned());
+        let text = |line: &Line| {
+            line.answer.as_ref().map_or_else(Clone::clone, |body| String::from_utf8_lossy(body).into_owned())
+        };
         lines.iter().map(|line| format!("{}: {}", line.number, text(line))).collect()
     }
 
@@ -114,7 +114,8 @@ mod tests {
 
     #[test]
     fn a_row_is_the_answer_of_its_filled_cells_in_either_encoding() {
-        let text = "message_id,status,code,text,remark\r\n1,rejected,closed,\"窗口,已关\n闭\",x\r\n,,,,\r\n2,later,,,\r\n";
+        let text =
+            "message_id,status,code,text,remark\r\n1,rejected,closed,\"窗口,已关\n闭\",x\r\n,,,,\r\n2,later,,,\r\n";
         let expected = [
             "2: {\"code\":\"closed\",\"message_id\":\"1\",\"status\":\"rejected\",\"text\":\"窗口,已关\\n闭\"}",
             "5: {\"message_id\":\"2\",\"status\":\"later\"}",

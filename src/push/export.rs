@@ -212,8 +212,8 @@ const COLUMNS: [&str; 17] = [
 
 impl Row {
     fn read(message: &FeedMessage) -> Result<Self, ExportError> {
-        let row: Self = serde_json::from_slice(&message.body)
-            .map_err(|_| ExportError::Body(message.message_id.to_string()))?;
+        let row: Self =
+            serde_json::from_slice(&message.body).map_err(|_| ExportError::Body(message.message_id.to_string()))?;
         Ok(Self { digest: hex::encode(&message.digest), ..row })
     }
 
@@ -249,7 +249,11 @@ impl Row {
 
 /// A cell that no spreadsheet takes for a formula: what begins like one gets an apostrophe before it. Only names can.
 fn harmless(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']) { format!("'{text}") } else { text.to_owned() }
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
 }
 
 /// As RFC 4180 has it.
@@ -297,7 +301,8 @@ mod tests {
         let created_at = "2026-04-15T00:00:00Z".parse().expect("an instant");
         let after = Cursor::after_publish(7);
         let formats = ExportFormat::ALL;
-        write(&Range { year: 2025, division: "36", after, until_seq: 9, formats, created_at }, messages).expect("written")
+        write(&Range { year: 2025, division: "36", after, until_seq: 9, formats, created_at }, messages)
+            .expect("written")
     }
 
     fn cells(bytes: &[u8]) -> Vec<Vec<String>> {

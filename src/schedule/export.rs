@@ -220,7 +220,9 @@ pub async fn record(
 #[derive(Clone, Debug)]
 pub enum Acknowledged {
     /// The same content was taken at that time.
-    Before { received_at: chrono::DateTime<chrono::Utc> },
+    Before {
+        received_at: chrono::DateTime<chrono::Utc>,
+    },
     Now(Vec<Outcome>),
     /// As a whole; why.
     Unreadable(String),

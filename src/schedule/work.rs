@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Schedule;
-use super::failure::{Class, Failure};
 use super::export::export;
+use super::failure::{Class, Failure};
 use super::hand_over::{hand_over, leave_waiting};
 use super::remind::Reminding;
 use crate::config::{Job, JobKind, TaxMode};

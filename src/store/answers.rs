@@ -71,9 +71,12 @@ impl Store {
         at: DateTime<Utc>,
     ) -> Result<HashMap<Uuid, i32>, StoreError> {
         let mut transaction = self.pool.begin().await?;
-        sqlx::query!("select message_id from outbox where message_id = any($1) order by message_id for update", messages)
-            .fetch_all(&mut *transaction)
-            .await?;
+        sqlx::query!(
+            "select message_id from outbox where message_id = any($1) order by message_id for update",
+            messages
+        )
+        .fetch_all(&mut *transaction)
+        .await?;
         let mut numbers: HashMap<Uuid, i32> = sqlx::query!(
             r#"select message_id, max(number) as "number!" from outbox_attempt
                where message_id = any($1) and way = $2 and closed_at is null group by message_id"#,

@@ -150,7 +150,7 @@ async fn find_limit(
     if let Some(until_seq) = wanted.until_seq {
         return Ok(Limit::Head(until_seq.min(head)));
     }
-    let held = sqlx::query!(
+    let first_held = sqlx::query!(
         r#"select seq, version, kind = 'withdrawn' as "withdrawn!", attempt, message_id from outbox o
            where seq >= $1 and seq <= $2 and state in ('waiting', 'sent', 'unknown')
              and (seq, version, kind = 'withdrawn', attempt, message_id) > ($1, $3, $4, $5, $6)
@@ -170,7 +170,7 @@ async fn find_limit(
     )
     .fetch_optional(snapshot)
     .await?;
-    Ok(held.map_or(Limit::Head(head), |row| {
+    Ok(first_held.map_or(Limit::Head(head), |row| {
         Limit::Before(Cursor {
             seq: row.seq,
             version: row.version,

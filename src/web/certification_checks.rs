@@ -93,7 +93,8 @@ pub(super) async fn check_by_form(
     Address(address): Address,
     paper: Result<Form<Paper>, FormRejection>,
 ) -> Response {
-    let page = |status: StatusCode, number: &str, shown: &Shown<'_>| (status, Html(check_page(number, shown))).into_response();
+    let page =
+        |status: StatusCode, number: &str, shown: &Shown<'_>| (status, Html(check_page(number, shown))).into_response();
     if let Err(wait) = site.checks.take(address, Instant::now()) {
         let mut response = page(StatusCode::TOO_MANY_REQUESTS, "", &Shown::TooMany { seconds: wait.as_secs() + 1 });
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));

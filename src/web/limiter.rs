@@ -141,7 +141,8 @@ mod tests {
 
     #[test]
     fn many_addresses_take_bounded_memory() {
-        let limiter = Limiter::new(Allowance { requests: 1, per: MINUTE }, Allowance { requests: u32::MAX, per: MINUTE });
+        let limiter =
+            Limiter::new(Allowance { requests: 1, per: MINUTE }, Allowance { requests: u32::MAX, per: MINUTE });
         let begin = Instant::now();
         for number in 0..30_000_u32 {
             let now = begin + Duration::from_micros(u64::from(number));

@@ -92,10 +92,7 @@ fn api() -> Router<Site> {
     Router::new()
         .route("/tax-feed", get(tax_feed::read))
         .route("/tax-feed/answers", post(tax_feed::answer).layer(DefaultBodyLimit::max(tax_feed::MOST_BYTES)))
-        .route(
-            "/certification-checks",
-            check.layer(DefaultBodyLimit::max(certification_checks::MOST_BYTES)),
-        )
+        .route("/certification-checks", check.layer(DefaultBodyLimit::max(certification_checks::MOST_BYTES)))
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Asked {
 /// A page of messages.
 #[derive(Serialize)]
 pub(super) struct Page {
-    messages: Vec<Message>,
+    messages: Vec<Handed>,
     /// From where to go on: always there, also where nothing follows yet.
     next: String,
     /// There is more to be had at once.
@@ -47,7 +47,7 @@ pub(super) struct Page {
 
 /// One message.
 #[derive(Serialize)]
-struct Message {
+struct Handed {
     message_id: String,
     idempotency_key: String,
     /// SHA-256 of the body's UTF-8, in hexadecimal: what an acceptance repeats.
@@ -85,7 +85,8 @@ pub(super) async fn read(
     let after = match asked.after.as_deref() {
         None | Some("") => Cursor::START,
         Some(text) => Cursor::decode(text).ok_or_else(|| {
-            let detail = "`after` is no place of this feed: accepted is the `next` of a page, or nothing for the beginning";
+            let detail =
+                "`after` is no place of this feed: accepted is the `next` of a page, or nothing for the beginning";
             Problem::bad_request("bad_cursor", detail, "after 参数无效，应为上一页返回的 next。")
         })?,
     };
@@ -105,9 +106,9 @@ pub(super) async fn read(
             let digest = hex::encode(&message.digest);
             let body = String::from_utf8(message.body).map_err(|error| Problem::failed(&error))?;
             let message_id = message.message_id.to_string();
-            Ok(Message { message_id, idempotency_key: message.idempotency_key, digest, body })
+            Ok(Handed { message_id, idempotency_key: message.idempotency_key, digest, body })
         })
-        .collect::<Result<Vec<Message>, Problem>>()?;
+        .collect::<Result<Vec<Handed>, Problem>>()?;
     Ok(Json(Page { messages, next: page.next.encode(), more: page.more, held: page.held }))
 }
 
@@ -145,6 +146,9 @@ pub(super) async fn answer(
 /// Declarations hear of it now; what fails is done with the next news.
 async fn take_in_news(store: &Store) {
     if let Err(error) = apply_news(store).await {
-        tracing::error!(error = errors::chain(&error), "news of messages could not be taken in; it is tried again with the next");
+        tracing::error!(
+            error = errors::chain(&error),
+            "news of messages could not be taken in; it is tried again with the next"
+        );
     }
 }

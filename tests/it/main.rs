@@ -12,10 +12,10 @@ mod config;
 mod databases;
 mod declaring;
 mod declaring_random;
-mod evaluation;
-mod evidence;
 #[cfg(feature = "delivery")]
 mod delivery;
+mod evaluation;
+mod evidence;
 mod explain;
 mod export;
 mod faults;

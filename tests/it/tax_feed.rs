@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::access::{division, unit, user};
-use crate::declaring::{FACTORY, SCHOOL, Scene, employer, supervisor, withdrawal, approval};
+use crate::declaring::{FACTORY, SCHOOL, Scene, approval, employer, supervisor, withdrawal};
 use crate::harness::Harness;
 use crate::website::Website;
 
@@ -34,7 +34,8 @@ fn outbound(employer: UnitId, version: u32, tax_division: &str) -> OutboxMessage
     let message = Message { version, kind: MessageKind::Withdrawn, attempt: 1 };
     let uscc = Uscc::parse(EMPLOYER).expect("a code");
     let message_id = renzheng::clock::uuid_v7("2026-04-15T00:00:00Z".parse().expect("an instant"));
-    let subject = Subject { uscc, employer_name: "甲公司".to_owned(), tax_division: tax_division.to_owned(), year: 2025 };
+    let subject =
+        Subject { uscc, employer_name: "甲公司".to_owned(), tax_division: tax_division.to_owned(), year: 2025 };
     let body = body(&OutboundMessage::withdrawn(message_id, message, subject)).expect("written");
     let idempotency_key = message.idempotency_key(&uscc, 2025);
     let digest = digest(&body);
@@ -279,12 +280,11 @@ async fn one_bad_answer_spoils_no_other_and_doubled_late_and_contrary_ones_do_no
     assert_eq!((&told["taken"], &told["refused"]), (&json!(1), &json!(5)));
     assert_eq!(scene.state(SCHOOL).await.name(), "accepted");
     assert_eq!(scene.state(FACTORY).await.name(), "sent", "an acceptance of other bytes is none");
-    let raw: (Vec<u8>, i32, Value) = sqlx::query_as(
-        "select body, answers, refused from answer_delivery order by answer_delivery_id desc limit 1",
-    )
-    .fetch_one(&mut connection)
-    .await
-    .expect("the delivery");
+    let raw: (Vec<u8>, i32, Value) =
+        sqlx::query_as("select body, answers, refused from answer_delivery order by answer_delivery_id desc limit 1")
+            .fetch_one(&mut connection)
+            .await
+            .expect("the delivery");
     assert!(String::from_utf8(raw.0).expect("UTF-8").contains("nonsense"), "kept as it came");
     assert_eq!((raw.1, raw.2.as_array().expect("a list").len()), (6, 5));
 
@@ -304,7 +304,9 @@ async fn one_bad_answer_spoils_no_other_and_doubled_late_and_contrary_ones_do_no
 
     // the withdrawal follows its certification, in the same order
     let declaring = scene.declaring(SCHOOL).await;
-    renzheng::declare::withdraw::ask(store, &employer(declaring.employer), declaring, &withdrawal(false)).await.expect("asked");
+    renzheng::declare::withdraw::ask(store, &employer(declaring.employer), declaring, &withdrawal(false))
+        .await
+        .expect("asked");
     renzheng::declare::withdraw::decide(store, &supervisor(), declaring, &approval(None)).await.expect("approved");
     let page = read(&site, &token, &next(&page), 10).await;
     let message = &page["messages"][0];
@@ -329,7 +331,8 @@ async fn what_is_held_back_stops_the_feed_at_its_place_until_it_is_released() {
     let first = read(&site, &token, "", 10).await;
     publish(store, employer, [2, 3], "360102").await;
     let mut connection = harness.connection().await;
-    let hold = "insert into push_hold (employer_id, year, held_at, held_by, why) values ($1, 2025, now(), 'ops', 'asked')";
+    let hold =
+        "insert into push_hold (employer_id, year, held_at, held_by, why) values ($1, 2025, now(), 'ops', 'asked')";
     sqlx::query(hold).bind(employer.0).execute(&mut connection).await.expect("held");
     let held = read(&site, &token, &next(&first), 10).await;
     assert_eq!((ids(&held).len(), &held["held"], &held["next"]), (0, &json!(true), &first["next"]));

@@ -46,10 +46,7 @@ mod tests {
     #[test]
     fn a_folder_needs_its_path_and_nothing_of_a_server() {
         assert_eq!(check("type = \"directory\"\npath = \"out\"\n"), Vec::<String>::new());
-        assert_eq!(
-            check("type = \"directory\"\n"),
-            ["job.toml:2: `deliver.path`: is missing: `directory` needs it"]
-        );
+        assert_eq!(check("type = \"directory\"\n"), ["job.toml:2: `deliver.path`: is missing: `directory` needs it"]);
         assert_eq!(
             check("type = \"directory\"\npath = \"out\"\nbucket = \"b\"\n"),
             ["job.toml:5: `deliver.bucket`: belongs to `type = \"s3\"`, not to `directory`"]
@@ -71,7 +68,8 @@ mod tests {
     #[test]
     fn servers_are_accepted_in_a_build_that_delivers_to_them_and_in_no_other() {
         let sftp = "type = \"sftp\"\nhost = \"h\"\nuser = \"u\"\nhost_key = \"ssh-ed25519 A\"\npassword = \"${P}\"\npath = \"in\"\n";
-        let s3 = "type = \"s3\"\nendpoint = \"https://s\"\nbucket = \"b\"\naccess_key = \"${A}\"\nsecret_key = \"${S}\"\n";
+        let s3 =
+            "type = \"s3\"\nendpoint = \"https://s\"\nbucket = \"b\"\naccess_key = \"${A}\"\nsecret_key = \"${S}\"\n";
         for deliver in [sftp, s3] {
             let refused = check(deliver);
             assert_eq!(refused.is_empty(), cfg!(feature = "delivery"), "{refused:?}");
@@ -85,7 +83,10 @@ mod tests {
             let job = Job::parse(Path::new("job.toml"), text).expect("well formed");
             check_jobs(&[job]).iter().map(ToString::to_string).collect::<Vec<_>>()
         };
-        assert_eq!(check("kind = \"export\"\n"), ["job.toml: `deliver`: is missing: an export says where its files go"]);
+        assert_eq!(
+            check("kind = \"export\"\n"),
+            ["job.toml: `deliver`: is missing: an export says where its files go"]
+        );
         assert_eq!(
             check("kind = \"push\"\n[deliver]\ntype = \"directory\"\npath = \"out\"\n"),
             ["job.toml:2: `deliver`: has no place in a job of kind `push`: only an export writes files"]

@@ -39,11 +39,7 @@ pub enum DeliveryError {
 }
 
 /// Hands an export over. Done again it changes nothing.
-pub async fn deliver(
-    export: &Export,
-    to: &DeliverTo,
-    environment: &Environment,
-) -> Result<(), DeliveryError> {
+pub async fn deliver(export: &Export, to: &DeliverTo, environment: &Environment) -> Result<(), DeliveryError> {
     match to {
         DeliverTo::Directory(directory) => {
             let folder = PathBuf::from(environment.resolve(&directory.path)?);

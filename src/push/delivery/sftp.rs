@@ -15,7 +15,7 @@ use crate::config::{Environment, SftpSettings};
 use crate::push::export::{Export, MANIFEST};
 
 /// A server that says nothing for so long is gone.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 /// For the whole delivery.
 const LONGEST: Duration = Duration::from_mins(30);
 
@@ -73,13 +73,14 @@ async fn connect(settings: &SftpSettings, environment: &Environment) -> Result<H
         )
     })?;
     let config = client::Config { inactivity_timeout: Some(SILENCE), ..client::Config::default() };
-    let mut session = client::connect(Arc::new(config), (host.as_str(), settings.port), Pinned(pinned))
-        .await
-        .map_err(|error| match error {
-            russh::Error::UnknownKey => {
-                DeliveryError::Credentials("its key is not `deliver.host_key`: it may be another server".to_owned())
+    let mut session =
+        client::connect(Arc::new(config), (host.as_str(), settings.port), Pinned(pinned)).await.map_err(|error| {
+            match error {
+                russh::Error::UnknownKey => {
+                    DeliveryError::Credentials("its key is not `deliver.host_key`: it may be another server".to_owned())
+                }
+                other => broke(&other),
             }
-            other => broke(&other),
         })?;
     let user = environment.resolve(&settings.user)?;
     let answer = match (&settings.key_file, &settings.password) {
@@ -90,9 +91,7 @@ async fn connect(settings: &SftpSettings, environment: &Environment) -> Result<H
             let hash = session.best_supported_rsa_hash().await.map_err(|error| broke(&error))?.flatten();
             session.authenticate_publickey(user, PrivateKeyWithHashAlg::new(Arc::new(key), hash)).await
         }
-        (None, Some(password)) => {
-            session.authenticate_password(user, environment.resolve(password.reveal())?).await
-        }
+        (None, Some(password)) => session.authenticate_password(user, environment.resolve(password.reveal())?).await,
         (None, None) => return Err(DeliveryError::Credentials("neither key nor password is set".to_owned())),
     };
     match answer.map_err(|error| broke(&error))? {
@@ -147,7 +146,9 @@ fn broke(error: &russh::Error) -> DeliveryError {
 
 fn failed(path: &str, error: &SftpError) -> DeliveryError {
     match error {
-        SftpError::Status(status) if matches!(status.status_code, StatusCode::PermissionDenied | StatusCode::NoSuchFile) => {
+        SftpError::Status(status)
+            if matches!(status.status_code, StatusCode::PermissionDenied | StatusCode::NoSuchFile) =>
+        {
             DeliveryError::Refused(format!("the server refuses {path}: {}", status.error_message))
         }
         other => DeliveryError::Unreachable(format!("{path}: {other}")),
