@@ -46,7 +46,7 @@ fn directory(scene: &Scene, more: &str) -> (Job, PathBuf) {
 }
 
 fn folders(out: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(out).map_or_else(|_| Vec::new(), |entries| entries.collect());
+    let entries = std::fs::read_dir(out).map_or_else(|_| Vec::new(), Iterator::collect);
     let mut names: Vec<String> =
         entries.into_iter().map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
     names.sort();
