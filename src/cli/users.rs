@@ -23,7 +23,7 @@ pub(super) enum UserCommand {
     Add {
         /// What the audit calls them: a short word such as li.hua
         account: String,
-        /// employer, handler, reviewer, supervisor, operator, auditor or tax_department
+        /// employer, handler, reviewer, supervisor, operator, auditor or `tax_department`
         #[arg(long, value_parser = parse_role)]
         role: Role,
         /// Their name, or `-` for the name on standard input; kept encrypted

@@ -94,6 +94,27 @@ struct SettingsFile {
 
 const FILE_NAME: &str = "renzheng.toml";
 
+fn pick_tax_mode(sources: &Sources<'_>, in_file: Option<TaxMode>) -> Result<TaxMode, ConfigError> {
+    let mode = sources.pick_read(
+        &Wanted { key: "tax.mode", variable: Some("RENZHENG_TAX_MODE"), shown: Shown::Plain, default: Some("push") },
+        in_file.map(|mode| mode.as_str().to_owned()),
+        TaxMode::parse,
+        "`push`, `feed`, `files`",
+    )?;
+    Ok(mode.unwrap_or(TaxMode::Push))
+}
+
+fn pick_proxies(sources: &Sources<'_>, in_file: &[String]) -> Result<Vec<IpAddr>, ConfigError> {
+    let key = "trusted_proxies";
+    let proxies = sources.pick_read(
+        &Wanted { key, variable: Some("RENZHENG_TRUSTED_PROXIES"), shown: Shown::Plain, default: None },
+        Some(in_file.join(",")).filter(|text| !text.is_empty()),
+        |text| text.split(',').map(|one| one.trim().parse().ok()).collect::<Option<Vec<IpAddr>>>(),
+        "the lists of IP addresses, parted by commas",
+    )?;
+    Ok(proxies.unwrap_or_default())
+}
+
 /// The path of a socket, or host and port.
 fn is_listening_place(text: &str) -> bool {
     let host_and_port = |(host, port): (&str, &str)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0);
@@ -172,29 +193,8 @@ impl Settings {
             |text| text.parse().ok(),
             "an IP address and a port, such as `127.0.0.1:7360` or `[::1]:0`",
         )?;
-        let proxies = Some(file.trusted_proxies.join(",")).filter(|text| !text.is_empty());
-        let trusted_proxies = sources.pick_read(
-            &Wanted {
-                key: "trusted_proxies",
-                variable: Some("RENZHENG_TRUSTED_PROXIES"),
-                shown: Shown::Plain,
-                default: None,
-            },
-            proxies,
-            |text| text.split(',').map(|one| one.trim().parse().ok()).collect::<Option<Vec<IpAddr>>>(),
-            "the lists of IP addresses, parted by commas",
-        )?;
-        let tax_mode = sources.pick_read(
-            &Wanted {
-                key: "tax.mode",
-                variable: Some("RENZHENG_TAX_MODE"),
-                shown: Shown::Plain,
-                default: Some("push"),
-            },
-            file.tax.mode.map(|mode| mode.as_str().to_owned()),
-            TaxMode::parse,
-            "`push`, `feed`, `files`",
-        )?;
+        let trusted_proxies = pick_proxies(&sources, &file.trusted_proxies)?;
+        let tax_mode = pick_tax_mode(&sources, file.tax.mode)?;
         let tax = tax::pick(&sources, file.tax)?;
         let alerts = AlertSettings::pick(&sources, file.alerts, file.remind)?;
         let retention = retention::pick(&sources, file.retention)?;
@@ -210,8 +210,8 @@ impl Settings {
             evidence_dir,
             clamd,
             tax,
-            tax_mode: tax_mode.unwrap_or(TaxMode::Push),
-            trusted_proxies: trusted_proxies.unwrap_or_default(),
+            tax_mode,
+            trusted_proxies,
             alerts,
             retention,
             log: log.unwrap_or_else(|| "warn".to_owned()),

@@ -81,7 +81,7 @@ pub struct Issued {
 
 /// What a completed message says, as far as it stands on the document.
 #[derive(Deserialize)]
-struct Certified {
+struct Body {
     employer_name: String,
     uscc: String,
     person_count: u32,
@@ -143,7 +143,7 @@ async fn issue_first(
 ) -> Result<StoredDocument, DocumentError> {
     let (employer, year, version) = (declaring.employer, declaring.stored_year(), held.completion.version);
     let body = store.find_accepted_body(employer, year, version).await?.ok_or(DocumentError::NotAccepted)?;
-    let certified: Certified = serde_json::from_slice(&body)?;
+    let certified: Body = serde_json::from_slice(&body)?;
     let division = &of.employer.federation_division;
     let named = policy.division_name(division);
     let document = CertificationDocument {
@@ -207,9 +207,9 @@ async fn list_names(
         let object = format!("declaration {} {}", of.uscc, declaring.year);
         store.record(&Act::read(at, actor, Action::Reveal, object).with("persons", numbers)).await?;
     }
-    let named = persons.iter().filter_map(|person| identities.remove(person));
+    let identified = persons.iter().filter_map(|person| identities.remove(person));
     let shown = |name: String| if names == Names::Full { name } else { mask_name(&name) };
-    Ok(named.map(|identity| shown(identity.name)).collect())
+    Ok(identified.map(|identity| shown(identity.name)).collect())
 }
 
 async fn shown(store: &Store, stored: &StoredDocument) -> Result<Issued, DocumentError> {

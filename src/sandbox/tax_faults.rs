@@ -66,7 +66,13 @@ impl What {
     fn strikes_all(self) -> bool {
         matches!(
             self,
-            Self::Down | Self::OutOfOrder | Self::TooMany | Self::Flapping | Self::LoginPage | Self::ErrorInside | Self::Keys
+            Self::Down
+                | Self::OutOfOrder
+                | Self::TooMany
+                | Self::Flapping
+                | Self::LoginPage
+                | Self::ErrorInside
+                | Self::Keys
         )
     }
 }

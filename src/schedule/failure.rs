@@ -175,12 +175,13 @@ impl From<CompareError> for Failure {
 impl From<ExportJobError> for Failure {
     fn from(error: ExportJobError) -> Self {
         let class = match &error {
-            ExportJobError::Delivery(DeliveryError::Unreachable(_) | DeliveryError::Folder { .. }) => Class::Transient,
+            ExportJobError::Delivery(DeliveryError::Unreachable(_) | DeliveryError::Folder { .. })
+            | ExportJobError::Folder { .. }
+            | ExportJobError::File { .. } => Class::Transient,
             ExportJobError::Delivery(DeliveryError::Credentials(_)) => Class::Auth,
             ExportJobError::Delivery(_) | ExportJobError::Export(_) | ExportJobError::Settings { .. } => {
                 Class::Contract
             }
-            ExportJobError::Folder { .. } | ExportJobError::File { .. } => Class::Transient,
             ExportJobError::Feed(_) | ExportJobError::News(_) | ExportJobError::Store(_) => Class::Store,
         };
         Self::new(class, errors::chain(&error))

@@ -69,7 +69,6 @@ pub fn check_page(number: &str, shown: &Shown<'_>) -> String {
         @match shown {
             Shown::Nothing => {},
             Shown::Document(issued) => section.result aria-label="查验结果" {
-                // what is printed; the code stays with whoever has the paper
                 (document(issued))
             },
             Shown::NotFound => (said("编号与校验码不符，未找到该认定书。")),
@@ -83,6 +82,7 @@ pub fn check_page(number: &str, shown: &Shown<'_>) -> String {
 fn document(issued: &Issued) -> Markup {
     let Issued { document, check_code, validity, issued_at, names } = issued;
     let day = |instant: &chrono::DateTime<chrono::FixedOffset>| instant.format("%Y年%-m月%-d日").to_string();
+    let first_day = chrono::DateTime::parse_from_rfc3339(issued_at).map_or_else(|_| issued_at.clone(), |at| day(&at));
     let rows: [(&str, String); 10] = [
         ("用人单位名称", document.employer_name.clone()),
         ("统一社会信用代码", document.uscc.clone()),
@@ -123,7 +123,7 @@ fn document(issued: &Issued) -> Markup {
             footer {
                 p { "认定机构：" (document.issued_by) }
                 p { "状态：" strong { (validity.chinese()) } }
-                p { "首次出具：" (issued_at) }
+                p { "首次出具：" (first_day) }
                 p { "校验码：" span.code { (check_code) } }
                 p.hint { "凭编号与校验码可在本系统“认定书查验”页面核对本认定书的内容及其是否有效。" }
             }

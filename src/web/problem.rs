@@ -11,20 +11,27 @@ use crate::errors;
 use crate::store::StoreError;
 
 /// A problem document.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Problem {
-    /// `urn:renzheng:problem:` and the code.
-    #[serde(rename = "type")]
-    kind: String,
-    /// The status in words.
-    title: &'static str,
-    status: u16,
+    status: StatusCode,
     /// What it is, for programs: these words stay what they are.
     code: &'static str,
     detail: String,
     detail_zh: String,
-    #[serde(skip)]
     headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// A problem document as it is written.
+#[derive(Serialize)]
+struct Written<'a> {
+    /// `urn:renzheng:problem:` and the code.
+    r#type: String,
+    /// The status in words.
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    detail: &'a str,
+    detail_zh: &'a str,
 }
 
 impl Problem {
@@ -34,15 +41,7 @@ impl Problem {
         detail: impl Into<String>,
         detail_zh: impl Into<String>,
     ) -> Self {
-        Self {
-            kind: format!("urn:renzheng:problem:{code}"),
-            title: status.canonical_reason().unwrap_or("Error"),
-            status: status.as_u16(),
-            code,
-            detail: detail.into(),
-            detail_zh: detail_zh.into(),
-            headers: Vec::new(),
-        }
+        Self { status, code, detail: detail.into(), detail_zh: detail_zh.into(), headers: Vec::new() }
     }
 
     /// The same with a header.
@@ -82,10 +81,17 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
-    fn into_response(mut self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let headers = std::mem::take(&mut self.headers);
-        let mut response = (status, Json(self)).into_response();
+    fn into_response(self) -> Response {
+        let Self { status, code, detail, detail_zh, headers } = self;
+        let written = Written {
+            r#type: format!("urn:renzheng:problem:{code}"),
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            code,
+            detail: &detail,
+            detail_zh: &detail_zh,
+        };
+        let mut response = (status, Json(written)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response.headers_mut().extend(headers);

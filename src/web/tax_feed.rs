@@ -36,7 +36,7 @@ pub(super) struct Asked {
 /// A page of messages.
 #[derive(Serialize)]
 pub(super) struct Page {
-    messages: Vec<Message>,
+    messages: Vec<Handed>,
     /// From where to go on: always there, also where nothing follows yet.
     next: String,
     /// There is more to be had at once.
@@ -47,7 +47,7 @@ pub(super) struct Page {
 
 /// One message.
 #[derive(Serialize)]
-struct Message {
+struct Handed {
     message_id: String,
     idempotency_key: String,
     /// SHA-256 of the body's UTF-8, in hexadecimal: what an acceptance repeats.
@@ -106,9 +106,9 @@ pub(super) async fn read(
             let digest = hex::encode(&message.digest);
             let body = String::from_utf8(message.body).map_err(|error| Problem::failed(&error))?;
             let message_id = message.message_id.to_string();
-            Ok(Message { message_id, idempotency_key: message.idempotency_key, digest, body })
+            Ok(Handed { message_id, idempotency_key: message.idempotency_key, digest, body })
         })
-        .collect::<Result<Vec<Message>, Problem>>()?;
+        .collect::<Result<Vec<Handed>, Problem>>()?;
     Ok(Json(Page { messages, next: page.next.encode(), more: page.more, held: page.held }))
 }
 

@@ -224,8 +224,20 @@ async fn the_page_is_whole_in_itself_and_the_commands_say_the_same() {
     let run = |arguments: &[&str]| masked(say(&mut renzheng_on(harness, arguments)));
     let whose = ["--employer", SCHOOL, "--year", "2025"];
     let show = |more: &[&str]| run(&[&["certification", "show"], &whose[..], more].concat());
-    insta::assert_snapshot!(show(&[]), @"");
-    insta::assert_snapshot!(show(&["--format", "json", "--names"]), @"");
+    insta::assert_snapshot!(show(&[]), @r###"
+exit 0
+认定书编号 36-2025-00000001　version 1: in force (有效)
+用人单位 贵溪市例五中学 123699001000000590　2025年
+安置 3人　34人月（不加权）　34人月（加权）　2.83人（17/6）
+各月加权人数 3 3 3 3 3 3 3 3 3 2 2 3
+完成申报 [at]　税务部门接收 [at]　回执 [receipt]
+认定机构 贵溪市残疾人联合会　首次出具 [at]
+校验码 [code]
+"###);
+    insta::assert_snapshot!(show(&["--format", "json", "--names"]), @r###"
+exit 0
+{"certification_number":"36-2025-00000001","version":1,"employer_name":"贵溪市例五中学","uscc":"123699001000000590","year":2025,"person_count":3,"unweighted_person_months":34,"weighted_person_months":34,"months":[3,3,3,3,3,3,3,3,3,2,2,3],"placed_persons":{"fraction":"17/6","decimal":"2.83"},"certified_at":"[at]","accepted_at":"[at]","receipt":"[receipt]","issued_by":"贵溪市残疾人联合会","check_code":"[code]","validity":{"status":"in_force"},"issued_at":"[at]","names":["魏*","严*","迪*"]}
+"###);
     let file = scene.folder.path().join("document.html");
     let path = file.to_str().expect("UTF-8");
     assert!(show(&["--html", path]).starts_with("exit 0"));
@@ -233,7 +245,30 @@ async fn the_page_is_whole_in_itself_and_the_commands_say_the_same() {
     assert!(show(&["--html", path]).contains("must not be there yet"));
     let number = &issued.document.certification_number;
     assert!(run(&["certification", "check", number, &issued.check_code]).starts_with("exit 0"));
-    insta::assert_snapshot!(run(&["certification", "check", number, "0000-0000-0000"]), @"");
+    insta::assert_snapshot!(run(&["certification", "check", number, "0000-0000-0000"]), @r###"
+exit 2
+renzheng: there is no document with this number and this code
+"###);
     let body = page.split_once("<article").expect("an article").1;
-    insta::assert_snapshot!(masked(body.replace("</tr>", "</tr>\n").replace("</p>", "</p>\n")), @"");
+    insta::assert_snapshot!(masked(body.replace("</tr>", "</tr>\n").replace("</p>", "</p>\n")), @r###"
+ class="document"><header><h1>用人单位按比例安排残疾人就业年审认定书</h1><p class="number">编号：36-2025-00000001　第1版</p>
+</header><table><caption>认定结果</caption><tbody><tr><th scope="row">用人单位名称</th><td>贵溪市例五中学</td></tr>
+<tr><th scope="row">统一社会信用代码</th><td>123699001000000590</td></tr>
+<tr><th scope="row">认定年度</th><td>2025年</td></tr>
+<tr><th scope="row">安置残疾人数</th><td>3人</td></tr>
+<tr><th scope="row">安置人月数（不加权）</th><td>34</td></tr>
+<tr><th scope="row">安置人月数（加权）</th><td>34</td></tr>
+<tr><th scope="row">已安置残疾人就业人数</th><td>2.83人（精确值 17/6）</td></tr>
+<tr><th scope="row">完成申报日期</th><td>2026年4月15日</td></tr>
+<tr><th scope="row">税务部门接收日期</th><td>2026年4月15日</td></tr>
+<tr><th scope="row">税务部门回执编号</th><td>[receipt]</td></tr>
+</tbody></table><table class="months"><caption>各月加权人数</caption><thead><tr><th scope="col">1月</th><th scope="col">2月</th><th scope="col">3月</th><th scope="col">4月</th><th scope="col">5月</th><th scope="col">6月</th><th scope="col">7月</th><th scope="col">8月</th><th scope="col">9月</th><th scope="col">10月</th><th scope="col">11月</th><th scope="col">12月</th></tr>
+</thead><tbody><tr><td>3</td><td>3</td><td>3</td><td>3</td><td>3</td><td>3</td><td>3</td><td>3</td><td>3</td><td>2</td><td>2</td><td>3</td></tr>
+</tbody></table><footer><p>认定机构：贵溪市残疾人联合会</p>
+<p>状态：<strong>有效</strong></p>
+<p>首次出具：2026年4月15日</p>
+<p>校验码：<span class="code">[code]</span></p>
+<p class="hint">凭编号与校验码可在本系统“认定书查验”页面核对本认定书的内容及其是否有效。</p>
+</footer></article></main></body></html>
+"###);
 }

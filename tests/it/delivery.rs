@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use renzheng::config::Environment;
 use renzheng::http::{HttpSettings, client};
+use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
 
 use crate::declaring::Scene;
 use crate::export::{assert_whole, completed, job, run};
@@ -192,17 +193,21 @@ async fn an_s3_store_shows_an_export_by_its_manifest_and_twice_is_once() {
     let environment = Environment::only([("ACCESS", "made-up"), ("SECRET", "made-up too")]);
     let missing = run(&scene, &job(&s3(&server, "handover")), &environment).await.expect_err("no bucket");
     assert!(missing.contains("answers 404"), "{missing}");
-    let bucket = format!("http://127.0.0.1:{}/handover", server.port);
-    assert!(http.put(&bucket).send().await.expect("made").status().is_success());
+    let endpoint = format!("http://127.0.0.1:{}", server.port).parse().expect("an address");
+    let bucket = Bucket::new(endpoint, UrlStyle::Path, "handover", "us-east-1").expect("a bucket");
+    let credentials = Credentials::new("made-up", "made-up too");
+    let created = bucket.create_bucket(&credentials).sign(PATIENCE);
+    assert!(http.put(created).send().await.expect("made").status().is_success());
     let done = run(&scene, &job(&s3(&server, "handover")), &environment).await.expect("delivered");
     assert_eq!((done.exports, done.messages), (1, 2));
-    let listed = http.get(format!("{bucket}?list-type=2")).send().await.expect("listed").text().await.expect("a text");
+    let listing = format!("http://127.0.0.1:{}/handover?list-type=2", server.port);
+    let listed = http.get(&listing).send().await.expect("listed").text().await.expect("a text");
     let keys: Vec<&str> = listed.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next()).collect();
     assert_eq!(keys.len(), 4, "{keys:?}");
     let mut files = std::collections::BTreeMap::new();
     for key in &keys {
-        let bytes =
-            http.get(format!("{bucket}/{key}")).send().await.expect("got").bytes().await.expect("bytes").to_vec();
+        let got = http.get(bucket.get_object(Some(&credentials), key).sign(PATIENCE)).send().await.expect("got");
+        let bytes = got.bytes().await.expect("bytes").to_vec();
         let (folder, name) = key.rsplit_once('/').expect("a folder");
         assert!(folder.starts_with("from/renzheng/2025_"), "{key}");
         files.insert(name.to_owned(), bytes);
@@ -214,7 +219,8 @@ async fn an_s3_store_shows_an_export_by_its_manifest_and_twice_is_once() {
     assert_eq!(run(&scene, &job(&s3(&server, "handover")), &environment).await.expect("there").exports, 1);
     // another's manifest stays
     let manifest = keys.iter().find(|key| key.ends_with("manifest.json")).expect("a manifest");
-    assert!(http.put(format!("{bucket}/{manifest}")).body("{}").send().await.expect("put").status().is_success());
+    let put = bucket.put_object(Some(&credentials), manifest).sign(PATIENCE);
+    assert!(http.put(put).body("{}").send().await.expect("put").status().is_success());
     sqlx::query(forget).execute(&mut connection).await.expect("forgotten");
     let refused = run(&scene, &job(&s3(&server, "handover")), &environment).await.expect_err("another's");
     assert!(refused.contains("nothing is overwritten"), "{refused}");

@@ -46,7 +46,7 @@ fn directory(scene: &Scene, more: &str) -> (Job, PathBuf) {
 }
 
 fn folders(out: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(out).map_or_else(|_| Vec::new(), |entries| entries.collect());
+    let entries = std::fs::read_dir(out).map_or_else(|_| Vec::new(), Iterator::collect);
     let mut names: Vec<String> =
         entries.into_iter().map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
     names.sort();
@@ -132,7 +132,9 @@ async fn what_another_program_decodes_of_gb18030_is_what_the_other_files_say() {
     let utf8 = std::fs::read(folder.join("messages.csv")).expect("read");
     assert_eq!(utf8.strip_prefix(b"\xef\xbb\xbf".as_slice()).expect("a mark"), decoded.stdout);
     let text = String::from_utf8(decoded.stdout).expect("UTF-8");
-    insta::assert_snapshot!(text.lines().next().unwrap_or_default(), @"");
+    insta::assert_snapshot!(text.lines().next().unwrap_or_default(), @r###"
+kind,message_id,idempotency_key,version,supersedes,uscc,employer_name,tax_division,year,person_count,unweighted_person_months,weighted_person_months,placed_persons_fraction,placed_persons_decimal,certified_at,certification_number,digest,month_01,month_02,month_03,month_04,month_05,month_06,month_07,month_08,month_09,month_10,month_11,month_12
+"###);
     assert!(text.contains(",贵溪市例五中学,360681,2025,"), "{text}");
 }
 
@@ -241,7 +243,11 @@ async fn the_command_exports_and_takes_answers_and_says_what_it_refused() {
     let out = format!("{here}/out");
     let whole = ["export", "--year", "2025", "--out", &out];
     let said = run(&whole);
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r###"
+exit 0
+[here]/out/2025_000000000000-000000000012: 2 messages (2 certified, 0 withdrawn), 11 persons, 123 weighted person-months
+the next begins --after [cursor]
+"###);
     assert_eq!(
         states(&scene).await,
         ["waiting", "waiting"],
@@ -251,10 +257,44 @@ async fn the_command_exports_and_takes_answers_and_says_what_it_refused() {
     assert!(again.starts_with("exit 1") && again.contains("nothing is ever overwritten"), "{again}");
     let folder = Path::new(&out).join(&folders(Path::new(&out))[0]);
     let next = read_folder(&folder)["next"].as_str().expect("a place").to_owned();
-    insta::assert_snapshot!(run(&[&whole[..], &["--after", &next]].concat()), @"");
-    insta::assert_snapshot!(run(&[&whole[..], &["--after", "x"]].concat()), @"");
-    insta::assert_snapshot!(run(&[&whole[..], &["--as", "xml"]].concat()), @"");
-    insta::assert_snapshot!(run(&["export", "--help"]), @"");
+    insta::assert_snapshot!(run(&[&whole[..], &["--after", &next]].concat()), @r###"
+exit 0
+nothing of 2025 is new: no folder was written
+"###);
+    insta::assert_snapshot!(run(&[&whole[..], &["--after", "x"]].concat()), @r###"
+exit 2
+renzheng: --after is no place: accepted is the `next` of a manifest or of a page of the feed
+"###);
+    insta::assert_snapshot!(run(&[&whole[..], &["--as", "xml"]].concat()), @r###"
+exit 2
+error: invalid value 'xml' for '--as <FORMS>': accepted are ndjson, csv, csv-gb18030, parted by commas, or all
+
+For more information, try '--help'.
+"###);
+    insta::assert_snapshot!(run(&["export", "--help"]), @r###"
+exit 0
+Write messages as files for the tax department, or take its answers from one
+
+Usage: renzheng export [OPTIONS] --year <YEAR> --out <DIR>
+  renzheng export <COMMAND>
+
+Commands:
+  acknowledge  Take the tax department's answers from a file (`.ndjson`, or `.csv` in UTF-8 or GB18030), once
+  help  Print this message or the help of the given subcommand(s)
+
+Options:
+  --format <FORMAT>  Text for people, or JSON lines for programs [default: text] [possible values: text, json]
+  --jobs <DIR>  Folder of the job files [default: jobs]
+  --year <YEAR>  Business year
+  --data-dir <DIR>  Folder of the private Postgres, keys and files [default: var]
+  --out <DIR>  Folder in which the export makes a folder of its own, named by year and publishes
+  --after <CURSOR>  Only what was published after this place: the `next` of the manifest before
+  --policy <FILE>  Policy file of the province [default: Jiangxi, built in]
+  --as <FORMS>  Forms: ndjson, csv, csv-gb18030, parted by commas, or all [default: all]
+  --reveal  Show ID numbers and names whole; every use is audited
+  -h, --help  Print help
+  -V, --version  Print version
+"###);
     let mut program =
         renzheng_on(harness, &["export", "--year", "2025", "--out", &format!("{here}/sent"), "--as", "ndjson"]);
     say(program.env("RENZHENG_TAX_MODE", "files"));
@@ -270,11 +310,18 @@ async fn the_command_exports_and_takes_answers_and_says_what_it_refused() {
         .as_str()
         .expect("an id")
         .to_owned();
-    insta::assert_snapshot!(said.replace(&id, "[id]"), @"");
+    insta::assert_snapshot!(said.replace(&id, "[id]"), @r###"
+exit 3
+[here]/answers.ndjson: 1 answers taken, 1 refused
+  refused [here]/answers.ndjson:3: another_digest: accepted with another digest than that of the body we sent (message [id])
+"###);
     assert_eq!(states(&scene).await, ["accepted", "unknown"]);
     let again = run(&["export", "acknowledge", &file]);
     assert!(again.starts_with("exit 0") && again.contains("already"), "{again}");
-    insta::assert_snapshot!(run(&["export", "acknowledge", "notes.txt"]), @"");
+    insta::assert_snapshot!(run(&["export", "acknowledge", "notes.txt"]), @r###"
+exit 2
+renzheng: notes.txt is called neither `….ndjson` nor `….csv`
+"###);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -334,13 +334,13 @@ async fn what_is_held_back_stops_the_feed_at_its_place_until_it_is_released() {
     let hold =
         "insert into push_hold (employer_id, year, held_at, held_by, why) values ($1, 2025, now(), 'ops', 'asked')";
     sqlx::query(hold).bind(employer.0).execute(&mut connection).await.expect("held");
-    let held = read(&site, &token, &next(&first), 10).await;
-    assert_eq!((ids(&held).len(), &held["held"], &held["next"]), (0, &json!(true), &first["next"]));
+    let stopped = read(&site, &token, &next(&first), 10).await;
+    assert_eq!((ids(&stopped).len(), &stopped["held"], &stopped["next"]), (0, &json!(true), &first["next"]));
     sqlx::query("update push_hold set released_at = now(), released_by = 'ops'")
         .execute(&mut connection)
         .await
         .expect("released");
-    let released = read(&site, &token, &next(&held), 10).await;
+    let released = read(&site, &token, &next(&stopped), 10).await;
     assert_eq!((ids(&released).len(), &released["held"]), (2, &json!(false)));
 }
 

@@ -112,7 +112,8 @@ impl Findings<'_> {
             (Some(deliver), JobKind::Export) => self.check_deliver(deliver),
             (None, JobKind::Export) => self.refuse("deliver", "is missing: an export says where its files go"),
             (Some(_), kind) => {
-                self.refuse("deliver", format!("has no place in a job of kind `{kind}`: only an export writes files"))
+                let what = format!("has no place in a job of kind `{kind}`: only an export writes files");
+                self.refuse("deliver", what);
             }
             (None, _) => {}
         }

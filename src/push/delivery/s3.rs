@@ -1,5 +1,6 @@
 //! Delivery to an S3-compatible store: objects appear whole or not at all, and the manifest, which comes last, says that all are there.
 
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -60,7 +61,11 @@ pub(super) async fn deliver(
     for (name, bytes) in files.chain([(MANIFEST, &export.manifest_bytes)]) {
         let place = place(name);
         let put = bucket.put_object(Some(&credentials), &place).sign(SIGNED_FOR);
-        let kind = if name.ends_with(".csv") { "text/csv" } else { "application/json" };
+        let kind = if Path::new(name).extension().is_some_and(|ending| ending == "csv") {
+            "text/csv"
+        } else {
+            "application/json"
+        };
         let request = http.put(put).header(CONTENT_TYPE, kind).body(bytes.clone());
         let answer = request.send().await.map_err(|error| unreachable(error, &place))?;
         if !answer.status().is_success() {

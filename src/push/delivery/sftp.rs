@@ -15,7 +15,7 @@ use crate::config::{Environment, SftpSettings};
 use crate::push::export::{Export, MANIFEST};
 
 /// A server that says nothing for so long is gone.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 /// For the whole delivery.
 const LONGEST: Duration = Duration::from_mins(30);
 
