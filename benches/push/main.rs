@@ -86,10 +86,10 @@ fn measure(arguments: &Arguments, server: &Server, work: &Path) -> anyhow::Resul
     let program = Program { folder: work.to_owned(), key_file: work.join("keys"), log: arguments.log.clone() };
     program.make_keys()?;
     let is_asked = |part| arguments.only.is_empty() || arguments.only.contains(&part);
-    let messages = match is_asked(Part::Messages) {
-        true => Some(messages::measure(server, &program, work, arguments.senders)?),
-        false => None,
-    };
+    let mut messages = None;
+    if is_asked(Part::Messages) {
+        messages = Some(messages::measure(server, &program, work, arguments.senders)?);
+    }
     let mut figures = Vec::new();
     if is_asked(Part::Reconcile) {
         figures.extend(reconcile::measure(&program, server, work, arguments.employers)?);

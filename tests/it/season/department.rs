@@ -33,7 +33,7 @@ pub enum Weather {
 }
 
 pub struct Department {
-    department: Arc<TaxDepartment>,
+    office: Arc<TaxDepartment>,
     clock: Arc<Mutex<DateTime<Utc>>>,
     settings: TaxSettings,
     weather: Weather,
@@ -46,9 +46,9 @@ impl Department {
     pub async fn open() -> Self {
         let folder = Scratch::new("season_tax");
         let clock = Arc::new(Mutex::new(DateTime::UNIX_EPOCH));
-        let (department, url) = Self::listen(&folder, &clock).await;
+        let (office, url) = Self::listen(&folder, &clock).await;
         let settings = TaxSettings::new(url, "ours", "secret", ALGORITHM);
-        Self { department, clock, settings, weather: Weather::Fine, gate: Gate::default(), folder }
+        Self { office, clock, settings, weather: Weather::Fine, gate: Gate::default(), folder }
     }
 
     async fn listen(folder: &Scratch, clock: &Arc<Mutex<DateTime<Utc>>>) -> (Arc<TaxDepartment>, String) {
@@ -67,8 +67,8 @@ impl Department {
 
     /// The department's process died and begins again: it knows what stands in its ledger.
     pub async fn restart(&mut self) {
-        let (department, url) = Self::listen(&self.folder, &self.clock).await;
-        (self.department, self.settings.url) = (department, url);
+        let (office, url) = Self::listen(&self.folder, &self.clock).await;
+        (self.office, self.settings.url) = (office, url);
         self.weather(self.weather);
     }
 
@@ -82,7 +82,7 @@ impl Department {
                 plan
             }
         };
-        self.department.faults.set(plan);
+        self.office.faults.set(plan);
         self.weather = weather;
     }
 

@@ -130,7 +130,9 @@ impl Province {
                 continue;
             }
             let mut text = format!("{header}\n");
-            lines.values().for_each(|line| writeln!(text, "{line}").expect("text grows"));
+            for line in lines.values() {
+                writeln!(text, "{line}").expect("text grows");
+            }
             match fault {
                 // out
                 0 => drop(std::fs::remove_file(&path)),
