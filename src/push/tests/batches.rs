@@ -103,11 +103,12 @@ async fn while_the_department_deals_with_nothing_a_handful_of_messages_ask_and_a
     let first = pauses().await.remove(0);
     assert!(first.why.starts_with("the tax department dealt with none of 8 messages"), "{}", first.why);
     assert_eq!(one_batch(&office, pace).await.attempts(), 0);
-    for minute in 2..=5 {
-        office.store().set_clock(after(60 * minute)).await.expect("the clock");
+    // each time the pause is over for a while
+    for time in 2..=5 {
+        office.store().set_clock(after(90 * time)).await.expect("the clock");
         one_batch(&office, pace).await;
     }
-    office.store().set_clock(after(301)).await.expect("the clock");
+    office.store().set_clock(after(451)).await.expect("the clock");
     let pause = pauses().await;
     assert_eq!((pause.len(), pause[0].hold_id, pause[0].held_at), (1, first.hold_id, first.held_at), "one pause");
     office.behind.faults.set(Plan::default());
