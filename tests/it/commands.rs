@@ -149,7 +149,7 @@ fn an_unknown_job_key_is_named_with_file_and_line() {
     let jobs = jobs(&counter, &format!("shedule = \"0 1 * * *\"\n{JOB}"));
     insta::assert_snapshot!(counter.say(&["check", "--jobs", &jobs]), @r###"
 exit 2
-renzheng: [here]/jobs/pull-certificate.toml:1: `shedule`: unknown field `shedule`, expected one of `kind`, `record`, `schedule`, `timezone`, `after`, `after_patience`, `timeout`, `retry`, `misfire`, `overlap`, `jitter`, `pause_after`, `no_progress_timeout`, `days_before`, `settles_after`, `stale_after`, `covers`, `keep`, `delivery`, `missing`, `fields`, `key`, `constants`, `formats`, `values`, `gates`
+renzheng: [here]/jobs/pull-certificate.toml:1: `shedule`: unknown field `shedule`, expected one of `kind`, `record`, `schedule`, `timezone`, `after`, `after_patience`, `timeout`, `retry`, `misfire`, `overlap`, `jitter`, `pause_after`, `no_progress_timeout`, `days_before`, `settles_after`, `stale_after`, `covers`, `keep`, `delivery`, `missing`, `fields`, `key`, `constants`, `formats`, `values`, `gates`, `deliver`
 "###);
 }
 
