@@ -74,7 +74,7 @@ pub struct Issued {
     pub validity: Validity,
     /// First, RFC 3339 in Beijing time.
     pub issued_at: String,
-    /// In the order of their numbers here, where they were asked for.
+    /// In the order of their signs, where they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub names: Option<Vec<String>>,
 }
@@ -208,8 +208,9 @@ async fn list_names(
         store.record(&Act::read(at, actor, Action::Reveal, object).with("persons", numbers)).await?;
     }
     let identified = persons.iter().filter_map(|person| identities.remove(person));
-    let shown = |name: String| if names == Names::Full { name } else { mask_name(&name) };
-    Ok(identified.map(|identity| shown(identity.name)).collect())
+    let mut listed: Vec<String> = identified.map(|identity| identity.name).collect();
+    listed.sort();
+    Ok(if names == Names::Full { listed } else { listed.iter().map(|name| mask_name(name)).collect() })
 }
 
 async fn shown(store: &Store, stored: &StoredDocument) -> Result<Issued, DocumentError> {

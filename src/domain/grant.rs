@@ -232,6 +232,11 @@ auditor 36: granted
 auditor 360: not_a_division
 auditor 36010x: not_a_division
 auditor everything: granted
+tax_department unit: no_unit
+tax_department 36: granted
+tax_department 360: not_a_division
+tax_department 36010x: not_a_division
+tax_department everything: granted
 "###);
     }
 

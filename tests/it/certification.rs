@@ -236,7 +236,7 @@ exit 0
 "###);
     insta::assert_snapshot!(show(&["--format", "json", "--names"]), @r###"
 exit 0
-{"certification_number":"36-2025-00000001","version":1,"employer_name":"贵溪市例五中学","uscc":"123699001000000590","year":2025,"person_count":3,"unweighted_person_months":34,"weighted_person_months":34,"months":[3,3,3,3,3,3,3,3,3,2,2,3],"placed_persons":{"fraction":"17/6","decimal":"2.83"},"certified_at":"[at]","accepted_at":"[at]","receipt":"[receipt]","issued_by":"贵溪市残疾人联合会","check_code":"[code]","validity":{"status":"in_force"},"issued_at":"[at]","names":["魏*","严*","迪*"]}
+{"certification_number":"36-2025-00000001","version":1,"employer_name":"贵溪市例五中学","uscc":"123699001000000590","year":2025,"person_count":3,"unweighted_person_months":34,"weighted_person_months":34,"months":[3,3,3,3,3,3,3,3,3,2,2,3],"placed_persons":{"fraction":"17/6","decimal":"2.83"},"certified_at":"[at]","accepted_at":"[at]","receipt":"[receipt]","issued_by":"贵溪市残疾人联合会","check_code":"[code]","validity":{"status":"in_force"},"issued_at":"[at]","names":["严*","迪*","魏*"]}
 "###);
     let file = scene.folder.path().join("document.html");
     let path = file.to_str().expect("UTF-8");
