@@ -86,3 +86,15 @@ create table recovered_message (
     constraint recovered_message_is_one primary key (message_id, employer_id, year)
 );
 create index recovered_message_by_employer on recovered_message (employer_id, year);
+
+-- What takes back what the department holds and we do not know, and is not accepted: it waits, or was rejected and not issued again. What
+-- people hold back does not count.
+create function has_open_recovery(now timestamptz) returns boolean language sql stable as $$
+    select exists (
+        select from outbox o where recovery and not overtaken and state <> 'accepted'
+          and (state <> 'rejected' or not exists (select from outbox s where s.employer_id = o.employer_id and s.year = o.year
+                                                   and s.version = o.version and s.kind = o.kind and s.attempt > o.attempt))
+          and not exists (select from push_hold h where h.released_at is null and (h.until is null or h.until > now)
+                           and h.employer_id = o.employer_id and h.year = o.year))
+$$;
+create index outbox_recovery on outbox (employer_id, year) where recovery;

@@ -27,6 +27,10 @@ pub enum DiscardError {
     MayHaveArrived { message_id: Uuid, state: String, attempts: i64 },
     #[error("a later message of the same employer and year builds on message {0}: discard that one first")]
     Followed(Uuid),
+    #[error(
+        "message {0} takes back what the department holds and nobody here can prove: without it months could count twice"
+    )]
+    Recovery(Uuid),
     #[error("say why: a reason is kept with it")]
     ReasonMissing,
     #[error("the message could not be given up")]
@@ -75,9 +79,12 @@ async fn reject(
     at: DateTime<Utc>,
 ) -> Result<bool, DiscardError> {
     let found = publish.lock_message(message_id).await?.ok_or(DiscardError::NotFound(message_id))?;
-    let Discardable { uscc, year, message, state, attempts, followers, code, .. } = found;
+    let Discardable { uscc, year, message, state, attempts, followers, code, recovery, .. } = found;
     if code.as_deref() == Some(DISCARDED_HERE) {
         return Ok(false);
+    }
+    if recovery {
+        return Err(DiscardError::Recovery(message_id));
     }
     if state != "waiting" || attempts > 0 {
         return Err(DiscardError::MayHaveArrived { message_id, state, attempts });

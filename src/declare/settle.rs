@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::case::{Case, Doing};
+use super::news::apply_news;
 use super::{DeclareError, Declaring};
 use crate::domain::access::{Action, Actor};
 use crate::domain::declaration::{Declaration, Event, Refused};
@@ -15,7 +16,8 @@ use crate::domain::message::{MessageKind, Rejection};
 use crate::domain::reconciliation::{Class, Correction, Settlement, Step, settle as settlement};
 use crate::store::Store;
 use crate::store::publish::{Cause, Publish};
-use crate::store::reconciliations::{DifferenceLine, SettledBy};
+use crate::store::reconciliations::DifferenceLine;
+use crate::store::settlements::SettledBy;
 
 /// What was settled.
 #[derive(Clone, Debug, Serialize)]
@@ -38,6 +40,8 @@ pub async fn settle(store: &Store, actor: &Actor, declaring: Declaring, why: &st
         return Err(Refused::ReasonMissing.into());
     }
     let (uscc, year) = (case.of.uscc.to_string(), declaring.stored_year());
+    // the declaration knows what the outbox knows
+    apply_news(store).await?;
     let at = store.now().await?;
     let mut publish = store.publish(Cause::Withdrawal, at).await?;
     let Some(difference) = publish.lock_difference(&uscc, year).await? else {
@@ -82,11 +86,21 @@ async fn follow(
 ) -> Result<Declaration, DeclareError> {
     let (employer, year) = (case.declaring.employer, case.declaring.stored_year());
     let before = publish.lock_declaration(employer, year).await?;
+    let unsettled = publish.unsettled_messages(employer, year).await?;
+    if unsettled.not_taken_in {
+        return Err(DeclareError::Busy);
+    }
+    // after a restore the department has gone on beyond everything of ours; else what was tried may still be accepted
+    if unsettled.tried && difference.class != Class::MissingHere {
+        return Err(Refused::MayBeAccepted.into());
+    }
     let codes = [difference.uscc.clone()];
     let here =
         store.list_here(year, &codes, DateTime::<Utc>::MAX_UTC).await?.remove(&difference.uscc).unwrap_or_default();
     let plan = difference.detail.there.as_ref().and_then(|there| settlement(difference.class, &here, there));
     let Settlement { correction, step } = plan.ok_or(Refused::NotForUs)?;
+    // nothing of it is asked about or sent again any more
+    publish.stop_checking(employer, year).await?;
     let rejection = correct(publish, case, &correction, settled).await?;
     let by = actor.name.clone();
     let event = match step {

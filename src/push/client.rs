@@ -68,13 +68,15 @@ pub struct Exchange {
     pub again: Again,
     /// The department wants nothing from us, whatever it is about, for so long.
     pub pause: Option<Duration>,
+    /// Whether a request left at all.
+    pub left: bool,
 }
 
 impl Exchange {
     /// The message did not leave.
     pub(super) fn unsent(ask: bool, why: &str) -> Self {
         let record = AttemptRecord { status: None, answer: None, error: Some(format!("not sent: {why}")) };
-        Self { record, answered: Question::of(ask).unanswered(), again: Again::AtOnce, pause: None }
+        Self { record, answered: Question::of(ask).unanswered(), again: Again::AtOnce, pause: None, left: false }
     }
 
     /// Whether the department dealt with the message, whatever it said of it.
@@ -240,6 +242,7 @@ async fn read(heard: reqwest::Result<Response>, outgoing: &Outgoing, question: Q
                 answered: question.unanswered(),
                 again: Again::Later { retry_after: None },
                 pause: None,
+                left: true,
             };
         }
     };
@@ -256,6 +259,7 @@ async fn read(heard: reqwest::Result<Response>, outgoing: &Outgoing, question: Q
             StatusCode::SERVICE_UNAVAILABLE => retry_after,
             _ => None,
         },
+        left: true,
     }
 }
 

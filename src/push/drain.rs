@@ -86,16 +86,22 @@ impl<'a> Drain<'a> {
     /// The same at an instant of business time.
     pub(super) async fn step(&mut self, at: DateTime<Utc>, size: usize) -> Result<Vec<Sent>, PushError> {
         let size = size.min(self.pace.within(AHEAD));
+        // before the lease begins: no request may outlive it
+        let begun = Instant::now();
         let opened = self.store.open_attempts(at, self.passing, size as i64).await?;
         if opened.is_empty() {
             return Ok(Vec::new());
         }
-        let (begun, full) = (Instant::now(), opened.len() == size);
+        let full = opened.len() == size;
         let exchanges = self.exchange(opened, at, begun).await;
         let pause = pause(&exchanges);
+        let (left, unsent): (Vec<_>, Vec<_>) = exchanges.into_iter().partition(|(_, exchange)| exchange.left);
         let (closings, sent): (Vec<Closing>, Vec<Sent>) =
-            exchanges.into_iter().map(|(outgoing, exchange)| close(outgoing, exchange, at)).unzip();
+            left.into_iter().map(|(outgoing, exchange)| close(outgoing, exchange, at)).unzip();
         self.store_all(&closings).await?;
+        let unsent: Vec<_> =
+            unsent.iter().map(|(outgoing, _)| (outgoing.message_id, outgoing.attempt_number)).collect();
+        self.store.give_back_attempts(&unsent, at).await?;
         if let Some((wait, why)) = pause {
             self.store.pause_push(at, at + wait.min(LONGEST_PAUSE), &why).await?;
         }

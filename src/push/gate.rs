@@ -1,6 +1,6 @@
 //! The gate before the outbox: a database that was restored is behind the department, and nothing may leave until that is known.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::Client;
 use super::reconcile::{Looking, ReconcileError, is_ahead, reconcile};
@@ -12,9 +12,18 @@ const AHEAD: &str = "the tax department holds messages that are not known here: 
 const RECOVERING: &str =
     "what takes back messages that were not known here is not answered yet; the others leave after it";
 
-/// One process' gate; shut when the process starts.
-#[derive(Debug, Default)]
-pub struct Gate(AtomicBool);
+/// One process' gate; shut when the process starts. It holds the publish at which it was opened, and is shut again where the database
+/// falls behind that: it was restored, or another took its place.
+#[derive(Debug)]
+pub struct Gate(AtomicI64);
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self(AtomicI64::new(SHUT))
+    }
+}
+
+const SHUT: i64 = i64::MAX;
 
 /// What may leave now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -57,13 +66,22 @@ impl Gate {
     }
 
     async fn compare(&self, store: &Store, client: &Client) -> Result<Opening, ReconcileError> {
-        if !self.0.load(Ordering::Acquire) {
+        let head = store.head().await?;
+        if head < self.0.load(Ordering::Acquire) {
+            self.0.store(SHUT, Ordering::Release);
             if is_ahead(store, client).await? {
                 tracing::error!("{AHEAD}");
                 reconcile(store, client, Looking::default()).await?;
                 return Ok(Opening::Ahead);
             }
-            self.0.store(true, Ordering::Release);
+        }
+        self.0.store(head, Ordering::Release);
+        if store.is_behind().await? {
+            // it may have been put right meanwhile
+            reconcile(store, client, Looking::default()).await?;
+            if store.is_behind().await? {
+                return Ok(Opening::Ahead);
+            }
         }
         // with every look: a person may have settled something meanwhile
         let recovering = store.has_open_recoveries(store.now().await?).await?;

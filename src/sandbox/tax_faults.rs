@@ -322,7 +322,11 @@ impl Faults {
 
 fn fits(fault: &Fault, asked: &Asked, number: u64, at: DateTime<Utc>, known: Option<&(DateTime<Utc>, String)>) -> bool {
     // who reads statements meets with what strikes every request
-    let of = fault.of == asked.of || fault.of == Of::Any && (asked.of != Of::Any || fault.what.strikes_all());
+    let of = match (fault.of, asked.of) {
+        (Of::Any, Of::Any) => fault.what.strikes_all(),
+        (Of::Any, _) => true,
+        (of, asked) => of == asked,
+    };
     let numbered = fault.from.is_none_or(|from| number >= from) && fault.to.is_none_or(|to| number <= to);
     let timely = fault.since.is_none_or(|since| at >= since) && fault.until.is_none_or(|until| at < until);
     let about = fault.about.as_ref().is_none_or(|part| known.is_some_and(|(_, key)| key.contains(part.as_str())));

@@ -180,7 +180,9 @@ impl Publish {
         sqlx::query!(
             "insert into outbox (message_id, employer_id, year, version, kind, attempt, idempotency_key, body, digest,
                                  state, created_at, next_attempt_at, seq, recovery)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'waiting', $10, $10, $11, $12)",
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'waiting', $10, $10, $11,
+                     $12 or $5 = 'withdrawn' and exists (select from recovered_message r where r.employer_id = $2 and r.year = $3 and r.version = $4
+                                                          and r.kind = 'certified' and r.state = 'accepted' and not r.lapsed))",
             message.message_id,
             message.employer.0,
             message.year,

@@ -77,6 +77,7 @@ pub mod review_queue;
 mod rows;
 pub mod runs;
 pub mod seals;
+pub mod settlements;
 mod sorting;
 pub mod statement;
 pub mod task_history;

@@ -128,7 +128,8 @@ impl Store {
     ///
     /// Where the department forgot messages and gets them again, no person-month counts twice on the way: a certification waits for every
     /// earlier message of another employer about one of its months that is asked about or sent again, and is itself not sent again while
-    /// another employer claims one of them; people must look at that.
+    /// another employer claims one of them whose own messages are not forgotten; people must look at that. While something that takes back
+    /// what is not known here is not accepted, nothing else leaves.
     ///
     /// Two who ask at once get different messages: the rows are locked while they are taken, and then not due before the attempts'
     /// lease is over. Whoever died with a message is followed by another after that.
@@ -141,9 +142,9 @@ impl Store {
         let rows = sqlx::query!(
             r#"with due as (
                  select message_id, state, checking from outbox o
-                 where (state in ('waiting', 'sent', 'unknown') or checking is not null) and next_attempt_at <= $1 and (recovery or not $3)
+                 where (state in ('waiting', 'sent', 'unknown') or checking is not null) and next_attempt_at <= $1 and (recovery or not $3 and not (select has_open_recovery($1)))
                    and not exists (select from outbox e where e.employer_id = o.employer_id and e.year = o.year
-                                    and (e.state in ('waiting', 'sent', 'unknown') or e.checking is not null)
+                                    and (e.state in ('waiting', 'sent', 'unknown') or e.checking is not null and not o.recovery)
                                     and (e.version, e.kind = 'withdrawn', e.attempt) < (o.version, o.kind = 'withdrawn', o.attempt))
                    and (kind = 'withdrawn' or not exists (select from outbox where checking is not null) or not exists (
                           select from declared_month m join declared_month c on c.person_id = m.person_id and c.month = m.month
@@ -152,7 +153,8 @@ impl Store {
                             and e.checking is not null and e.seq < o.seq and e.employer_id <> o.employer_id))
                    and (checking is distinct from 'send' or kind = 'withdrawn' or not exists (
                           select from declared_month m join claim c on c.person_id = m.person_id and c.month = m.month and c.to_seq is null
-                          where m.employer_id = o.employer_id and m.year = o.year and m.version = o.version and c.employer_id <> o.employer_id))
+                          where m.employer_id = o.employer_id and m.year = o.year and m.version = o.version and c.employer_id <> o.employer_id
+                            and not exists (select from outbox e where e.employer_id = c.employer_id and e.year = o.year and e.checking is not null)))
                    and not exists (select from push_hold h where h.released_at is null and (h.until is null or h.until > $1)
                                     and (h.employer_id is null or h.employer_id = o.employer_id and h.year = o.year))
                  order by next_attempt_at, message_id limit $4 for update of o skip locked),
@@ -272,6 +274,39 @@ impl Store {
             &receipts as &[Option<String>],
             &answers as &[Option<serde_json::Value>],
             &again
+        )
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Attempts of which no byte left are as if they had never been opened; their messages are due again.
+    pub async fn give_back_attempts(&self, unsent: &[(Uuid, i32)], at: DateTime<Utc>) -> Result<(), StoreError> {
+        if unsent.is_empty() {
+            return Ok(());
+        }
+        let (ids, numbers): (Vec<Uuid>, Vec<i32>) = unsent.iter().copied().unzip();
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query!(
+            "delete from outbox_attempt a using unnest($1::uuid[], $2::int[]) as c (message_id, number)
+             where a.message_id = c.message_id and a.number = c.number and a.closed_at is null",
+            &ids,
+            &numbers
+        )
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query!(
+            "update outbox o
+             set next_attempt_at = $3,
+                 state = case when state = 'sent' and c.number = 1 then 'waiting' else state end,
+                 applied = applied or state = 'sent' and c.number = 1
+             from unnest($1::uuid[], $2::int[]) as c (message_id, number)
+             where o.message_id = c.message_id and (state in ('waiting', 'sent', 'unknown') or checking is not null)
+               and not exists (select from outbox_attempt a where a.message_id = c.message_id and a.number > c.number)",
+            &ids,
+            &numbers,
+            at
         )
         .execute(&mut *transaction)
         .await?;

@@ -24,6 +24,8 @@ pub struct Discardable {
     pub followers: i64,
     /// The code it was rejected with.
     pub code: Option<String>,
+    /// It takes back what the department holds and we do not know.
+    pub recovery: bool,
 }
 
 impl Store {
@@ -37,8 +39,16 @@ impl Store {
         object: &str,
         why: &str,
     ) -> Result<u64, StoreError> {
-        let at = self.now().await?;
         let mut transaction = self.pool.begin().await?;
+        // locked first: an attempt that was opened while the lock was waited for is seen by what follows
+        sqlx::query!(
+            "select from outbox where $1::uuid is null and (state in ('waiting', 'sent', 'unknown') or checking is not null) or message_id = $1
+             order by message_id for update",
+            message_id
+        )
+        .execute(&mut *transaction)
+        .await?;
+        let at = self.now().await?;
         let done = sqlx::query!(
             "update outbox o
              set next_attempt_at = $1,
@@ -47,12 +57,11 @@ impl Store {
                          else o.message_id = $2
                            or o.state = 'accepted' and exists (select from outbox m where m.message_id = $2 and m.state = 'accepted'
                                                                 and m.employer_id = o.employer_id and m.year = o.year) end)
-               and (o.state <> 'rejected' or o.answer ->> 'code' <> $3)
+               and not o.overtaken
                and not exists (select from outbox_attempt a where a.message_id = o.message_id and a.closed_at is null
-                                and a.opened_at > $4)",
+                                and a.opened_at > $3)",
             at,
             message_id,
-            crate::domain::rejection::DISCARDED_HERE,
             at - super::outbox::ATTEMPT_LEASE
         )
         .execute(&mut *transaction)
@@ -83,7 +92,7 @@ impl Change {
     /// The message, locked until this change ends: nobody opens an attempt on it meanwhile.
     pub async fn lock_message(&mut self, message_id: Uuid) -> Result<Option<Discardable>, StoreError> {
         let row = sqlx::query!(
-            r#"select employer_id, uscc, year, version, kind, attempt, state, answer ->> 'code' as code,
+            r#"select employer_id, uscc, year, version, kind, attempt, state, recovery, answer ->> 'code' as code,
                       (select count(*) from outbox_attempt a where a.message_id = o.message_id) as "attempts!",
                       (select count(*) from outbox l where l.employer_id = o.employer_id and l.year = o.year and l.state <> 'rejected'
                         and (l.version, l.kind = 'withdrawn', l.attempt) > (o.version, o.kind = 'withdrawn', o.attempt)) as "followers!"
@@ -111,6 +120,7 @@ impl Change {
             attempts: attempts.max(row.attempts),
             followers: row.followers,
             code: row.code,
+            recovery: row.recovery,
         }))
     }
 

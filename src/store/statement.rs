@@ -193,15 +193,16 @@ impl Store {
         Ok(found)
     }
 
-    /// Whether something that takes back what the department holds and we do not know is not answered yet; what people hold back does
+    /// Whether something that takes back what the department holds and we do not know is not accepted yet; what people hold back does
     /// not count.
     pub async fn has_open_recoveries(&self, at: DateTime<Utc>) -> Result<bool, StoreError> {
+        Ok(sqlx::query_scalar!(r#"select has_open_recovery($1) as "open!""#, at).fetch_one(&self.pool).await?)
+    }
+
+    /// Whether people have not settled yet that the department holds what is not known here.
+    pub async fn is_behind(&self) -> Result<bool, StoreError> {
         Ok(sqlx::query_scalar!(
-            r#"select exists (
-                 select from outbox o where recovery and state in ('waiting', 'sent', 'unknown')
-                   and not exists (select from push_hold h where h.released_at is null and (h.until is null or h.until > $1)
-                                    and h.employer_id = o.employer_id and h.year = o.year)) as "open!""#,
-            at
+            r#"select exists (select from difference where class = 'missing_here' and closed_at is null) as "behind!""#
         )
         .fetch_one(&self.pool)
         .await?)

@@ -197,7 +197,9 @@ impl Declaration {
                 *rejected_at = Some(at);
             }
             let still_held = self.version_in_force() == Some(completion.version);
-            if message.kind == MessageKind::Withdrawn && still_held {
+            // it holds what we cannot prove: that is withdrawn until it is
+            let recovered = self.recovered.as_ref().is_some_and(|known| completion.version <= known.last.version);
+            if message.kind == MessageKind::Withdrawn && (still_held || recovered) {
                 self.withdrawal_rejected = Some(Returned { completion, issue, rejection, rejected_at: at });
             }
         } else {

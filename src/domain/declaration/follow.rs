@@ -11,7 +11,7 @@ use crate::domain::message::{Message, MessageKind, Rejection};
 pub struct Recovered {
     /// The last message that it had answered: versions up to this one are used.
     pub last: Message,
-    /// So many messages it had answered: no key of an earlier version holds a higher number.
+    /// So many messages it had answered: no key of an earlier version holds a higher number, but for what was given up here without leaving.
     pub messages: u32,
     pub taken_over: Act,
 }
@@ -38,7 +38,7 @@ impl Declaration {
     /// The message once more, under a key that the department cannot have received.
     pub(super) fn issued_again(&self, message: Message) -> Message {
         let of_version = self.recovered.as_ref().filter(|recovered| message.version <= recovered.last.version);
-        let used = of_version.map_or(0, |recovered| recovered.messages);
+        let used = of_version.map_or(0, |recovered| recovered.messages.max(recovered.last.attempt));
         Message { attempt: message.attempt.max(used) + 1, ..message }
     }
 

@@ -128,6 +128,9 @@ fn class_of(ours: &Row, there: &Row) -> Class {
         (Answer::Rejected, Answer::Accepted) => return Class::AcceptedThere,
         _ => {}
     }
+    if there.messages > ours.messages {
+        return Class::MissingHere;
+    }
     match (&ours.in_force, &there.in_force) {
         (Some(ours), Some(there)) if ours.message_id == there.message_id => {
             if *there != (InForce { receipt: there.receipt.clone(), ..ours.clone() }) {
@@ -142,7 +145,7 @@ fn class_of(ours: &Row, there: &Row) -> Class {
         (None, None) => {}
     }
     // all that is left is how many messages there were
-    if there.messages < ours.messages { Class::MissingThere } else { Class::MissingHere }
+    Class::MissingThere
 }
 
 /// The answered messages about which the program asks the department by itself, which it then sends again where they are not held. Of
