@@ -72,16 +72,26 @@ fn csv(bytes: &[u8]) -> Result<Vec<Line>, String> {
         }
     }
     let mut lines = Vec::new();
+    let (mut counted, mut line) = (0, 1);
+    // the reader's own count is one short after a line that ends in CRLF: it stands between the two signs
+    let mut line_of = |position: Option<&csv::Position>| {
+        let at = position.map_or(counted, |position| position.byte() as usize).min(text.len());
+        let ends = text.as_bytes()[at..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let begin = (at + ends).max(counted);
+        line += text.as_bytes()[counted..begin].iter().filter(|byte| **byte == b'\n').count();
+        counted = begin;
+        line
+    };
     for record in reader.records() {
         let record = match record {
             Ok(record) => record,
             Err(error) => {
-                let number = error.position().map_or(0, csv::Position::line) as usize;
+                let number = line_of(error.position());
                 lines.push(Line { number, answer: Err(error.to_string()) });
                 continue;
             }
         };
-        let number = record.position().map_or(0, csv::Position::line) as usize;
+        let number = line_of(record.position());
         let cell = |at: usize| record.get(at).map(str::trim).filter(|cell| !cell.is_empty());
         let fields: Map<String, Value> =
             columns.iter().filter_map(|(at, name)| Some(((*name).to_owned(), Value::from(cell(*at)?)))).collect();
