@@ -28,6 +28,8 @@ pub struct HttpSettings {
     pub user_agent: String,
     /// Certificates (PEM) that are trusted besides the system's.
     pub ca_file: Option<PathBuf>,
+    /// By which we are known to a server that asks for it: certificate and key, PEM files.
+    pub identity: Option<(PathBuf, PathBuf)>,
 }
 
 impl Default for HttpSettings {
@@ -38,6 +40,7 @@ impl Default for HttpSettings {
             total_timeout: None,
             user_agent: concat!("renzheng/", env!("CARGO_PKG_VERSION")).to_owned(),
             ca_file: None,
+            identity: None,
         }
     }
 }
@@ -49,6 +52,8 @@ pub enum ClientError {
     Read { path: PathBuf, source: io::Error },
     #[error("the certificate file `{path}` holds no certificate in PEM form")]
     Certificate { path: PathBuf },
+    #[error("`{certificate}` and `{key}` hold no certificate and private key in PEM form that belong together")]
+    Identity { certificate: PathBuf, key: PathBuf },
     #[error("no HTTP client can be built")]
     Build(#[source] reqwest::Error),
 }
@@ -78,11 +83,32 @@ pub fn client(settings: &HttpSettings) -> Result<reqwest::Client, ClientError> {
     if let Some(path) = &settings.ca_file {
         builder = builder.tls_certs_merge(read_certificates(path)?);
     }
-    builder.build().map_err(ClientError::Build)
+    if let Some((certificate, key)) = &settings.identity {
+        builder = builder.identity(read_identity(certificate, key)?);
+    }
+    // what was read is tried here: a key that is another certificate's is found when they are put together
+    builder.build().map_err(|error| match &settings.identity {
+        Some((certificate, key)) if error.is_builder() => {
+            ClientError::Identity { certificate: certificate.clone(), key: key.clone() }
+        }
+        _ => ClientError::Build(error),
+    })
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, ClientError> {
+    std::fs::read(path).map_err(|source| ClientError::Read { path: path.to_owned(), source })
+}
+
+fn read_identity(certificate: &Path, key: &Path) -> Result<reqwest::Identity, ClientError> {
+    let mut pem = read_file(key)?;
+    pem.push(b'\n');
+    pem.extend(read_file(certificate)?);
+    reqwest::Identity::from_pem(&pem)
+        .map_err(|_| ClientError::Identity { certificate: certificate.to_owned(), key: key.to_owned() })
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<reqwest::Certificate>, ClientError> {
-    let pem = std::fs::read(path).map_err(|source| ClientError::Read { path: path.to_owned(), source })?;
+    let pem = read_file(path)?;
     let certificates = reqwest::Certificate::from_pem_bundle(&pem).unwrap_or_default();
     if certificates.is_empty() {
         return Err(ClientError::Certificate { path: path.to_owned() });
@@ -102,19 +128,34 @@ pub enum BodyError {
 }
 
 /// The body of an answer, decompressed, of at most `max_bytes`: nothing beyond is held in memory.
-pub async fn read_body(mut response: reqwest::Response, max_bytes: u64) -> Result<Vec<u8>, BodyError> {
+pub async fn read_body(response: reqwest::Response, max_bytes: u64) -> Result<Vec<u8>, BodyError> {
     let too_large = BodyError::TooLarge { limit_bytes: max_bytes };
     if response.content_length().is_some_and(|length| length > max_bytes) {
         return Err(too_large);
     }
-    let mut body = Vec::with_capacity(response.content_length().unwrap_or(0) as usize);
-    while let Some(chunk) = response.chunk().await.map_err(|error| BodyError::Broken(error.without_url()))? {
-        if (body.len() + chunk.len()) as u64 > max_bytes {
-            return Err(too_large);
-        }
-        body.extend_from_slice(&chunk);
+    match read_beginning(response, max_bytes).await {
+        (body, None) => Ok(body),
+        (_, Some(error)) => Err(error),
     }
-    Ok(body)
+}
+
+/// What there is of an answer's body, decompressed, up to `max_bytes`, and why that is not all of it.
+pub async fn read_beginning(mut response: reqwest::Response, max_bytes: u64) -> (Vec<u8>, Option<BodyError>) {
+    let announced = response.content_length().unwrap_or(0).min(max_bytes);
+    let mut body = Vec::with_capacity(announced as usize);
+    loop {
+        match response.chunk().await {
+            Ok(None) => return (body, None),
+            Ok(Some(chunk)) => {
+                let left = max_bytes as usize - body.len();
+                body.extend_from_slice(&chunk[..chunk.len().min(left)]);
+                if chunk.len() > left {
+                    return (body, Some(BodyError::TooLarge { limit_bytes: max_bytes }));
+                }
+            }
+            Err(error) => return (body, Some(BodyError::Broken(error.without_url()))),
+        }
+    }
 }
 
 /// Longer than this nobody is left alone: who asks for more means something else.

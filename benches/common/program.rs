@@ -67,6 +67,11 @@ impl Program {
 
     /// Runs a command to its end; `variables` are what it needs.
     pub fn run(&self, arguments: &[&str], variables: &[(&str, String)]) -> anyhow::Result<Ran> {
+        self.run_to(0, arguments, variables)
+    }
+
+    /// The same of a command that ends with this code.
+    pub fn run_to(&self, code: i32, arguments: &[&str], variables: &[(&str, String)]) -> anyhow::Result<Ran> {
         let mut command = self.command(arguments);
         command.envs(variables.iter().map(|(name, value)| (*name, value)));
         let began = Instant::now();
@@ -95,7 +100,7 @@ impl Program {
         let took = began.elapsed();
         let joined = "a thread that reads does not panic";
         let words = String::from_utf8_lossy(&words.join().expect(joined)?).into_owned();
-        ensure!(status.success(), "{arguments:?} ended with {status}: {words}");
+        ensure!(status.code() == Some(code), "{arguments:?} ended with {status}: {words}");
         let report =
             serde_json::from_slice(&said.join().expect(joined)?).context("its report is not one JSON value")?;
         Ok(Ran { took, peak_bytes, processor_seconds, report, words })

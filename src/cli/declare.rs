@@ -4,6 +4,7 @@ use clap::{Subcommand, ValueEnum};
 
 use super::context::Context;
 use super::output::Output;
+use super::push_text::rejection_lines;
 use super::run::verify_year;
 use super::table::table;
 use super::{Common, Ended, consent, tick};
@@ -227,11 +228,12 @@ fn told(declaration: &Declaration) -> String {
         ));
     }
     if let crate::domain::declaration::Stage::Rejected(returned) = &declaration.stage {
-        lines.push(format!("rejected: {} {}", returned.rejection.code, returned.rejection.text));
+        lines.extend(rejection_lines(&returned.rejection));
     }
     if let Some(returned) = &declaration.withdrawal_rejected {
         let version = returned.completion.version;
-        lines.push(format!("withdrawal of version {version} rejected: {}", returned.rejection.text));
+        lines.push(format!("withdrawal of version {version}:"));
+        lines.extend(rejection_lines(&returned.rejection));
     }
     if let Some(request) = declaration.open_withdrawal() {
         lines.push(format!(

@@ -15,7 +15,7 @@ use super::sandbox::{Wanted, print_variables, start_beside};
 use super::table::{grid, table};
 use super::{Common, Ended, import};
 use crate::clock;
-use crate::config::{Job, Secret, TaxSettings};
+use crate::config::{Job, TaxSettings};
 use crate::declare::complete::{Completing, complete, state};
 use crate::declare::import::{ImportKind, import as import_file};
 use crate::declare::standing::placements;
@@ -26,8 +26,9 @@ use crate::domain::ids::mask_name;
 use crate::domain::verdict::{Check, Sign};
 use crate::ingest::PullOutcome;
 use crate::sandbox::Sandbox;
+use crate::sandbox::tax_faults::Plan;
 use crate::store::facts::{Scope, Shard};
-use crate::store::outbox::OutboxLine;
+use crate::store::outbox_lines::OutboxLine;
 use crate::store::results::YearRow;
 use crate::verify::Selection;
 
@@ -106,17 +107,14 @@ async fn show(context: &mut Context, args: &DemoArgs, out: Output) -> anyhow::Re
     let year = today.year() - 1;
     // the province is that of 15 April whatever the day: a later demo finds the same deliveries
     let province_day = NaiveDate::from_ymd_opt(today.year(), 4, 15).unwrap_or(today);
-    let wanted = Wanted { persons: args.persons, seed: args.seed, year, today: province_day, port: 0 };
+    let wanted =
+        Wanted { persons: args.persons, seed: args.seed, year, today: province_day, port: 0, faults: Plan::default() };
     let sandbox = start_beside(context, wanted).await?;
     for (name, value) in &sandbox.variables {
         context.environment = context.environment.clone().with(name, value);
     }
-    context.settings.tax = Some(TaxSettings {
-        url: sandbox.tax.url.clone(),
-        key_id: sandbox.tax.key_id.clone(),
-        key: Secret::new(sandbox.tax.key.clone()),
-        algorithm: sandbox.tax.algorithm,
-    });
+    context.settings.tax =
+        Some(TaxSettings::new(&sandbox.tax.url, &sandbox.tax.key_id, &sandbox.tax.key, sandbox.tax.algorithm));
     heading(out, "Employers' own data")?;
     take_in(context, &sandbox, out).await?;
     heading(out, "The nightly chain, jobs/*.toml")?;

@@ -40,7 +40,9 @@ mod notice;
 mod output;
 mod placement;
 mod push;
+mod push_text;
 mod quarantine;
+mod reconcile;
 mod results;
 mod review;
 mod review_conflict;
@@ -210,6 +212,8 @@ enum Command {
         #[command(subcommand)]
         command: push::PushCommand,
     },
+    /// Compare with the tax department what both sides hold; the differences, and following it where a person decided so
+    Reconcile(reconcile::ReconcileArgs),
     /// Write messages as files for the tax department, or take its answers from one
     Export(export::ExportArgs),
     /// Calculate the levy (残保金)
@@ -352,6 +356,7 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Deregister(args) => deregister::run(&common, &args, out).await,
         Command::Evidence { command } => evidence::run(&common, &command, out).await,
         Command::Push { command } => push::run(&common, &command, out).await,
+        Command::Reconcile(args) => reconcile::run(&common, &args, out).await,
         Command::Certification { command } => certification::run(&common, &command, out).await,
         Command::Export(args) => export::run(&common, &args, out).await,
         Command::Levy(args) => levy::run(&common, &args, out),

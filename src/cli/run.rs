@@ -7,15 +7,18 @@ use serde::Serialize;
 use super::context::{Context, checked_jobs, usage};
 use super::export::describe_export;
 use super::output::{Output, progress, with_estimate};
-use super::{Common, Ended};
+use super::{Common, Ended, reconcile};
 use crate::clock;
 use crate::config::{Job, JobKind, TaxMode};
 use crate::domain::access::Action;
 use crate::ingest::compare::{Comparison, compare};
 use crate::ingest::{self, Progress, PullOutcome, Range, Report};
 use crate::push::Drained;
+use crate::push::gate::{Gate, Opening};
+use crate::push::reconcile::{Looking, YearReconciled};
 use crate::schedule::export::{Exported, export};
 use crate::schedule::hand_over::{HandedOver, hand_over};
+use crate::schedule::reconcile::is_clean;
 use crate::schedule::remind::{Reminded, Reminding, is_today};
 use crate::store::batches::Counts;
 use crate::store::runs::Trigger;
@@ -65,6 +68,10 @@ pub(super) enum JobReport {
         job: String,
         #[serde(flatten)]
         handed_over: HandedOver,
+    },
+    Reconcile {
+        job: String,
+        years: Vec<YearReconciled>,
     },
     Export {
         job: String,
@@ -201,6 +208,10 @@ pub(super) async fn run_job(
             let handed_over = push_now(context, &name, by).await?;
             Ok(JobReport::Push { job: name, handed_over })
         }
+        JobKind::Reconcile => {
+            let years = reconcile::compare_now(context, &name, by, Looking::default()).await?;
+            Ok(JobReport::Reconcile { job: name, years })
+        }
         JobKind::Remind => {
             let (reading, jobs) = (context.policy()?, checked_jobs(&context.settings)?);
             let alerts = &context.settings.alerts;
@@ -216,7 +227,6 @@ pub(super) async fn run_job(
             let exported = export(&context.store, job, &context.environment, mode, by).await?;
             Ok(JobReport::Export { job: name, exported })
         }
-        JobKind::Reconcile => Err(usage("jobs of kind `reconcile` are not in this version")),
     }
 }
 
@@ -253,15 +263,26 @@ pub(super) async fn push_now(context: &Context, job: &str, by: Trigger<'_>) -> a
         return Err(usage("the tax department is not set: RENZHENG_TAX_URL, RENZHENG_TAX_KEY_ID, RENZHENG_TAX_KEY"));
     };
     let bar = progress("push");
-    let handed_over = hand_over(&context.store, job, tax, by, |_| bar.inc(1)).await;
+    let handed_over = hand_over(&context.store, job, tax, by, &Gate::default(), |_| bar.inc(1)).await;
     bar.finish_and_clear();
     Ok(handed_over?)
 }
 
 pub(super) fn describe_push(handed_over: HandedOver) -> String {
-    let HandedOver { attempts: Drained { accepted, rejected, later, unknown }, answers } = handed_over;
+    let HandedOver { attempts: Drained { accepted, rejected, later, unknown }, answers, gate } = handed_over;
+    let gate = match gate {
+        Opening::Open => "",
+        Opening::Ahead => {
+            "; the department holds messages that are not known here: until they are settled (`renzheng reconcile list`) only what takes them back \
+             leaves"
+        }
+        Opening::Recovering => "; the rest leaves once what takes back is answered",
+        Opening::Unknown => {
+            "; nothing leaves before both sides were compared, and the department's statement cannot be had"
+        }
+    };
     format!(
-        "{accepted} accepted, {rejected} rejected, {later} to be sent later, {unknown} unclear; {answers} answers taken in"
+        "{accepted} accepted, {rejected} rejected, {later} to be sent later, {unknown} unclear; {answers} answers taken in{gate}"
     )
 }
 
@@ -269,6 +290,7 @@ fn has_refusals(report: &JobReport) -> bool {
     match report {
         JobReport::Pull(report) => report.counts.refused > 0 || report.outcome == PullOutcome::Held,
         JobReport::Remind { reminded, .. } => reminded.failed > 0,
+        JobReport::Reconcile { years, .. } => !is_clean(years),
         JobReport::Export { exported, .. } => exported.refused > 0,
         JobReport::Verify { .. } | JobReport::Push { .. } | JobReport::Maintain { .. } => false,
     }
@@ -282,6 +304,7 @@ pub(super) fn describe(report: &JobReport) -> String {
             let lines: Vec<String> = years.iter().map(|year| format!("{job}: {}", describe_year(year))).collect();
             lines.join("\n")
         }
+        JobReport::Reconcile { job, years } => format!("{job}: {}", reconcile::describe(years)),
         JobReport::Export { job, exported } => format!("{job}: {}", describe_export(*exported)),
         JobReport::Push { job, handed_over } => format!("{job}: {}", describe_push(*handed_over)),
         JobReport::Remind { job, reminded: Reminded { days_before, completed, employers, divisions, failed } } => {

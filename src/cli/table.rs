@@ -1,6 +1,6 @@
 //! Plain tables whose columns line up, full-width characters included, and the grid of months by checks.
 
-use crate::domain::month::Month;
+use crate::domain::month::{Month, spans};
 use crate::domain::verdict::{Check, Verdict};
 
 /// How many columns of a terminal a text takes: Chinese characters take two.
@@ -87,6 +87,14 @@ pub(super) fn grid(months: &[(Month, Verdict)]) -> String {
         })
         .collect();
     table(&header, &rows, &[9])
+}
+
+/// Months in a row as `2025-01–03`.
+pub(super) fn month_spans(months: &[Month]) -> String {
+    let told = |(first, last): &(Month, Month)| {
+        if first == last { first.to_string() } else { format!("{first}–{:02}", last.number()) }
+    };
+    spans(months).iter().map(told).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::context::Context;
 use super::declare::Whose;
 use super::output::Output;
 use super::run::verify_year;
-use super::table::table;
+use super::table::{month_spans, table};
 use crate::clock::rfc3339;
 use crate::declare::hand_in;
 use crate::declare::standing::{MonthView, PlacementView, placements};
@@ -157,15 +157,19 @@ pub(super) async fn standing(context: &Context, whose: &Whose, out: Output) -> a
         return Ok(Ended::Done);
     }
     let row = |view: &PlacementView| {
+        let of = |is_so: &dyn Fn(&MonthView) -> bool| {
+            month_spans(&view.months.iter().filter(|month| is_so(month)).map(|month| month.month).collect::<Vec<_>>())
+        };
         let open: Vec<String> = view.awaiting().map(|month| MonthLine::of(month).told()).collect();
         vec![
             view.person.0.to_string(),
             view.standing().to_string(),
-            view.confirmed().count().to_string(),
+            of(&|month| month.standing.is_confirmed()),
+            of(&|month| month.standing == MonthStanding::Unticked),
             open.join("; "),
         ]
     };
     let rows: Vec<Vec<String>> = views.iter().map(row).collect();
-    out.line(table(&["person", "standing", "confirmed", "open"], &rows, &[0, 2]))?;
+    out.line(table(&["person", "standing", "confirmed", "unticked", "open"], &rows, &[0]))?;
     Ok(Ended::Done)
 }

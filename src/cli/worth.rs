@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::context::{Context, usage};
 use super::output::Output;
-use super::table::table;
+use super::table::{month_spans, table};
 use super::{Common, Ended};
 use crate::domain::access::Action;
 use crate::domain::counting::Headcount;
@@ -96,25 +96,10 @@ fn text(shown: &Worth) -> String {
     let mut rows: Vec<Vec<String>> = alike
         .into_iter()
         .map(|((person, why, weight, worth), months)| {
-            vec![person.0.to_string(), spans(&months), why, weight.to_string(), yuan(worth)]
+            vec![person.0.to_string(), month_spans(&months), why, weight.to_string(), yuan(worth)]
         })
         .collect();
     rows.sort_by_key(|row| (row[0].parse::<i64>().unwrap_or_default(), row[1].clone()));
     lines.push(table(&["person", "months", "why", "weight", "worth of each, yuan"], &rows, &[0, 3, 4]));
     lines.join("\n")
-}
-
-/// Months in a row as `2025-01–03`.
-fn spans(months: &[Month]) -> String {
-    let mut spans: Vec<(Month, Month)> = Vec::new();
-    for month in months {
-        match spans.last_mut() {
-            Some((_, last)) if last.plus(1) == *month => *last = *month,
-            _ => spans.push((*month, *month)),
-        }
-    }
-    let told = |(first, last): &(Month, Month)| {
-        if first == last { first.to_string() } else { format!("{first}–{:02}", last.number()) }
-    };
-    spans.iter().map(told).collect::<Vec<_>>().join(", ")
 }

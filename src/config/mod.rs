@@ -15,6 +15,7 @@ mod remind;
 mod retention;
 pub mod settings;
 pub mod source;
+pub mod tax;
 pub mod zone;
 
 pub use alerts::{AlertSettings, MailSettings, WebhookSettings};
@@ -31,6 +32,7 @@ pub use job::{
 pub use job_folder::JobFolder;
 pub use picked::{Origin, SettingLine};
 pub use remind::RemindSettings;
-pub use settings::{LogFormat, Options, Settings, TaxMode, TaxSettings};
+pub use settings::{LogFormat, Options, Settings};
 pub use source::{Auth, DatabaseSource, Encoding, FileFormat, FileSource, HttpSource, Paging, SourceSettings};
+pub use tax::{ClientCertificate, PreviousKey, TaxMode, TaxSettings};
 pub use zone::Zone;

@@ -11,25 +11,13 @@ use super::error::ConfigError;
 use super::picked::{SettingLine, Shown, Sources, Wanted};
 use super::remind::RemindFile;
 use super::retention::{self, RetentionFile};
-use crate::crypto::SignatureAlgorithm;
+use super::tax::{self, TaxFile, TaxMode, TaxSettings};
 use crate::domain::facts::words;
 use crate::domain::retention::Keep;
 
 words! {
     /// How the log is written on standard error.
     LogFormat { Text = "text", Json = "json" }
-}
-
-words! {
-    /// How messages reach the tax department.
-    TaxMode {
-        /// We send them.
-        Push = "push",
-        /// It fetches them over HTTP.
-        Feed = "feed",
-        /// Jobs of kind `export` write them to files.
-        Files = "files",
-    }
 }
 
 /// What the command line said.
@@ -40,15 +28,6 @@ pub struct Options {
     pub database_url: Option<Secret>,
     pub policy: Option<PathBuf>,
     pub key_file: Option<PathBuf>,
-}
-
-/// Where the tax department listens and how messages to it are signed.
-#[derive(Clone, Debug)]
-pub struct TaxSettings {
-    pub url: String,
-    pub key_id: String,
-    pub key: Secret,
-    pub algorithm: SignatureAlgorithm,
 }
 
 /// The program's settings.
@@ -113,51 +92,7 @@ struct SettingsFile {
     retention: RetentionFile,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct TaxFile {
-    mode: Option<TaxMode>,
-    url: Option<String>,
-    key_id: Option<String>,
-    key: Option<String>,
-    algorithm: Option<SignatureAlgorithm>,
-}
-
 const FILE_NAME: &str = "renzheng.toml";
-
-fn pick_tax(sources: &Sources<'_>, file: TaxFile) -> Result<Option<TaxSettings>, ConfigError> {
-    let pick = |key, variable, shown, in_file| {
-        sources.pick(&Wanted { key, variable: Some(variable), shown, default: None }, None, in_file)
-    };
-    let url = pick("tax.url", "RENZHENG_TAX_URL", Shown::Url, file.url)?;
-    let key_id = pick("tax.key_id", "RENZHENG_TAX_KEY_ID", Shown::Plain, file.key_id)?;
-    let key = pick("tax.key", "RENZHENG_TAX_KEY", Shown::Secret, file.key)?;
-    let algorithm = sources.pick_read(
-        &Wanted {
-            key: "tax.algorithm",
-            variable: Some("RENZHENG_TAX_ALGORITHM"),
-            shown: Shown::Plain,
-            default: Some("hmac-sm3"),
-        },
-        file.algorithm.map(|algorithm| algorithm.to_string()),
-        |word| word.parse().ok(),
-        "`hmac-sm3`, `hmac-sha256`",
-    )?;
-    match (url, key_id, key) {
-        (None, None, None) => Ok(None),
-        (Some(url), Some(key_id), Some(key)) => Ok(Some(TaxSettings {
-            url,
-            key_id,
-            key: Secret::new(key),
-            algorithm: algorithm.unwrap_or(SignatureAlgorithm::HmacSm3),
-        })),
-        _ => Err(sources.error_at(
-            "tax",
-            "the tax department needs all of RENZHENG_TAX_URL, RENZHENG_TAX_KEY_ID and RENZHENG_TAX_KEY (or `url`, \
-             `key_id` and `key` under `[tax]`), or none",
-        )),
-    }
-}
 
 fn pick_tax_mode(sources: &Sources<'_>, in_file: Option<TaxMode>) -> Result<TaxMode, ConfigError> {
     let mode = sources.pick_read(
@@ -260,7 +195,7 @@ impl Settings {
         )?;
         let trusted_proxies = pick_proxies(&sources, &file.trusted_proxies)?;
         let tax_mode = pick_tax_mode(&sources, file.tax.mode)?;
-        let tax = pick_tax(&sources, file.tax)?;
+        let tax = tax::pick(&sources, file.tax)?;
         let alerts = AlertSettings::pick(&sources, file.alerts, file.remind)?;
         let retention = retention::pick(&sources, file.retention)?;
         Ok(Self {
@@ -290,6 +225,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::SignatureAlgorithm;
 
     struct Folder(PathBuf);
 

@@ -139,15 +139,16 @@ impl Case {
                     number: completion.certification_number,
                 };
                 let build = |id: Uuid| OutboundMessage::certified(id, message, self.subject(), certification);
-                self.enqueue(publish, message, build, at).await?;
+                self.enqueue(publish, doing, message, build, at).await?;
             }
             Effect::Withdraw { message } => {
                 let build = |id: Uuid| OutboundMessage::withdrawn(id, message, self.subject());
-                self.enqueue(publish, message, build, at).await?;
+                self.enqueue(publish, doing, message, build, at).await?;
             }
             Effect::ReleaseClaims { except } => {
                 publish.release_claims(employer, year, &except).await?;
             }
+            Effect::Overtake { messages } => publish.overtake(employer, year, &messages).await?,
         }
         Ok(())
     }
@@ -165,6 +166,7 @@ impl Case {
     async fn enqueue(
         &self,
         publish: &mut Publish,
+        doing: &Doing<'_>,
         message: Message,
         build: impl FnOnce(Uuid) -> OutboundMessage,
         at: DateTime<Utc>,
@@ -179,7 +181,7 @@ impl Case {
             idempotency_key: message.idempotency_key(&self.of.uscc, self.declaring.year),
             digest: digest(&body),
             body,
-            recovery: false,
+            recovery: doing.action == Action::SettleDifference,
         };
         Ok(publish.enqueue(&row, at).await?)
     }
@@ -205,7 +207,8 @@ pub async fn window_of(
         let outcome = request.outcome.as_ref().filter(|outcome| outcome.approved)?;
         Some(Span { asked_at: request.asked.at, answered_at: outcome.decided.at })
     });
-    let extending = Extending { reviewed, withdrawn: approved, rejected_at: declaration.rejected_at() };
+    let (rejected_at, recovered_at) = (declaration.rejected_at(), declaration.recovered_at());
+    let extending = Extending { reviewed, withdrawn: approved, rejected_at, recovered_at };
     let grace_days = policy.completion_grace_days(clock::business_date(at))?;
     Ok(Some(window(Window { first_day, last_day }, grace_days, &extending)))
 }

@@ -24,6 +24,8 @@ pub enum ConsentError {
     AnotherText { in_force: String, given: String },
     #[error("{0} is over, or not yet to be declared: a consent is for the year that is declared next or now")]
     AnotherYear(i32),
+    #[error("{0} is completed or closed already: there is nothing left to agree to")]
+    NotOpen(i32),
     #[error("a consent is in force already")]
     GivenBefore,
     #[error("no consent is in force")]
@@ -38,6 +40,7 @@ impl ConsentError {
             Self::Denied(denied) => denied.code(),
             Self::AnotherText { .. } => "another_commitment_text",
             Self::AnotherYear(_) => "another_year",
+            Self::NotOpen(_) => "not_open",
             Self::GivenBefore => "consent_given_before",
             Self::NoneGiven => "no_consent",
             Self::Declare(_) => "failed",
@@ -49,6 +52,7 @@ impl ConsentError {
             Self::Denied(denied) => denied.chinese().to_owned(),
             Self::AnotherText { in_force, .. } => format!("承诺书现行版本为 {in_force}，请阅读现行文本后再确认。"),
             Self::AnotherYear(year) => format!("{year} 年度不能授权：只能对正在申报或下一个申报的年度授权。"),
+            Self::NotOpen(year) => format!("{year} 年度已完成申报或已关闭，无需授权。"),
             Self::GivenBefore => "授权已经生效，无需重复授权。".to_owned(),
             Self::NoneGiven => "没有生效的授权可以撤销。".to_owned(),
             Self::Declare(_) => "操作未能完成，请稍后再试。".to_owned(),
@@ -80,8 +84,12 @@ pub async fn give(
     if commitment.version != accepted {
         return Err(ConsentError::AnotherText { in_force: commitment.version, given: accepted.to_owned() });
     }
-    let consent = Consent { employer: declaring.employer, given_at: at, given_by: actor.name.clone(), commitment };
+    // under the lock: nobody completes between the look and the step
     let mut change = store.change().await?;
+    if !change.hold_declaration(declaring.employer, declaring.year as i16).await?.is_editable() {
+        return Err(ConsentError::NotOpen(declaring.year));
+    }
+    let consent = Consent { employer: declaring.employer, given_at: at, given_by: actor.name.clone(), commitment };
     if !change.give_consent(declaring.year, &consent).await? {
         change.abandon().await?;
         return Err(ConsentError::GivenBefore);

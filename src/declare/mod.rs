@@ -10,6 +10,7 @@ pub mod conflict;
 pub mod consent;
 pub mod corrections;
 pub mod deregister;
+pub mod discard;
 pub mod drift;
 pub mod evidence;
 mod gates;
@@ -21,6 +22,7 @@ pub mod news;
 mod permit;
 pub mod register;
 pub mod review;
+pub mod settle;
 pub mod standing;
 pub mod tick;
 pub mod unfinished;
@@ -93,6 +95,8 @@ impl DeclareError {
             Self::KeyReused => Some("key_reused"),
             Self::NoConsent => Some("no_consent"),
             Self::Busy => Some("busy"),
+            // in a reason, as in a note
+            Self::Store(StoreError::HoldsIdNumber) => Some("note_holds_id_number"),
             Self::Verify(_) | Self::Worth(_) | Self::NoRule(_) | Self::Message(_) | Self::Store(_) => None,
         }
     }
@@ -113,6 +117,7 @@ impl DeclareError {
             Self::NoConsent => "单位的授权已失效,或不包括当前勾选的月份。".to_owned(),
             Self::KeyReused => "该幂等键已用于内容不同的操作,请更换。".to_owned(),
             Self::Busy => "系统繁忙,请稍后再试。".to_owned(),
+            Self::Store(StoreError::HoldsIdNumber) => "说明中不得填写身份证号。".to_owned(),
             Self::Verify(_) | Self::Worth(_) | Self::NoRule(_) | Self::Message(_) | Self::Store(_) => return None,
         };
         Some(text)

@@ -279,14 +279,14 @@ pub async fn actor_of_token(store: &Store, token: &str) -> Result<Actor, TokenEr
     let hash = token_hash(token).ok_or(TokenError::Malformed)?;
     let (token, user) = store.find_token(&hash).await?.ok_or(TokenError::Unknown)?;
     let at = store.now().await?;
+    if user.revoked.is_some() {
+        return Err(TokenError::UserRevoked(user.account));
+    }
     if let Some(revoked) = token.revoked {
         return Err(TokenError::Revoked(revoked.at));
     }
     if token.expires_at <= at {
         return Err(TokenError::Expired(token.expires_at));
-    }
-    if user.revoked.is_some() {
-        return Err(TokenError::UserRevoked(user.account));
     }
     let today = clock::business_date(at);
     let Some(scope) = scope_on(&user.domain_grants(), today) else {

@@ -59,6 +59,8 @@ words! {
         Reissue = "reissue",
         /// Close a declaration of which no message was ever accepted, which gives its claims back.
         CloseDeclaration = "close_declaration",
+        /// Follow the tax department where it holds something else: withdraw it there, or take its rejection over.
+        SettleDifference = "settle_difference",
         Reverify = "reverify",
         /// The document of a certification (认定书), printed for whoever it is about.
         IssueDocument = "issue_document",
@@ -140,6 +142,7 @@ impl Role {
                             | A::DecideAmendment
                             | A::Reissue
                             | A::CloseDeclaration
+                            | A::SettleDifference
                             | A::ReadAudit
                     )
             }
@@ -281,6 +284,7 @@ mod tests {
         decide_amendment: supervisor
         reissue: supervisor operator
         close_declaration: supervisor
+        settle_difference: supervisor operator
         reverify: reviewer supervisor operator
         issue_document: employer handler reviewer supervisor operator
         read_tax_feed: operator tax_department

@@ -26,6 +26,8 @@ pub struct Extending {
     pub withdrawn: Option<Span>,
     /// When the tax department rejected what was completed.
     pub rejected_at: Option<DateTime<Utc>>,
+    /// When it was taken over that the department held what we could not prove, so that it is completed again.
+    pub recovered_at: Option<DateTime<Utc>>,
 }
 
 /// What somebody did, and what staff answered.
@@ -58,11 +60,11 @@ fn start_of(day: NaiveDate) -> DateTime<Utc> {
 
 /// The window of one employer: the year's own, and `grace_days` after the last of what leaves it open. The day of the event is not
 /// counted, and the last day counts to its end. A review or a withdrawal counts if it was asked for inside the year's own window;
-/// after a rejection the tax department's day counts whenever it was.
+/// after a rejection, and where the sides had parted, that day counts whenever it was.
 pub fn window(own: Window, grace_days: u32, extending: &Extending) -> Window {
     let asked_inside = |span: &Span| own.contains(span.asked_at);
     let answers = [extending.reviewed, extending.withdrawn].into_iter().flatten().filter(asked_inside);
-    let events = answers.map(|span| span.answered_at).chain(extending.rejected_at);
+    let events = answers.map(|span| span.answered_at).chain(extending.rejected_at).chain(extending.recovered_at);
     let days = Days::new(u64::from(grace_days));
     let last_days = events.filter_map(|at| at.with_timezone(&SHANGHAI).date_naive().checked_add_days(days));
     Window { last_day: last_days.fold(own.last_day, Ord::max), ..own }
@@ -271,10 +273,12 @@ mod tests {
         assert_eq!(last(Extending { reviewed: inside, ..Extending::default() }), "2026-11-30");
         assert_eq!(last(Extending { withdrawn: inside, ..Extending::default() }), "2026-11-30");
         let late = span("2026-11-01T00:00:00+08:00", "2026-11-20T00:00:01+08:00");
-        assert_eq!(last(Extending { reviewed: late, withdrawn: late, rejected_at: None }), "2026-10-31");
+        assert_eq!(last(Extending { reviewed: late, withdrawn: late, ..Extending::default() }), "2026-10-31");
         let rejected_at = Some(instant("2026-12-24T16:00:00Z"));
         assert_eq!(last(Extending { rejected_at, ..Extending::default() }), "2027-01-04", "the 25th in Shanghai");
         assert_eq!(last(Extending { reviewed: inside, rejected_at, ..Extending::default() }), "2027-01-04", "the last");
+        let recovered_at = Some(instant("2026-12-01T10:00:00+08:00"));
+        assert_eq!(last(Extending { recovered_at, ..Extending::default() }), "2026-12-11", "nobody else's fault");
         let early = span("2026-04-01T10:00:00+08:00", "2026-04-02T10:00:00+08:00");
         assert_eq!(last(Extending { reviewed: early, ..Extending::default() }), "2026-10-31", "never shorter");
         let extended = window(own(), 10, &Extending { reviewed: inside, ..Extending::default() });

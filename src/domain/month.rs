@@ -110,6 +110,18 @@ pub fn years_later(day: NaiveDate, years: u32) -> NaiveDate {
     day.checked_add_months(Months::new(12 * years)).unwrap_or(NaiveDate::MAX)
 }
 
+/// First and last of each run of months that follow each other.
+pub fn spans(months: &[Month]) -> Vec<(Month, Month)> {
+    let mut spans: Vec<(Month, Month)> = Vec::new();
+    for month in months {
+        match spans.last_mut() {
+            Some((_, last)) if last.plus(1) == *month => *last = *month,
+            _ => spans.push((*month, *month)),
+        }
+    }
+    spans
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::{PersonId, words};
 use super::ids::Uscc;
-use super::month::Month;
+use super::month::{Month, spans};
 
 words! {
     /// What a notice is about.
@@ -57,18 +57,6 @@ impl DoubleClaim {
             ),
         }
     }
-}
-
-/// First and last of each run of months that follow each other.
-fn spans(months: &[Month]) -> Vec<(Month, Month)> {
-    let mut spans: Vec<(Month, Month)> = Vec::new();
-    for month in months {
-        match spans.last_mut() {
-            Some((_, last)) if last.plus(1) == *month => *last = *month,
-            _ => spans.push((*month, *month)),
-        }
-    }
-    spans
 }
 
 fn span(first: Month, last: Month, to: &str) -> String {

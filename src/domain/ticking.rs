@@ -83,7 +83,8 @@ impl Wait {
     fn told(self) -> String {
         match self.due_on {
             Some(due) if !self.settled => format!("{} due on {due}", self.ground),
-            _ => format!("{} without a day by which it must be known", self.ground),
+            Some(_) => format!("{}: what was due came, and a refused record of it waits for staff", self.ground),
+            None => format!("{} without a day by which it must be known", self.ground),
         }
     }
 
@@ -92,7 +93,8 @@ impl Wait {
         let ground = self.ground.chinese();
         match self.due_on {
             Some(due) if !self.settled => format!("{ground}应于{due}到数"),
-            _ => format!("{ground}尚无到数日期"),
+            Some(_) => format!("{ground}应到数据已到,但有一条记录被退回,待工作人员处理"),
+            None => format!("{ground}尚无到数日期"),
         }
     }
 }
@@ -174,7 +176,8 @@ mod tests {
     fn a_source_that_delivered_is_not_late_though_the_check_still_waits() {
         let wage = Wait { settled: true, ..wait(Ground::Wage, "2026-03-10") };
         let refused = tick_wage("2026-05-01", wage).expect_err("a refused record is open");
-        assert_eq!(refused.to_string(), "2025-11: wage without a day by which it must be known");
+        let told = "2025-11: wage: what was due came, and a refused record of it waits for staff";
+        assert_eq!(refused.to_string(), told);
     }
 
     #[test]

@@ -6,11 +6,14 @@ use super::lateness::lateness;
 use super::{Installation, Said};
 use crate::clock::{business_date, rfc3339};
 use crate::config::{AlertSettings, JobKind};
+use crate::domain::reconciliation::Class;
 use crate::store::alerts::{AlertKind, Condition, REPLAY_OF};
 use crate::store::failed_jobs::LastEnd;
 use crate::store::look_ups::RefusedLookUps;
-use crate::store::metrics::{OutboxFigure, SourceFigure};
+use crate::store::metrics::SourceFigure;
+use crate::store::outbox_lines::{Contradicted, OutboxFigure};
 use crate::store::readiness::Finding;
+use crate::store::reconciliations::{DifferenceFigure, RefusedStatement};
 
 /// What was looked at.
 pub(super) struct Seen {
@@ -21,12 +24,17 @@ pub(super) struct Seen {
     pub ends: Vec<LastEnd>,
     pub sources: Vec<SourceFigure>,
     pub outbox: Vec<OutboxFigure>,
+    pub contradicted: Option<Contradicted>,
     /// Where this runs.
     pub machine: String,
     /// What is wrong with the keys.
     pub keys: Option<Finding>,
     /// Employers whose look-ups were refused today.
     pub look_ups: Vec<RefusedLookUps>,
+    /// Where the tax department and we differ.
+    pub differences: Vec<DifferenceFigure>,
+    /// Years whose statement was not believed.
+    pub statements: Vec<RefusedStatement>,
 }
 
 /// A handful of refused rows is daily business; a share of them is a changed form.
@@ -64,6 +72,12 @@ pub(super) fn conditions(seen: &Seen, installation: &Installation<'_>) -> Vec<Co
     if let Some(said) = receipts(seen, settings) {
         add(AlertKind::ReceiptMissing, TAX_DEPARTMENT, said);
     }
+    if let Some(figure) = seen.outbox.iter().find(|figure| figure.state == "unknown") {
+        add(AlertKind::MessageUnknown, TAX_DEPARTMENT, unknown(figure));
+    }
+    if let Some(found) = &seen.contradicted {
+        add(AlertKind::MessageContradicted, TAX_DEPARTMENT, contradicted(found));
+    }
     if let Some(said) = nobody_to_tell(seen, installation) {
         add(AlertKind::TaxNotSet, TAX_DEPARTMENT, said);
     }
@@ -84,11 +98,55 @@ pub(super) fn conditions(seen: &Seen, installation: &Installation<'_>) -> Vec<Co
             format!("任务文件有改动但无法使用：{why}。程序继续按原来的任务运行；运行 `renzheng check` 查看全部错误");
         add(AlertKind::JobsBroken, &seen.machine, Said { text, chinese });
     }
+    // what the program repairs by itself matters once it is still there at the next look
+    let for_people = |figure: &&DifferenceFigure| figure.class.can_be_settled() || figure.lasting > 0;
+    for figure in seen.differences.iter().filter(for_people) {
+        add(AlertKind::DifferenceOpen, figure.class.as_str(), differing(figure));
+    }
+    for statement in &seen.statements {
+        add(AlertKind::StatementRefused, &statement.year.to_string(), not_believed(statement));
+    }
     let today = business_date(seen.now);
     for refused in &seen.look_ups {
         add(AlertKind::LookUpsRefused, &format!("{} {today}", refused.uscc), look_ups(refused));
     }
     found
+}
+
+fn differing(figure: &DifferenceFigure) -> Said {
+    let DifferenceFigure { class, count, oldest_at, .. } = figure;
+    let since = rfc3339(*oldest_at);
+    let (gate, chinese_gate) = match class {
+        Class::MissingHere => (
+            ". Until then nothing leaves after a start but what takes them back",
+            "。在此之前，程序启动后除撤回外不再发送任何报文",
+        ),
+        _ => ("", ""),
+    };
+    Said {
+        text: format!(
+            "{count} employers' years differ from what the tax department holds ({class}), the oldest since {since}; it is for {}: {}{gate}. \
+             `renzheng reconcile list` names them",
+            class.owner(),
+            class.way_out()
+        ),
+        chinese: format!(
+            "有 {count} 个单位年度与税务部门不一致（{class}），最早自 {since} 起，由{}处理：{}{chinese_gate}。运行 `renzheng reconcile list` 查看",
+            class.owner().chinese(),
+            class.chinese()
+        ),
+    }
+}
+
+fn not_believed(statement: &RefusedStatement) -> Said {
+    let RefusedStatement { year, at, why } = statement;
+    let at = rfc3339(*at);
+    Said {
+        text: format!(
+            "the tax department's statement of {year} was not believed at {at}, and nothing was changed: {why}"
+        ),
+        chinese: format!("税务部门 {year} 年度的对账单在 {at} 未被采信，未作任何更改：{why}"),
+    }
 }
 
 fn look_ups(refused: &RefusedLookUps) -> Said {
@@ -153,29 +211,87 @@ fn quarantine(source: &SourceFigure, settings: &AlertSettings) -> Option<Said> {
     })
 }
 
-/// Messages that wait for their answer: how many, and the oldest.
-fn waiting(seen: &Seen) -> Option<(i64, DateTime<Utc>)> {
-    let open = seen.outbox.iter().filter(|figure| matches!(figure.state.as_str(), "waiting" | "sent" | "unknown"));
-    let oldest = open.clone().map(|figure| figure.oldest_at).min()?;
-    Some((open.map(|figure| figure.messages).sum(), oldest))
+/// States of messages that the tax department has not answered for good, in both languages.
+const OPEN: [(&str, &str); 3] = [("waiting", "待发送"), ("sent", "已发送未答复"), ("unknown", "答复不明")];
+
+fn open(seen: &Seen) -> impl Iterator<Item = &OutboxFigure> + Clone {
+    seen.outbox.iter().filter(|figure| OPEN.iter().any(|(state, _)| *state == figure.state))
+}
+
+/// Messages that wait for their answer: how many, and the oldest with its state.
+fn waiting(seen: &Seen) -> Option<(i64, &OutboxFigure)> {
+    let oldest = open(seen).min_by_key(|figure| figure.oldest_at)?;
+    Some((open(seen).map(|figure| figure.messages).sum(), oldest))
+}
+
+/// Whose the oldest message of a state is.
+fn oldest_of(figure: &OutboxFigure) -> String {
+    let year = figure.oldest_year.map(|year| year.to_string()).unwrap_or_default();
+    format!("{} {year}", figure.oldest_uscc.as_deref().unwrap_or_default())
+}
+
+/// What kind of trouble the last attempt had: the first part of what was said of it.
+fn class(figure: &OutboxFigure) -> &str {
+    figure.last_error.as_deref().map_or("", |error| error.split(": ").next().unwrap_or_default())
 }
 
 fn receipts(seen: &Seen, settings: &AlertSettings) -> Option<Said> {
     let (messages, oldest) = waiting(seen)?;
-    let late = (seen.now - oldest).to_std().is_ok_and(|age| age > settings.receipt_after.duration());
-    late.then(|| Said {
+    let late = (seen.now - oldest.oldest_at).to_std().is_ok_and(|age| age > settings.receipt_after.duration());
+    if !late {
+        return None;
+    }
+    let states: Vec<String> = open(seen).map(|figure| format!("{} {}", figure.messages, figure.state)).collect();
+    let chinese_of = |state: &str| OPEN.iter().find(|(known, _)| *known == state).map_or("", |(_, chinese)| *chinese);
+    let chinese_states: Vec<String> =
+        open(seen).map(|figure| format!("{} {} 条", chinese_of(&figure.state), figure.messages)).collect();
+    let (whose, at, after) = (oldest_of(oldest), rfc3339(oldest.oldest_at), settings.receipt_after);
+    let (ended, chinese_ended) = match class(oldest) {
+        "" => (String::new(), String::new()),
+        class => (format!(", its last attempt: {class}"), format!("，最近一次发送结果：{class}")),
+    };
+    Some(Said {
         text: format!(
-            "{messages} messages to the tax department wait for their answer, the oldest since {}, longer than receipt_after = {} allows: \
-             `renzheng push status` shows them with the last answer",
-            rfc3339(oldest),
-            settings.receipt_after
+            "{messages} messages to the tax department wait for their answer ({}), the oldest that of {whose} since {at}{ended}; that is longer \
+             than receipt_after = {after} allows: `renzheng push status` shows them, what holds them and the last answer",
+            states.join(", ")
         ),
         chinese: format!(
-            "有 {messages} 条发往税务部门的报文未收到回执，最早一条自 {} 起，已超过 receipt_after = {}：运行 `renzheng push status` 查看最近的答复",
-            rfc3339(oldest),
-            settings.receipt_after
+            "有 {messages} 条发往税务部门的报文未收到回执（{}），最早一条为 {whose}，自 {at} 起{chinese_ended}，已超过 receipt_after = {after}：\
+             运行 `renzheng push status` 查看报文、暂停情况和最近的答复",
+            chinese_states.join("，")
         ),
     })
+}
+
+fn unknown(figure: &OutboxFigure) -> Said {
+    let (messages, whose, class) = (figure.messages, oldest_of(figure), class(figure));
+    Said {
+        text: format!(
+            "of {messages} messages it is unknown what became of them at the tax department, the oldest that of {whose}: {class}. They are asked \
+             about again and never guessed; `renzheng push status --state unknown` lists them, `renzheng push show` has each answer as it came, to be \
+             shown to the department"
+        ),
+        chinese: format!(
+            "有 {messages} 条报文在税务部门的结果不明，最早一条为 {whose}：{class}。系统会继续查询，不作推测；运行 `renzheng push status --state unknown` \
+             查看清单，运行 `renzheng push show` 查看原始答复并与税务部门核对"
+        ),
+    }
+}
+
+fn contradicted(found: &Contradicted) -> Said {
+    let Contradicted { messages, message_id, uscc, year } = found;
+    Said {
+        text: format!(
+            "of {messages} messages the tax department now says the opposite of what it had answered for good, the first {message_id} of {uscc} \
+             {year}. The declarations stand as they were answered first; `renzheng push show {message_id}` has both answers. Settle it with the \
+             department, then `renzheng push retry {message_id} --why …` asks it again"
+        ),
+        chinese: format!(
+            "有 {messages} 条报文，税务部门目前的答复与此前的最终答复相反，首条为 {uscc} {year} 的 {message_id}。申报状态仍以首次答复为准；\
+             运行 `renzheng push show {message_id}` 查看两次答复，与税务部门核实后运行 `renzheng push retry {message_id} --why …` 重新查询"
+        ),
+    }
 }
 
 /// By which the tax department is named.
@@ -237,9 +353,12 @@ mod tests {
             ends,
             sources: Vec::new(),
             outbox: Vec::new(),
+            contradicted: None,
             machine: "here".to_owned(),
             keys: None,
             look_ups: Vec::new(),
+            differences: Vec::new(),
+            statements: Vec::new(),
         };
         let alerts = AlertSettings::default();
         let found =

@@ -95,8 +95,11 @@ pub async fn watch(
         ends: store.last_ends(&jobs).await?,
         sources: store.source_figures().await?,
         outbox: store.outbox_figures().await?,
+        contradicted: store.find_contradicted().await?,
         machine: machine_name(),
         look_ups: store.refused_look_ups(clock::start_of_day(clock::business_date(now))).await?,
+        differences: store.difference_figures().await?,
+        statements: store.list_refused_statements().await?,
         keys: store.readiness().await.into_iter().find(|finding| finding.aspect == Aspect::Keys && !finding.ok),
     };
     let to_employers = &installation.alerts.remind.employers;

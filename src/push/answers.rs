@@ -230,8 +230,8 @@ fn code_of(error: NotUnderstood) -> &'static str {
     match error {
         NotUnderstood::Form => "not_understood",
         NotUnderstood::AnotherMessage => "another_message",
-        NotUnderstood::NoReceipt => "no_receipt",
+        NotUnderstood::NoReceipt | NotUnderstood::NoSuchReceipt => "no_receipt",
         NotUnderstood::AnotherDigest => "another_digest",
-        NotUnderstood::NoCode => "no_code",
+        NotUnderstood::NoCode | NotUnderstood::NoSuchCode => "no_code",
     }
 }

@@ -1,4 +1,4 @@
-//! From the outbox to the tax department: one message at a time, in order, until each is answered; none is ever dropped.
+//! From the outbox to the tax department: of each employer's year one message after the other, until each is answered; none is ever dropped.
 //!
 //! The attempt is stored before a byte leaves, the answer as it came beside what it means. Taking the news into the declaration is
 //! not done here.
@@ -8,15 +8,20 @@ pub mod answer;
 pub mod answers;
 mod client;
 pub mod delivery;
+mod drain;
 pub mod export;
 pub mod feed;
+pub mod gate;
+pub mod reconcile;
+pub mod statement;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 pub use self::client::{Again, Client, Exchange};
+pub use self::drain::{Drain, Pace};
 use crate::http::{ClientError, backoff};
-use crate::store::outbox::Answered;
+use crate::store::outbox::{Answered, Passing};
 use crate::store::{Store, StoreError};
 
 /// Why nothing could be pushed. What the department does wrong is no error but the outcome of an attempt.
@@ -72,13 +77,25 @@ impl Drained {
         self.accepted + self.rejected + self.later + self.unknown
     }
 
-    fn add(&mut self, answered: &Answered) {
-        match answered {
-            Answered::Accepted { .. } => self.accepted += 1,
-            Answered::Rejected { .. } => self.rejected += 1,
-            Answered::Later | Answered::Forgotten => self.later += 1,
-            Answered::Unknown => self.unknown += 1,
+    /// Counts these too.
+    pub fn add(&mut self, sent: &[Sent]) {
+        for Sent { answered, .. } in sent {
+            match answered {
+                Answered::Accepted { .. } => self.accepted += 1,
+                Answered::Rejected { .. } => self.rejected += 1,
+                Answered::Later | Answered::Forgotten => self.later += 1,
+                Answered::Unknown => self.unknown += 1,
+            }
         }
+    }
+}
+
+impl std::ops::AddAssign for Drained {
+    fn add_assign(&mut self, more: Self) {
+        self.accepted += more.accepted;
+        self.rejected += more.rejected;
+        self.later += more.later;
+        self.unknown += more.unknown;
     }
 }
 
@@ -87,47 +104,27 @@ impl Drained {
 ///
 /// Dropped halfway, it leaves the attempt open, and the message is due again when the attempt's lease is over.
 pub async fn step(store: &Store, client: &Client, at: DateTime<Utc>) -> Result<Step, PushError> {
-    let Some(outgoing) = store.open_attempt(at).await? else { return Ok(Step::Empty) };
-    let exchange = if outgoing.ask_first { client.ask(&outgoing, at).await } else { client.send(&outgoing, at).await };
-    let Exchange { record, answered, again } = exchange;
-    let again_at = match &answered {
-        Answered::Accepted { .. } | Answered::Rejected { .. } => None,
-        Answered::Later | Answered::Forgotten | Answered::Unknown => {
-            Some(at + wait(outgoing.message_id, outgoing.attempt_number, again))
-        }
-    };
-    store.close_attempt(&outgoing, &record, &answered, again_at.unwrap_or(at)).await?;
-    let sent = Sent {
-        message_id: outgoing.message_id,
-        idempotency_key: outgoing.idempotency_key,
-        attempt_number: outgoing.attempt_number,
-        asked: outgoing.ask_first,
-        answered,
-        error: record.error,
-        again_at,
-    };
-    tell(&sent);
-    Ok(Step::Sent(sent))
+    let sent = Drain::new(store, client, Passing::Everything, Pace::default()).step(at, 1).await?;
+    Ok(sent.into_iter().next().map_or(Step::Empty, Step::Sent))
 }
 
-/// Steps until nothing is due, or `limit` attempts are made. Several may drain at once.
+/// Sends until nothing is due, or `limit` attempts are made. Several may drain at once.
 pub async fn drain(
     store: &Store,
     client: &Client,
     limit: u64,
     mut progress: impl FnMut(&Sent),
 ) -> Result<Drained, PushError> {
+    let mut drain = Drain::new(store, client, Passing::Everything, Pace::default());
     let mut drained = Drained::default();
-    while drained.attempts() < limit {
-        match step(store, client, store.now().await?).await? {
-            Step::Empty => break,
-            Step::Sent(sent) => {
-                drained.add(&sent.answered);
-                progress(&sent);
-            }
+    loop {
+        let sent = drain.batch(limit - drained.attempts()).await?;
+        if sent.is_empty() {
+            return Ok(drained);
         }
+        drained.add(&sent);
+        sent.iter().for_each(&mut progress);
     }
-    Ok(drained)
 }
 
 fn tell(sent: &Sent) {

@@ -22,8 +22,12 @@ mod server;
 mod shelf;
 pub mod stories;
 pub mod tax;
+pub mod tax_faults;
 pub mod tax_ledger;
+mod tax_mishaps;
+mod tax_road;
 pub mod tax_rules;
+pub mod tax_statement;
 mod units;
 mod wage_agency;
 #[cfg(test)]
@@ -37,10 +41,12 @@ use std::sync::Arc;
 use anyhow::Context;
 use sha2::{Digest, Sha256};
 
+use crate::clock;
 use crate::crypto::SignatureAlgorithm;
 use province::{Province, Spec};
 use server::Server;
 use tax::{Key, TaxDepartment, Tolerance};
+use tax_faults::Plan;
 
 /// Raised whenever the generator or a written form changes, so that files of an older one are made anew.
 const EDITION: u32 = 1;
@@ -56,6 +62,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Whether and how the tax department compares a message's time with its own.
     pub tolerance: Option<Tolerance>,
+    /// What goes wrong at the tax department, by the machine's clock.
+    pub faults: Plan,
 }
 
 /// How to reach the tax department.
@@ -94,7 +102,7 @@ impl Sandbox {
 /// Starting again with the same spec finds everything in place; another spec replaces the deliveries but not what the tax
 /// department remembers.
 pub async fn start(options: Options) -> anyhow::Result<Sandbox> {
-    let Options { spec, directory, database_url, listen, tolerance } = options;
+    let Options { spec, directory, database_url, listen, tolerance, faults } = options;
     let fingerprint = fingerprint(&spec);
     let generating = tokio::task::spawn_blocking({
         let (directory, fingerprint) = (directory.clone(), fingerprint.clone());
@@ -122,6 +130,7 @@ pub async fn start(options: Options) -> anyhow::Result<Sandbox> {
         },
     ];
     let department = TaxDepartment::open(&directory.join("tax-ledger.ndjson"), keys, tolerance)?;
+    let department = department.with_faults(faults, Arc::new(clock::system_now));
     let port = |offset: u16| {
         let port = if listen.port() == 0 { 0 } else { listen.port().saturating_add(offset) };
         SocketAddr::new(listen.ip(), port)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -37,9 +37,32 @@ pub struct Entry {
     /// The body as it came, byte for byte.
     pub body: String,
     pub answer: Answer,
+    /// Rejected now, and accepted before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_accepted: bool,
+    /// Accepted, and taken out of force by nobody's message.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lapsed: bool,
     /// How often it came since the department opened, the first time included; not written down.
     #[serde(skip_deserializing, default)]
     pub times: u32,
+}
+
+impl Entry {
+    /// SHA-256 of the body that was answered, in hex.
+    pub fn digest(&self) -> String {
+        match &self.answer {
+            Answer::Accepted { digest, .. } => digest.clone(),
+            Answer::Rejected { .. } => hex::encode(Sha256::digest(&self.body)),
+        }
+    }
+
+    pub fn receipt(&self) -> Option<&str> {
+        match &self.answer {
+            Answer::Accepted { receipt, .. } => Some(receipt),
+            Answer::Rejected { .. } => None,
+        }
+    }
 }
 
 /// What is in force for an employer and year.
@@ -69,12 +92,14 @@ pub enum Refused {
 /// All entries, in the order received, and what follows from them.
 #[derive(Debug)]
 pub struct Ledger {
+    path: PathBuf,
     file: File,
     entries: Vec<Entry>,
     by_key: HashMap<String, usize>,
     by_message: HashMap<String, usize>,
     held: BTreeMap<(String, u64), Held>,
     accepted: u64,
+    written: u64,
 }
 
 impl Ledger {
@@ -90,12 +115,14 @@ impl Ledger {
         let file = OpenOptions::new().create(true).append(true).open(path).with_context(attempt)?;
         file.set_len(whole as u64).with_context(attempt)?;
         let mut ledger = Self {
+            path: path.to_owned(),
             file,
             entries: Vec::new(),
             by_key: HashMap::new(),
             by_message: HashMap::new(),
             held: BTreeMap::new(),
             accepted: 0,
+            written: 0,
         };
         for line in text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let entry: Entry = serde_json::from_slice(line).with_context(attempt)?;
@@ -104,7 +131,8 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Answers a message: the same key and body gets the same answer; what is new is judged, written down, then answered.
+    /// Answers a message: the same key and body gets the same answer; what is new is judged and written down. Whoever tells the answer
+    /// forces the file to the disk before.
     pub fn receive(&mut self, body: &[u8]) -> Result<Answer, Refused> {
         let body = std::str::from_utf8(body).map_err(|_| Refused::Unreadable)?;
         let message: Value = serde_json::from_str(body).map_err(|_| Refused::Unreadable)?;
@@ -137,9 +165,12 @@ impl Ledger {
             idempotency_key: key.to_owned(),
             body: body.to_owned(),
             answer: answer.clone(),
+            was_accepted: false,
+            lapsed: false,
             times: 1,
         };
         self.append(&entry).map_err(Refused::Ledger)?;
+        self.written += 1;
         self.remember(entry);
         Ok(answer)
     }
@@ -171,11 +202,39 @@ impl Ledger {
         found.collect()
     }
 
+    /// The message in force, by its id.
+    pub fn message_in_force(&self, uscc: &str, year: u64) -> Option<&str> {
+        self.held.get(&(uscc.to_owned(), year))?.message_id.as_deref()
+    }
+
+    /// Changes what is remembered; everything else follows from it anew.
+    pub(super) fn change(&mut self, change: impl FnOnce(&mut Vec<Entry>)) -> anyhow::Result<()> {
+        change(&mut self.entries);
+        let mut text = Vec::new();
+        for entry in &self.entries {
+            serde_json::to_writer(&mut text, entry)?;
+            text.push(b'\n');
+        }
+        std::fs::write(&self.path, text).context("writing the tax department's ledger anew")?;
+        self.file.sync_data()?;
+        *self = Self { written: self.written + 1, ..Self::open(&self.path)? };
+        Ok(())
+    }
+
     fn append(&mut self, entry: &Entry) -> std::io::Result<()> {
         let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');
-        self.file.write_all(&line)?;
-        self.file.sync_data()
+        self.file.write_all(&line)
+    }
+
+    /// Another hand on the file, to force it to the disk.
+    pub fn file(&self) -> std::io::Result<File> {
+        self.file.try_clone()
+    }
+
+    /// How many entries were written since it was opened.
+    pub fn written(&self) -> u64 {
+        self.written
     }
 
     fn remember(&mut self, entry: Entry) {
@@ -183,14 +242,14 @@ impl Ledger {
         let key = (message["uscc"].as_str().unwrap_or_default().to_owned(), message["year"].as_u64().unwrap_or(0));
         let held = self.held.entry(key).or_default();
         let version = message["version"].as_u64().unwrap_or_default();
-        // what skips a version was not received as the next one
-        if version == held.received + 1 {
-            held.received = version;
-        }
-        if matches!(entry.answer, Answer::Accepted { .. }) {
+        let is_accepted = matches!(entry.answer, Answer::Accepted { .. });
+        if is_accepted || entry.was_accepted {
             self.accepted += 1;
+            let in_force = message["kind"] == "certified" && is_accepted && !entry.lapsed;
+            held.message_id = in_force.then(|| entry.message_id.clone());
+        }
+        if is_accepted {
             held.version = version;
-            held.message_id = (message["kind"] == "certified").then(|| entry.message_id.clone());
         }
         self.by_key.insert(entry.idempotency_key.clone(), self.entries.len());
         self.by_message.insert(entry.message_id.clone(), self.entries.len());

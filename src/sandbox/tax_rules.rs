@@ -37,8 +37,6 @@ impl Kind {
 pub struct Held {
     /// The newest version ever accepted.
     pub version: u64,
-    /// The newest version ever received, whatever was answered.
-    pub received: u64,
     /// The message in force; none after a withdrawal.
     pub message_id: Option<String>,
 }
@@ -152,10 +150,6 @@ fn check_succession(message: &Value, version: u64, held: &Held) -> Result<(), Re
     if version <= held.version {
         let text = format!("a version above {}", held.version);
         return Err(rejection("version_not_newer", "version", &version.to_string(), &text));
-    }
-    if version > held.received + 1 {
-        let text = format!("version {}: none is left out", held.received + 1);
-        return Err(rejection("version_gap", "version", &version.to_string(), &text));
     }
     let supersedes = &message["supersedes"];
     let names_held = match (&held.message_id, supersedes) {

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::export::ExportJobError;
 use super::hand_over::HandOverError;
+use super::reconcile::CompareError;
 use super::remind::RemindError;
 use crate::config::Retry;
 use crate::domain::facts::words;
@@ -14,6 +15,8 @@ use crate::errors;
 use crate::ingest::PullError;
 use crate::push::PushError;
 use crate::push::delivery::DeliveryError;
+use crate::push::reconcile::ReconcileError;
+use crate::push::statement::StatementError;
 use crate::store::StoreError;
 use crate::store::runs::Ending;
 use crate::verify::VerifyError;
@@ -154,6 +157,18 @@ impl From<HandOverError> for Failure {
             HandOverError::Push(error) => error.into(),
             HandOverError::News(_) | HandOverError::Store(_) => Self::new(Class::Store, errors::chain(&error)),
         }
+    }
+}
+
+impl From<CompareError> for Failure {
+    fn from(error: CompareError) -> Self {
+        let class = match error {
+            CompareError::Push(error) => return error.into(),
+            CompareError::Reconcile(ReconcileError::Statement(StatementError::Unreachable(_))) => Class::Transient,
+            CompareError::Reconcile(ReconcileError::Statement(StatementError::Malformed(_))) => Class::Contract,
+            CompareError::Reconcile(ReconcileError::Store(_)) | CompareError::Store(_) => Class::Store,
+        };
+        Self::new(class, errors::chain(&error))
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicI64;
 
 use crate::config::{AlertSettings, Environment, Job, TaxMode, TaxSettings};
 use crate::domain::retention::Keep;
+use crate::push::gate::Gate;
 use crate::store::Store;
 use crate::verify::Reading;
 
@@ -20,6 +21,7 @@ pub mod export;
 pub mod failure;
 pub mod hand_over;
 mod jobs;
+pub mod reconcile;
 pub mod remind;
 pub mod serve;
 mod step;
@@ -44,6 +46,8 @@ pub struct Schedule {
     tax_mode: TaxMode,
     keep: Keep,
     alerts: AlertSettings,
+    /// Shut until both sides were compared.
+    gate: Gate,
     /// The publish up to which people who became concerned were looked for.
     concerned_until: AtomicI64,
 }
@@ -60,8 +64,18 @@ impl Schedule {
     ) -> Self {
         let concerned_until = AtomicI64::new(-1);
         let alerts = AlertSettings::default();
-        let (jobs, tax_mode) = (Jobs::new(jobs), TaxMode::Push);
-        Self { store, jobs, environment, policy, tax, tax_mode, keep, alerts, concerned_until }
+        Self {
+            store,
+            jobs: Jobs::new(jobs),
+            environment,
+            policy,
+            tax,
+            tax_mode: TaxMode::Push,
+            keep,
+            alerts,
+            gate: Gate::default(),
+            concerned_until,
+        }
     }
 
     /// Who hears of what is not finished, and when what is agreed is completed.

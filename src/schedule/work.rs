@@ -6,9 +6,11 @@ use super::Schedule;
 use super::export::export;
 use super::failure::{Class, Failure};
 use super::hand_over::{hand_over, leave_waiting};
+use super::reconcile::{compare_sides, is_clean, nobody_to_ask};
 use super::remind::Reminding;
 use crate::config::{Job, JobKind, TaxMode};
 use crate::ingest::{self, PullOutcome, Range};
+use crate::push::reconcile::Looking;
 use crate::store::Store;
 use crate::store::runs::{Ending, Trigger};
 use crate::store::tasks::Claimed;
@@ -53,14 +55,8 @@ impl Schedule {
                 })
                 .await
             }
+            JobKind::Reconcile => within(job, self.reconcile(&store, job, task)).await,
             JobKind::Export => within(job, self.export(&store, job, task)).await,
-            JobKind::Reconcile => Err(Failure::new(
-                Class::Contract,
-                format!(
-                    "this version does not run jobs of kind `{}`; it runs `pull`, `verify`, `push`, `export`, `remind` and `maintain`",
-                    job.kind
-                ),
-            )),
         }
     }
 
@@ -99,7 +95,7 @@ impl Schedule {
                 leave_waiting(store, &job.name, &task.created_by, &why).await?;
             }
             Some(tax) => {
-                hand_over(store, &job.name, tax, &task.created_by, |_| ()).await?;
+                hand_over(store, &job.name, tax, &task.created_by, &self.gate, |_| ()).await?;
             }
             // an alert tells of it once
             None => {
@@ -108,6 +104,15 @@ impl Schedule {
             }
         }
         Ok(Ending::Done)
+    }
+
+    async fn reconcile(&self, store: &Store, job: &Job, task: &Claimed) -> Result<Ending, Failure> {
+        let Some(tax) = &self.tax else {
+            nobody_to_ask(store, &job.name, &task.created_by).await?;
+            return Ok(Ending::Done);
+        };
+        let years = compare_sides(store, &job.name, tax, &task.created_by, Looking::default()).await?;
+        Ok(if is_clean(&years) { Ending::Done } else { Ending::DoneWithRefusals })
     }
 }
 

@@ -19,6 +19,10 @@ words! {
         DeliveryHeld = "delivery_held",
         QuarantineLarge = "quarantine_large",
         ReceiptMissing = "receipt_missing",
+        /// The tax department said what nobody understands.
+        MessageUnknown = "message_unknown",
+        /// The tax department took back what it had said for good.
+        MessageContradicted = "message_contradicted",
         /// Messages wait for a tax department that is not set.
         TaxNotSet = "tax_not_set",
         KeysWrong = "keys_wrong",
@@ -26,6 +30,10 @@ words! {
         /// Job files changed and cannot be worked with.
         JobsBroken = "jobs_broken",
         LookUpsRefused = "look_ups_refused",
+        /// The tax department holds something else than we do.
+        DifferenceOpen = "difference_open",
+        /// The tax department's statement was not believed.
+        StatementRefused = "statement_refused",
     }
 }
 

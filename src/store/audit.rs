@@ -8,6 +8,7 @@ use super::change::Change;
 use super::{Store, StoreError};
 use crate::crypto::Keys;
 use crate::domain::access::{Action, Actor};
+use crate::domain::free_text::holds_id_number;
 
 /// What the audit keeps of one act.
 #[derive(Clone, Debug)]
@@ -74,8 +75,13 @@ impl Store {
     }
 }
 
-/// Writes it in the transaction of what it is about.
+/// Writes it in the transaction of what it is about. Words that hold an ID number are refused, and with them what they are about.
 pub(super) async fn record(connection: &mut PgConnection, act: &Act<'_>) -> Result<(), StoreError> {
+    let details = act.detail.as_object().into_iter().flat_map(|detail| detail.values());
+    let mut words = details.filter_map(serde_json::Value::as_str).chain(act.why);
+    if words.any(holds_id_number) {
+        return Err(StoreError::HoldsIdNumber);
+    }
     sqlx::query!(
         "insert into audit (at, actor, role, on_behalf_of, action, object, why, before, after, detail)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",

@@ -77,7 +77,7 @@ impl Store {
         let rows = sqlx::query!(
             r#"select message_id, idempotency_key, body, digest, seq, version, kind = 'withdrawn' as "withdrawn!", attempt
                from outbox o
-               where seq >= $1 and seq <= $2
+               where seq >= $1 and seq <= $2 and not overtaken
                  and (seq, version, kind = 'withdrawn', attempt, message_id) > ($1, $3, $4, $5, $6)
                  and (seq, version, kind = 'withdrawn', attempt, message_id) < ($2, $7, $8, $9, $10)
                  and ($11 = '' or starts_with(message_division(body), $11)) and ($12::smallint is null or year = $12)

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::jobs::word;
+use super::outbox_lines::OutboxFigure;
 pub use super::queue::QueueFigures;
 use super::{Store, StoreError};
 use crate::domain::facts::RecordKind;
@@ -43,14 +44,6 @@ pub struct SourceFigure {
     pub same: i64,
 }
 
-/// Messages to the tax department in one state.
-#[derive(Clone, Debug)]
-pub struct OutboxFigure {
-    pub state: String,
-    pub messages: i64,
-    pub oldest_at: DateTime<Utc>,
-}
-
 /// A count by a name: a year, a kind, a target.
 #[derive(Clone, Debug)]
 pub struct CountFigure {
@@ -67,6 +60,10 @@ pub struct Figures {
     pub runs: Vec<RunFigure>,
     pub sources: Vec<SourceFigure>,
     pub outbox: Vec<OutboxFigure>,
+    /// Attempts on messages to the tax department, by outcome.
+    pub attempts: Vec<CountFigure>,
+    /// Holds on that outbox that stand: `everything`, `employer`.
+    pub holds: Vec<CountFigure>,
     /// The work that waits.
     pub queue: QueueFigures,
     /// Placements with a pending month, by year.
@@ -85,6 +82,8 @@ impl Store {
             runs: self.run_figures().await?,
             sources: self.source_figures().await?,
             outbox: self.outbox_figures().await?,
+            attempts: self.attempt_figures().await?,
+            holds: self.hold_figures().await?,
             queue: self.queue_figures().await?,
             pending: self.pending_figures().await?,
             alerts: self.alert_figures().await?,
@@ -146,14 +145,27 @@ impl Store {
             .collect()
     }
 
-    /// The outbox to the tax department, by state.
-    pub async fn outbox_figures(&self) -> Result<Vec<OutboxFigure>, StoreError> {
+    async fn attempt_figures(&self) -> Result<Vec<CountFigure>, StoreError> {
         Ok(sqlx::query_as!(
-            OutboxFigure,
-            r#"select state, count(*) as "messages!", min(created_at) as "oldest_at!" from outbox group by state order by state"#
+            CountFigure,
+            r#"select outcome as "name!", count(*) as "count!"
+               from (select case when closed_at is null then 'open' when status is null then 'no_answer'
+                                 when status between 200 and 299 and answer is not null and error is null then 'answered'
+                                 when status between 200 and 299 then 'not_understood'
+                                 when status = 429 then 'too_many' when status between 400 and 499 then 'refused'
+                                 when status >= 500 then 'out_of_order' else 'not_understood' end as outcome
+                     from outbox_attempt) as a
+               group by outcome order by outcome"#
         )
         .fetch_all(&self.pool)
         .await?)
+    }
+
+    async fn hold_figures(&self) -> Result<Vec<CountFigure>, StoreError> {
+        let holds = self.list_holds().await?;
+        let (years, everything): (Vec<_>, Vec<_>) = holds.iter().partition(|hold| hold.uscc.is_some());
+        let figure = |name: &str, count: usize| CountFigure { name: name.to_owned(), count: count as i64 };
+        Ok(vec![figure("everything", everything.len()), figure("employer", years.len())])
     }
 
     async fn pending_figures(&self) -> Result<Vec<CountFigure>, StoreError> {

@@ -53,6 +53,8 @@ pub mod metrics;
 pub mod notices;
 pub mod originals;
 pub mod outbox;
+pub mod outbox_acts;
+pub mod outbox_lines;
 pub mod overlaps;
 pub mod owners;
 pub mod page_log;
@@ -60,9 +62,11 @@ mod partitions;
 pub mod people;
 pub mod publish;
 pub mod publish_batch;
+pub mod push_holds;
 pub mod quarantine;
 mod queue;
 pub mod readiness;
+pub mod reconciliations;
 pub mod records;
 mod refusals;
 pub mod register;
@@ -74,6 +78,7 @@ mod rows;
 pub mod runs;
 pub mod seals;
 mod sorting;
+pub mod statement;
 pub mod task_history;
 pub mod tasks;
 #[cfg(test)]
@@ -113,6 +118,10 @@ pub enum StoreError {
     LeaseLost,
     #[error(transparent)]
     Evidence(#[from] evidence::files::FileError),
+    #[error(
+        "the text given holds an ID number, which nothing that is kept may hold; say it without, persons have a `person_id`"
+    )]
+    HoldsIdNumber,
     #[error("{expected} row should have changed, {actual} did")]
     LostRace { expected: u64, actual: u64 },
     #[error(

@@ -8,7 +8,7 @@ use crate::domain::facts::UnitId;
 use crate::domain::message::{Message, MessageKind};
 
 /// How long an opened attempt keeps others from the same message.
-const ATTEMPT_LEASE: TimeDelta = TimeDelta::seconds(60);
+pub(super) const ATTEMPT_LEASE: TimeDelta = TimeDelta::seconds(60);
 
 /// A message on its way.
 #[derive(Clone, Debug)]
@@ -97,22 +97,6 @@ pub struct News {
     pub answer: Option<serde_json::Value>,
 }
 
-/// One line of the outbox for people.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct OutboxLine {
-    pub message_id: Uuid,
-    pub uscc: String,
-    pub year: i16,
-    pub version: i32,
-    pub kind: String,
-    pub state: String,
-    pub attempts: i64,
-    pub created_at: DateTime<Utc>,
-    pub next_attempt_at: DateTime<Utc>,
-    pub receipt: Option<String>,
-    pub last_error: Option<String>,
-}
-
 /// What may leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passing {
@@ -142,6 +126,10 @@ impl Store {
     /// open message is taken: by version, of one version the certification before its withdrawal. That order is total and no clock
     /// decides it. What is held is left.
     ///
+    /// Where the department forgot messages and gets them again, no person-month counts twice on the way: a certification waits for every
+    /// earlier message of another employer about one of its months that is asked about or sent again, and is itself not sent again while
+    /// another employer claims one of them; people must look at that.
+    ///
     /// Two who ask at once get different messages: the rows are locked while they are taken, and then not due before the attempts'
     /// lease is over. Whoever died with a message is followed by another after that.
     pub async fn open_attempts(
@@ -157,6 +145,14 @@ impl Store {
                    and not exists (select from outbox e where e.employer_id = o.employer_id and e.year = o.year
                                     and (e.state in ('waiting', 'sent', 'unknown') or e.checking is not null)
                                     and (e.version, e.kind = 'withdrawn', e.attempt) < (o.version, o.kind = 'withdrawn', o.attempt))
+                   and (kind = 'withdrawn' or not exists (select from outbox where checking is not null) or not exists (
+                          select from declared_month m join declared_month c on c.person_id = m.person_id and c.month = m.month
+                          join outbox e on e.employer_id = c.employer_id and e.year = c.year and e.version = c.version
+                          where m.employer_id = o.employer_id and m.year = o.year and m.version = o.version
+                            and e.checking is not null and e.seq < o.seq and e.employer_id <> o.employer_id))
+                   and (checking is distinct from 'send' or kind = 'withdrawn' or not exists (
+                          select from declared_month m join claim c on c.person_id = m.person_id and c.month = m.month and c.to_seq is null
+                          where m.employer_id = o.employer_id and m.year = o.year and m.version = o.version and c.employer_id <> o.employer_id))
                    and not exists (select from push_hold h where h.released_at is null and (h.until is null or h.until > $1)
                                     and (h.employer_id is null or h.employer_id = o.employer_id and h.year = o.year))
                  order by next_attempt_at, message_id limit $4 for update of o skip locked),
@@ -206,7 +202,9 @@ impl Store {
     /// its attempt; so does no answer to an attempt that another has followed, which came too late to say when the next is due.
     ///
     /// A message that is asked about again keeps what it was answered for good: another receipt takes the place of the old one, and
-    /// an answer that says the opposite is kept beside it for people to decide.
+    /// an answer that says the opposite is kept beside it for people to decide. What was rejected and is forgotten is not sent again:
+    /// nobody confirms it any more, and both sides are the same without it. What the department has forgotten is sent again where it
+    /// had been accepted; what had been rejected is not held by it, as it should be.
     pub async fn close_attempts(&self, closings: &[Closing]) -> Result<(), StoreError> {
         let at = self.now().await?;
         let ids: Vec<Uuid> = closings.iter().map(|closing| closing.message_id).collect();
@@ -237,7 +235,9 @@ impl Store {
         // what is asked about again first: afterwards more is answered
         sqlx::query!(
             "update outbox o
-             set checking = case c.word when 'forgotten' then 'send' when 'unknown' then 'ask' when 'sent' then o.checking end,
+             set checking = case when c.word = 'forgotten' and o.state = 'accepted' then 'send'
+                                 when c.word = 'unknown' then 'ask' when c.word = 'sent' then o.checking end,
+                 overtaken = o.overtaken or c.word = 'forgotten' and o.state = 'rejected',
                  applied = applied and (c.word <> 'accepted' or o.state <> 'accepted' or o.receipt = c.receipt),
                  receipt = case when c.word = 'accepted' and o.state = 'accepted' then c.receipt else o.receipt end,
                  contradicted = case when c.word = 'rejected' and o.state = 'accepted' then c.answer
@@ -314,21 +314,6 @@ impl Store {
             "select number, opened_at, closed_at, status, answer, error from outbox_attempt
              where message_id = $1 order by number",
             message_id
-        )
-        .fetch_all(&self.pool)
-        .await?)
-    }
-
-    /// The outbox for people, newest first.
-    pub async fn list_outbox(&self, limit: i64) -> Result<Vec<OutboxLine>, StoreError> {
-        Ok(sqlx::query_as!(
-            OutboxLine,
-            r#"select message_id, uscc, year, version, kind, state, created_at, next_attempt_at, receipt,
-                      (select count(*) from outbox_attempt a where a.message_id = o.message_id) as "attempts!",
-                      (select error from outbox_attempt a where a.message_id = o.message_id order by number desc limit 1)
-                          as last_error
-               from outbox o join unit on unit_id = employer_id order by created_at desc limit $1"#,
-            limit
         )
         .fetch_all(&self.pool)
         .await?)

@@ -108,8 +108,10 @@ impl Store {
     /// Tokens by account, newest first; of one user if named.
     pub async fn list_tokens(&self, account: Option<&str>) -> Result<Vec<TokenLine>, StoreError> {
         let rows = sqlx::query!(
-            "select token_id, account, t.created_at, t.created_by, expires_at, last_used_at, t.revoked_at, t.revoked_by, t.revoked_why
-             from user_token t join app_user using (user_id) where $1::text is null or account = $1 order by account, token_id desc",
+            "select token_id, account, t.created_at, t.created_by, expires_at, last_used_at,
+                    coalesce(t.revoked_at, u.revoked_at) as revoked_at, coalesce(t.revoked_by, u.revoked_by) as revoked_by,
+                    coalesce(t.revoked_why, u.revoked_why) as revoked_why
+             from user_token t join app_user u using (user_id) where $1::text is null or account = $1 order by account, token_id desc",
             account
         )
         .fetch_all(&self.pool)

@@ -136,6 +136,18 @@ fn outbox(exposition: &mut Exposition, figures: &Figures) {
         "How long the oldest message to the tax department waits for its answer; absent if none waits.",
         unanswered.map(|figure| figure.oldest_at).min().map(|at| (Vec::new(), age_s(figures.at, at))),
     );
+    exposition.family(
+        "renzheng_outbox_attempts_total",
+        Kind::Counter,
+        "Attempts on messages to the tax department, by outcome.",
+        figures.attempts.iter().map(|figure| count("outcome", figure)),
+    );
+    exposition.family(
+        "renzheng_outbox_holds",
+        Kind::Gauge,
+        "Holds on messages to the tax department that stand, by what they hold.",
+        figures.holds.iter().map(|figure| count("scope", figure)),
+    );
 }
 
 fn queue(exposition: &mut Exposition, figures: &Figures) {

@@ -434,36 +434,53 @@ async fn what_was_wrong_with_a_job_that_is_no_more_is_over_and_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_to_the_tax_department_that_waits_too_long_is_told_without_naming_anybody() {
+async fn a_message_to_the_tax_department_that_waits_too_long_is_told_with_whose_it_is_and_what_was_wrong() {
     let scene = Scene::begin("alerts_receipt").await;
     let mut connection = scene.agency.harness.connection().await;
     sqlx::query(
         "with employer as (insert into unit (uscc) values ('91369900MA00000152') on conflict (uscc) do update set uscc = excluded.uscc
                            returning unit_id)
          insert into outbox (message_id, employer_id, year, version, kind, attempt, idempotency_key, body, digest, state, created_at,
-                             next_attempt_at)
-         select gen_random_uuid(), unit_id, 2025, 1, 'certified', 1, 'a key', '', '', 'sent', $1, $1 from employer",
+                             next_attempt_at, seq)
+         select gen_random_uuid(), unit_id, 2025, 1, 'certified', 1, 'a key', '', '', 'sent', $1, $1, (select max(seq) from publish)
+         from employer",
     )
     .bind(scene.now().await)
     .execute(&mut connection)
     .await
     .expect("a message");
+    sqlx::query(
+        "insert into outbox_attempt (message_id, number, opened_at, closed_at, status, error)
+         select message_id, 1, $1, $1, 503, 'status 503: the department is busy or out of order' from outbox",
+    )
+    .bind(scene.now().await)
+    .execute(&mut connection)
+    .await
+    .expect("an attempt");
     scene.pass(TimeDelta::hours(71)).await;
     assert_eq!(scene.watch().await, Changes::default());
     scene.pass(TimeDelta::hours(2)).await;
     assert_eq!(scene.watch().await, Changes { opened: 1, closed: 0 });
     let alert = scene.open().await.remove(0);
     assert_eq!(alert.kind, AlertKind::ReceiptMissing.as_str());
-    assert!(
-        alert.text.contains("longer than receipt_after = 3d allows") && !alert.text.contains("91369900"),
-        "{}",
-        alert.text
-    );
-    sqlx::query("update outbox set state = 'accepted', receipt = 'R'")
-        .execute(&mut connection)
-        .await
-        .expect("answered");
-    assert_eq!(scene.watch().await, Changes { opened: 0, closed: 1 });
+    let told = "1 messages to the tax department wait for their answer (1 sent), the oldest that of 91369900MA00000152 2025 since ";
+    assert!(alert.text.starts_with(told), "{}", alert.text);
+    let why = ", its last attempt: status 503; that is longer than receipt_after = 3d allows";
+    assert!(alert.text.contains(why) && alert.chinese.contains("最近一次发送结果：status 503"), "{}", alert.text);
+    for (change, kind) in [
+        ("state = 'unknown'", AlertKind::MessageUnknown),
+        ("state = 'accepted', receipt = 'R', contradicted = '{\"code\": \"revoked\"}'", AlertKind::MessageContradicted),
+    ] {
+        let statement = sqlx::AssertSqlSafe(format!("update outbox set {change}"));
+        sqlx::query(statement).execute(&mut connection).await.expect("changed");
+        scene.watch().await;
+        let open = scene.open().await;
+        let alert = open.iter().find(|alert| alert.kind == kind.as_str()).expect("an alert");
+        assert!(alert.text.contains("91369900MA00000152") && alert.chinese.contains("push show"), "{}", alert.text);
+    }
+    sqlx::query("update outbox set contradicted = null").execute(&mut connection).await.expect("settled");
+    scene.watch().await;
+    assert!(scene.open().await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

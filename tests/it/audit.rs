@@ -2,6 +2,7 @@
 
 use renzheng::declare::audit::read_audit;
 use renzheng::declare::users::actor_of_token;
+use renzheng::declare::withdraw;
 use renzheng::domain::access::{Action, Actor, Role, Scope};
 use renzheng::domain::facts::PersonId;
 use renzheng::store::Store;
@@ -10,6 +11,7 @@ use renzheng::store::audit_log::{AuditFilter, AuditLine};
 use sqlx::AssertSqlSafe;
 
 use crate::access::{E1, E3, as_holder, division, province, user};
+use crate::declaring::{SCHOOL, Scene, code, employer, withdrawal};
 use crate::harness::{Harness, actor};
 use crate::runs::{renzheng_on, say, say_on};
 
@@ -138,4 +140,18 @@ renzheng: the audit log was tampered with: row 2 (seal 1) is not what was sealed
     let other = format!("1:{}", "0".repeat(64));
     assert!(say_on(&harness, &["audit", "verify", "--head", &other]).starts_with("exit 1"));
     assert!(say_on(&harness, &["audit", "verify", "--head", "1:xyz"]).starts_with("exit 2"));
+}
+
+#[tokio::test]
+async fn a_reason_that_holds_an_id_number_is_refused_and_nothing_is_done() {
+    let scene = Scene::begin("reason").await;
+    scene.complete(SCHOOL).await.expect("completed");
+    let declaring = scene.declaring(SCHOOL).await;
+    let (own, acts) = (employer(declaring.employer), scene.audited().await);
+    let reason = "３６０００１１９８００５０５０１１７ 的合同已终止".to_owned();
+    let asking = withdraw::Asking { reason, levy_paid: false, refund_reference: None };
+    assert_eq!(code(withdraw::ask(scene.store(), &own, declaring, &asking).await), "note_holds_id_number");
+    let asking = withdraw::Asking { refund_reference: Some("360001-19800505-0117".to_owned()), ..withdrawal(true) };
+    assert_eq!(code(withdraw::ask(scene.store(), &own, declaring, &asking).await), "note_holds_id_number");
+    assert_eq!((scene.state(SCHOOL).await.withdrawal, scene.audited().await), (None, acts));
 }

@@ -67,6 +67,13 @@ tax.url  https://tax.invalid/v1  renzheng.toml:5
 tax.key_id  ours  renzheng.toml:6
 tax.key  ***  renzheng.toml:7
 tax.algorithm  hmac-sm3  default
+tax.previous_key_id  –  not set
+tax.previous_key  –  not set
+tax.ca_file  –  not set
+tax.client_certificate  –  not set
+tax.client_key  –  not set
+tax.parallel  8  default
+tax.rate  no limit  default
 alerts.receipt_after  12h  renzheng.toml:10
 alerts.quarantine_ratio  0.05  default
 alerts.webhook.ops.url  https://hooks.invalid/***  renzheng.toml:13

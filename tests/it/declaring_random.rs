@@ -4,99 +4,47 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
-use renzheng::declare::complete::complete;
-use renzheng::declare::tick::{Choosing, choose};
-use renzheng::declare::{DeclareError, Declaring, amend, corrections, withdraw};
-use renzheng::domain::access::Actor;
+use renzheng::declare::{DeclareError, Declaring};
 use renzheng::domain::declaration::Stage;
-use renzheng::domain::message::MessageKind;
 use renzheng::domain::verdict::Verdict;
 use renzheng::store::facts::{Persons, Scope};
 use renzheng::store::outbox::{Answered, AttemptRecord};
 
-use crate::declaring::{
-    FACTORY, SCHOOL, Scene, amendment_approval, approval, change, employer, month, supervisor, withdrawal,
-};
+use crate::acts::{self, Desk, Random};
+use crate::declaring::{FACTORY, SCHOOL, Scene};
 
 /// Steps at once, and how often.
 const AT_ONCE: usize = 4;
 const ROUNDS: usize = 14;
 const SEEDS: &[u64] = &[20_261_126, 987_654_321, 4_242, 31, 5, 11];
 
-/// Numbers from a seed (xorshift).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
-}
-
+/// What somebody does, or the tax department.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Untick { nth: u64, month: u8 },
-    Tick { nth: u64, month: u8 },
-    Complete,
-    AskWithdrawal,
-    DecideWithdrawal { approve: bool },
-    AskAmendment { nth: u64 },
-    DecideAmendment { approve: bool },
+    Act(acts::Step),
     Push,
     Reject,
-    Reissue { withdrawn: bool },
-    Reopen,
-    Close,
 }
 
-fn draw(random: &mut Random) -> Step {
-    let (nth, month) = (random.below(6), 1 + random.below(12) as u8);
-    let approve = random.below(3) > 0;
-    match random.below(27) {
-        0..=2 => Step::Untick { nth, month },
-        3 => Step::Tick { nth, month },
-        4..=8 => Step::Complete,
-        9 | 10 => Step::AskWithdrawal,
-        11 | 12 => Step::DecideWithdrawal { approve },
-        13 | 14 => Step::AskAmendment { nth: random.below(40) },
-        15 | 16 => Step::DecideAmendment { approve },
-        17..=19 => Step::Push,
-        20 | 21 => Step::Reject,
-        22 | 23 => Step::Reissue { withdrawn: random.below(3) == 0 },
-        24 | 25 => Step::Reopen,
-        // rarely: nothing comes after it
-        _ if random.below(6) == 0 => Step::Close,
-        _ => Step::Push,
+impl Step {
+    fn draw(random: &mut Random) -> Self {
+        match random.below(27) {
+            0..=2 => Self::Push,
+            3 | 4 => Self::Reject,
+            _ => Self::Act(acts::Step::draw(random)),
+        }
+    }
+
+    fn name(self) -> String {
+        if let Self::Act(step) = self { step.name() } else { format!("{self:?}") }
     }
 }
 
-/// One step by whom it is for; a refusal is an answer like another.
 async fn take(scene: &Scene, code: &str, step: Step) -> Result<(), DeclareError> {
-    let (store, reading) = (scene.store(), &scene.day.harness.policy);
-    let declaring = scene.declaring(code).await;
-    let (own, staff) = (employer(declaring.employer), supervisor());
     match step {
-        Step::Untick { nth, month } => tick(scene, &own, declaring, (nth, month), false).await,
-        Step::Tick { nth, month } => tick(scene, &own, declaring, (nth, month), true).await,
-        Step::Complete => complete(store, reading, &own, &scene.completing(code).await).await.map(drop),
-        Step::AskWithdrawal => withdraw::ask(store, &own, declaring, &withdrawal(false)).await.map(drop),
-        Step::DecideWithdrawal { approve } => {
-            let word = withdraw::Deciding { approve, ..approval(None) };
-            withdraw::decide(store, &staff, declaring, &word).await.map(drop)
-        }
-        Step::AskAmendment { nth } => {
-            let version = scene.state(code).await.version_in_force().unwrap_or(1);
-            let declared =
-                store.list_declared_months(declaring.employer, declaring.year as i16, version).await.expect("months");
-            let Some(removed) = declared.get(nth as usize) else { return Ok(()) };
-            let changes = vec![change(removed.person, removed.month.number(), false)];
-            amend::ask(store, &reading.policy, &own, declaring, changes).await.map(drop)
-        }
-        Step::DecideAmendment { approve } => {
-            let word = amend::Deciding { approve, ..amendment_approval() };
-            amend::decide(store, &reading.policy, &staff, declaring, &word).await.map(drop)
+        Step::Act(step) => {
+            let desk = Desk { store: scene.store(), reading: &scene.day.harness.policy };
+            desk.take(scene.declaring(code).await, step).await
         }
         Step::Push => {
             scene.push().await;
@@ -106,29 +54,7 @@ async fn take(scene: &Scene, code: &str, step: Step) -> Result<(), DeclareError>
             reject_one(scene).await;
             Ok(())
         }
-        Step::Reissue { withdrawn } => {
-            let kind = if withdrawn { MessageKind::Withdrawn } else { MessageKind::Certified };
-            corrections::reissue(store, &staff, declaring, kind).await.map(drop)
-        }
-        Step::Reopen => corrections::reopen(store, &staff, declaring).await.map(drop),
-        Step::Close => corrections::close(store, &staff, declaring, "the unit is gone").await.map(drop),
     }
-}
-
-async fn tick(
-    scene: &Scene,
-    own: &Actor,
-    declaring: Declaring,
-    (nth, number): (u64, u8),
-    ticked: bool,
-) -> Result<(), DeclareError> {
-    let store = scene.store();
-    let placed = store.list_placements(&[declaring.employer]).await.expect("placements");
-    let placed: Vec<_> = placed.iter().filter(|placement| i32::from(placement.year) == declaring.year).collect();
-    let person = placed[nth as usize % placed.len()].person;
-    let months = vec![month(u32::from(number))];
-    let choosing = Choosing { declaring, person, months, ticked, deregisters: false };
-    choose(store, &scene.day.harness.policy.policy, own, &choosing).await.map(drop)
 }
 
 /// The tax department turns the next message away, if one is due.
@@ -258,17 +184,17 @@ async fn assert_frozen_as_seen(scene: &Scene, declaring: Declaring, version: u32
 async fn play(seed: u64) -> BTreeMap<String, u32> {
     let scene = Scene::begin(&format!("random_{seed}")).await;
     scene.prove_affiliates(FACTORY).await;
-    let (mut random, mut taken) = (Random(seed), BTreeMap::new());
+    let (mut random, mut taken) = (Random::new(seed), BTreeMap::new());
     for round in 0..ROUNDS {
-        let steps: Vec<(&str, Step)> =
-            (0..AT_ONCE).map(|_| (if random.below(2) == 0 { SCHOOL } else { FACTORY }, draw(&mut random))).collect();
+        let steps: Vec<(&str, Step)> = (0..AT_ONCE)
+            .map(|_| (if random.below(2) == 0 { SCHOOL } else { FACTORY }, Step::draw(&mut random)))
+            .collect();
         let outcomes = join_all(steps.iter().map(|(code, step)| take(&scene, code, *step))).await;
         let what = format!("seed {seed}, round {round}, {steps:?}");
         for ((_, step), outcome) in steps.iter().zip(outcomes) {
             match outcome {
                 Ok(()) => {
-                    *taken.entry(format!("{step:?}").split(' ').next().unwrap_or_default().to_owned()).or_default() +=
-                        1;
+                    *taken.entry(step.name()).or_default() += 1;
                 }
                 Err(error) => assert!(error.code().is_some(), "{what}: {error:?}"),
             }

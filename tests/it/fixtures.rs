@@ -57,6 +57,12 @@ impl Day {
         Self { harness, deliveries, jobs }
     }
 
+    /// Another day like this one, of which nobody holds a connection any more; nothing is delivered on it.
+    pub async fn copied(&self, name: &str) -> Self {
+        let harness = self.harness.copied(name).await;
+        Self { harness, deliveries: Scratch::new(name), jobs: self.jobs.clone() }
+    }
+
     /// What the tax agency delivers from now on.
     pub fn deliver_wages(&self, file: &str) {
         let folder = self.deliveries.path().join("deliveries");

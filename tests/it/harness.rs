@@ -123,6 +123,22 @@ impl Harness {
         Self { store, policy, database, server, keys: folder }
     }
 
+    /// Another installation with the same content and keys. Nobody may be connected to this one any more.
+    pub async fn copied(&self, name: &str) -> Self {
+        let database = unique(name);
+        let mut admin = connect(&self.server, "postgres").await;
+        execute(&mut admin, format!("create database {database} template {}", self.database)).await;
+        execute(&mut admin, format!("alter database {database} set synchronous_commit = off")).await;
+        admin.close().await.expect("closed");
+        let folder = Scratch::new(&format!("{name}_keys"));
+        let file = folder.path().join("keys");
+        std::fs::copy(self.keys.path().join("keys"), &file).expect("copied");
+        let keys = Keys::read_file(&file).expect("keys");
+        let store = Store::open(&self.server.url(&database), keys).await.expect("a store");
+        let policy = policy::load(None).expect("the built-in policy");
+        Self { store, policy, database, server: Arc::clone(&self.server), keys: folder }
+    }
+
     /// The program on this installation; the job files are those of `jobs`.
     pub fn program(&self, arguments: &[&str], jobs: &Path) -> Command {
         let mut command = renzheng(arguments);
@@ -142,6 +158,28 @@ impl Harness {
     /// The database's address.
     pub fn url(&self) -> String {
         self.server.url(&self.database)
+    }
+
+    /// Keeps a copy of the database as it is now, as a backup by night does.
+    pub async fn back_up(&mut self) {
+        let database = self.database.clone();
+        self.copy(&format!("{database}_backup"), &database).await;
+    }
+
+    /// Puts the copy in the place of the database: what came after it is lost.
+    pub async fn restore(&mut self) {
+        let database = self.database.clone();
+        self.copy(&database, &format!("{database}_backup")).await;
+    }
+
+    async fn copy(&mut self, to: &str, from: &str) {
+        self.store.close().await;
+        let mut admin = connect(&self.server, "postgres").await;
+        execute(&mut admin, format!("drop database if exists {to} with (force)")).await;
+        execute(&mut admin, format!("create database {to} template {from}")).await;
+        admin.close().await.expect("closed");
+        let keys = Keys::read_file(&self.keys.path().join("keys")).expect("the keys");
+        self.store = Store::open(&self.server.url(&self.database), keys).await.expect("a store");
     }
 
     /// Sets business time, `time` as `HH:MM` in Shanghai.
@@ -221,6 +259,7 @@ impl Drop for Harness {
             runtime.block_on(async {
                 let mut admin = connect(&server, "postgres").await;
                 execute(&mut admin, format!("drop database if exists {database} with (force)")).await;
+                execute(&mut admin, format!("drop database if exists {database}_backup with (force)")).await;
             });
         });
         if dropping.join().is_err() {

@@ -2,100 +2,16 @@
 //! command again gets the same answer.
 
 use std::process::{Child, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use renzheng::declare::{amend, withdraw};
 use renzheng::domain::access::Role;
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::AssertSqlSafe;
 
 use crate::access::{division, user};
 use crate::declaring::{SCHOOL, Scene, YEAR, change, employer, withdrawal};
 use crate::fixtures::fixtures;
-
-/// Whoever holds this lock keeps everybody at the marked point.
-const GATE: i64 = 7_701;
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// A place where a transaction stops until the gate opens.
-#[derive(Clone, Copy, Debug)]
-enum Point {
-    /// As the first row is written there.
-    Before(&'static str),
-    /// While the commit runs: it was asked for, and whoever asked does not hear of it.
-    Committing,
-}
-
-/// The gate of one installation, and the hand on it.
-struct Gate {
-    connection: PgConnection,
-}
-
-impl Gate {
-    async fn close(scene: &Scene, point: Point) -> Self {
-        let mut connection = scene.day.harness.connection().await;
-        let trigger = match point {
-            Point::Before(table) => format!(
-                "create trigger gate before insert or update on {table} for each statement execute function gate()"
-            ),
-            Point::Committing => "create constraint trigger gate after insert on audit deferrable initially deferred \
-                                  for each row execute function gate()"
-                .to_owned(),
-        };
-        let function = format!(
-            "create or replace function gate() returns trigger language plpgsql as
-             $$ begin perform pg_advisory_xact_lock_shared({GATE}); return null; end $$"
-        );
-        for statement in [function, trigger, format!("select pg_advisory_lock({GATE})")] {
-            sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.expect("the gate is closed");
-        }
-        Self { connection }
-    }
-
-    /// The server process that stands before the gate.
-    async fn wait_for_somebody(&mut self) -> i32 {
-        let begun = Instant::now();
-        loop {
-            let waiting: Option<i32> = sqlx::query_scalar(
-                "select pid from pg_locks where locktype = 'advisory' and objid::bigint = $1 and not granted
-                   and database = (select oid from pg_database where datname = current_database())",
-            )
-            .bind(GATE)
-            .fetch_optional(&mut self.connection)
-            .await
-            .expect("an answer");
-            if let Some(pid) = waiting {
-                return pid;
-            }
-            assert!(begun.elapsed() < PATIENCE, "nobody came to the gate");
-            tokio::task::yield_now().await;
-        }
-    }
-
-    /// Lets whoever stands there go on, and waits until that server process is gone: its client is.
-    async fn open(mut self, point: Point, pid: i32) {
-        sqlx::query("select pg_advisory_unlock($1)").bind(GATE).execute(&mut self.connection).await.expect("open");
-        let begun = Instant::now();
-        loop {
-            let alive: bool = sqlx::query_scalar("select exists (select from pg_stat_activity where pid = $1)")
-                .bind(pid)
-                .fetch_one(&mut self.connection)
-                .await
-                .expect("an answer");
-            if !alive {
-                break;
-            }
-            assert!(begun.elapsed() < PATIENCE, "the server process of a dead client stays");
-            tokio::task::yield_now().await;
-        }
-        let table = match point {
-            Point::Before(table) => table,
-            Point::Committing => "audit",
-        };
-        let statement = format!("drop trigger gate on {table}");
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut self.connection).await.expect("the gate is gone");
-    }
-}
+use crate::gate::{Gate, Point};
 
 /// Everything that a declaration may leave behind, as counts.
 async fn traces(scene: &Scene) -> Vec<i64> {
@@ -137,7 +53,7 @@ fn answer(scene: &Scene, token: Option<&str>, arguments: &[&str]) -> Value {
 
 /// Kills the program at the point.
 async fn kill_at(scene: &Scene, token: Option<&str>, point: Point, arguments: &[&str]) {
-    let mut gate = Gate::close(scene, point).await;
+    let mut gate = Gate::close(&scene.day.harness, point).await;
     let mut program = start(scene, token, arguments);
     let pid = gate.wait_for_somebody().await;
     program.kill().expect("killed");
@@ -154,7 +70,7 @@ async fn survives(scene: &Scene, token: Option<&str>, tables: &[&'static str], a
         assert_eq!(traces(scene).await, nothing, "killed at {table}");
         assert_eq!(scene.state(SCHOOL).await, before, "killed at {table}");
     }
-    kill_at(scene, token, Point::Committing, arguments).await;
+    kill_at(scene, token, Point::Committing("insert", "audit"), arguments).await;
     let after = traces(scene).await;
     assert_ne!(after, nothing, "it was committed, and nobody was told");
     let told = answer(scene, token, arguments);

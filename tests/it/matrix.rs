@@ -44,6 +44,7 @@ const COMMANDS: &[(Action, &str)] = &[
     (Action::DecideAmendment, "amend decide --employer EMPLOYER --year 2025 --approve --why x"),
     (Action::Reissue, "declare reissue --employer EMPLOYER --year 2025"),
     (Action::CloseDeclaration, "declare close --employer EMPLOYER --year 2025 --why x"),
+    (Action::SettleDifference, "reconcile settle --employer EMPLOYER --year 2025 --why x"),
     (Action::Reverify, "verify --year 2025 --employer EMPLOYER"),
     (Action::IssueDocument, "certification show --employer EMPLOYER --year 2025"),
     (Action::ReadTaxFeed, "export --year 2025 --out nowhere"),

@@ -136,6 +136,8 @@ async fn figures_are_true_and_absent_where_they_are_not_known() {
     assert_eq!(find(&before, "renzheng_source_age_seconds", &[]), None, "nothing was ever pulled");
     assert_eq!(find(&before, "renzheng_runs_total", &[]), None);
     assert_eq!(find(&before, "renzheng_outbox_oldest_unacknowledged_seconds", &[]), None);
+    assert_eq!(find(&before, "renzheng_outbox_holds", &[("scope", "everything")]), Some(0.0));
+    assert_eq!(find(&before, "renzheng_outbox_attempts_total", &[("outcome", "answered")]), None);
     assert_eq!(find(&before, "renzheng_quarantine_open", &[("source", "pull-wage")]), Some(0.0), "that is known");
 
     day.deliver_wages("wage-1.ndjson");

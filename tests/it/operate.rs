@@ -13,6 +13,7 @@ use renzheng::store::batches::{Asked, Batch, Opening};
 use renzheng::store::facts::Shard;
 use renzheng::store::jobs::{JobSettings, SourceId};
 use renzheng::store::landing::{Body, Lander, Landing, PageLine};
+use renzheng::store::publish::Cause;
 use renzheng::store::publish_batch::Publication;
 use renzheng::store::runs::{Ending, RunLine, Started};
 use renzheng::store::tasks::{Claimed, NewTask, Priority};
@@ -208,11 +209,15 @@ async fn a_tax_department_that_is_not_set_is_told_once_and_nothing_is_given_up()
         assert!(matches!(done[..], [(_, Stepped::Done(Ending::Done))]), "{done:?}");
         assert!(alerts(&harness.store, &jobs, None).await.is_empty(), "nothing waits");
     }
+    let now = harness.store.now().await.expect("business time");
+    let publish = harness.store.publish(Cause::Completion, now).await.expect("a publish");
+    publish.commit().await.expect("committed");
     sqlx::query(
         "with employer as (insert into unit (uscc) values ('91369900MA00000152') returning unit_id)
          insert into outbox (message_id, employer_id, year, version, kind, attempt, idempotency_key, body, digest, state, created_at,
-                             next_attempt_at)
-         select gen_random_uuid(), unit_id, 2025, 1, 'certified', 1, 'a key', '', '', 'waiting', $1, $1 from employer",
+                             next_attempt_at, seq)
+         select gen_random_uuid(), unit_id, 2025, 1, 'certified', 1, 'a key', '', '', 'waiting', $1, $1, (select max(seq) from publish)
+         from employer",
     )
     .bind(harness.store.now().await.expect("business time"))
     .execute(&mut connection)

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use renzheng::config::{Job, check_jobs};
 use renzheng::domain::verdict::{AgeCode, CertificateCode, Check, ContractCode, DispatchCode, InsuranceCode, WageCode};
+use renzheng::sandbox::tax_faults::Plan;
 
 use crate::source_text::{is_name, read, rust_files};
 
@@ -224,4 +225,13 @@ fn the_variables_in_the_readme_are_those_that_are_read() {
         .collect();
     let read: BTreeSet<&str> = sources.iter().flat_map(|text| variables(text)).collect();
     assert_eq!(told, read);
+}
+
+#[test]
+fn every_fault_of_the_sandboxs_tax_department_is_in_the_readme() {
+    let error = Plan::parse("[[fault]]\nwhat = \"no_such_fault\"\n").expect_err("an unknown fault").to_string();
+    let (_, accepted) = error.split_once("expected one of").expect("what is accepted");
+    let words = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<BTreeSet<String>>();
+    let told: BTreeSet<String> = table_after("<!-- faults -->").iter().flat_map(|cells| words(&cells[0])).collect();
+    assert_eq!(told, words(accepted));
 }

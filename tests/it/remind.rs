@@ -224,6 +224,10 @@ async fn what_is_agreed_is_completed_on_the_last_day_and_nothing_else_is() {
     assert_eq!(one.completed + other.completed, 1);
     assert_eq!(one.failed + other.failed, 0);
     assert_eq!(scene.state(FIRST).await, "completed");
+    assert!(
+        matches!(scene.consent(FIRST, &operator).await, Err(ConsentError::NotOpen(2025))),
+        "nothing is left to agree to"
+    );
     assert_eq!((scene.state(SECOND).await, scene.state(THIRD).await), ("open".to_owned(), "open".to_owned()));
     let told = scene.told().await;
     let mut kinds: Vec<(&str, &str)> = told

@@ -11,7 +11,7 @@ use super::{
 use crate::domain::message::{Message, MessageKind, Rejection};
 
 /// The next state and its effects.
-pub(super) type Next = Result<(Declaration, Vec<Effect>), Refused>;
+type Next = Result<(Declaration, Vec<Effect>), Refused>;
 
 impl Declaration {
     /// The next state and what it brings with it. News that is no news (a message sent or answered twice, in the same sense)
@@ -47,6 +47,8 @@ impl Declaration {
                 let entry = Deregistration { deregistered_on: on, entered: Act { by, at } };
                 Ok((Self { deregistration: Some(entry), ..self }, Vec::new()))
             }
+            Event::Recover { by, last, messages, holds } => Ok(self.recover(Act { by, at }, last, messages, holds)),
+            Event::Revoke { by: _, message, rejection } => Ok((self.revoke(message, rejection, at), Vec::new())),
         }
     }
 
@@ -75,7 +77,7 @@ impl Declaration {
     }
 
     /// What the stage holds of the tax department's side goes beside the stage, which is to become another.
-    fn set_aside(&mut self) {
+    pub(super) fn set_aside(&mut self) {
         let last_version = self.last_version();
         let open = Stage::Open { last_version, reopened: None, rejected_at: None };
         match std::mem::replace(&mut self.stage, open) {
@@ -137,6 +139,9 @@ impl Declaration {
         let known = self.in_force().filter(|held| held.issue.message == message).map(|held| &held.receipt);
         let withdrawn = self.withdrawn.as_ref().filter(|withdrawn| withdrawn.message == message);
         if known.or(withdrawn.map(|withdrawn| &withdrawn.receipt)) == Some(&receipt) {
+            return Ok((self, Vec::new()));
+        }
+        if self.replace_receipt(message, &receipt) {
             return Ok((self, Vec::new()));
         }
         if self.is_own(message) {
@@ -210,8 +215,10 @@ impl Declaration {
             return Ok((self, Vec::new()));
         }
         let supersedes = self.expected_in_force();
-        let Stage::Rejected(Returned { completion, issue, .. }) = self.stage else { return Err(Refused::NotRejected) };
-        let message = Message { attempt: issue.message.attempt + 1, ..issue.message };
+        let Stage::Rejected(Returned { completion, issue, .. }) = self.stage.clone() else {
+            return Err(Refused::NotRejected);
+        };
+        let message = self.issued_again(issue.message);
         self.stage = Stage::Completed { completion: completion.clone(), issue: Issue { message, issued } };
         Ok((self, vec![Effect::Certify { message, completion, supersedes }]))
     }
@@ -226,7 +233,7 @@ impl Declaration {
         if !matches!(self.stage, Stage::Open { .. } | Stage::Rejected(_)) {
             return Err(Refused::ResultStands);
         }
-        let message = Message { attempt: issue.message.attempt + 1, ..issue.message };
+        let message = self.issued_again(issue.message);
         self.withdrawal_rejected = None;
         self.earlier.push(Unanswered { completion, issue: Issue { message, issued }, sent_at: None });
         Ok((self, vec![Effect::Withdraw { message }]))
@@ -344,8 +351,8 @@ impl Declaration {
         }
         let before = self.withdrawal_rejected.take().map(|returned| returned.issue.message);
         let before = before.filter(|message| message.version == completion.version);
-        let attempt = before.map_or(1, |message| message.attempt + 1);
-        let message = Message { version: completion.version, kind: MessageKind::Withdrawn, attempt };
+        let attempt = before.map_or(0, |message| message.attempt);
+        let message = self.issued_again(Message { version: completion.version, kind: MessageKind::Withdrawn, attempt });
         self.earlier.push(Unanswered { completion, issue: Issue { message, issued: decided }, sent_at: None });
         Ok((self, vec![Effect::Withdraw { message }]))
     }

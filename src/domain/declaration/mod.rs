@@ -13,12 +13,14 @@ use serde::{Deserialize, Serialize};
 use super::message::{Message, MessageKind, Rejection};
 
 mod apply;
+mod follow;
 mod holds;
 mod refused;
 mod request;
 #[cfg(test)]
 mod tests;
 
+pub use follow::{Holds, Recovered};
 pub use refused::Refused;
 pub use request::{Amendment, Change, Outcome, Withdrawal};
 
@@ -162,6 +164,9 @@ pub struct Declaration {
     pub amendment: Option<Amendment>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deregistration: Option<Deregistration>,
+    /// How far the department had gone on without us, where that was taken over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovered: Option<Recovered>,
 }
 
 /// What happens to a declaration.
@@ -227,6 +232,20 @@ pub enum Event {
         by: String,
         on: NaiveDate,
     },
+    /// The department had received messages that are not known here, the last of them `last`, `messages` with those that are: their
+    /// numbers are used, and what it holds in force without our being able to prove it is withdrawn.
+    Recover {
+        by: String,
+        last: Message,
+        messages: u32,
+        holds: Holds,
+    },
+    /// The department rejected, or took out of force, what it had accepted.
+    Revoke {
+        by: String,
+        message: Message,
+        rejection: Rejection,
+    },
 }
 
 /// What the caller does in the transaction that stores the next state.
@@ -242,6 +261,8 @@ pub enum Effect {
     Withdraw { message: Message },
     /// Give up the employer's claims on months that none of these versions contains.
     ReleaseClaims { except: Vec<u32> },
+    /// Never send these: the department has gone on without them.
+    Overtake { messages: Vec<Message> },
 }
 
 impl Default for Declaration {
@@ -256,6 +277,7 @@ impl Default for Declaration {
             withdrawal: None,
             amendment: None,
             deregistration: None,
+            recovered: None,
         }
     }
 }
@@ -311,7 +333,8 @@ impl Declaration {
             Stage::Open { last_version, .. } | Stage::Closed { last_version, .. } => *last_version,
             other => other.completion().map_or(0, |completion| completion.version),
         };
-        of_stage.max(self.given_up.unwrap_or_default())
+        let recovered = self.recovered.as_ref().map_or(0, |recovered| recovered.last.version);
+        of_stage.max(self.given_up.unwrap_or_default()).max(recovered)
     }
 
     /// The day of the unit's deregistration, if one was entered.

@@ -41,6 +41,14 @@ pub enum Refused {
     RefundReferenceMissing,
     #[error("an amendment must name at least one month, and each month of a person once")]
     ChangesUnclear,
+    #[error(
+        "both sides hold the same of this employer and year, or what differs is on its way; there is nothing to settle"
+    )]
+    NoDifference,
+    #[error(
+        "the program puts this difference right by itself, or only the tax department can; there is nothing to follow it in"
+    )]
+    NotForUs,
 }
 
 impl Refused {
@@ -64,6 +72,8 @@ impl Refused {
             Self::ReasonMissing => "reason_missing",
             Self::RefundReferenceMissing => "refund_reference_missing",
             Self::ChangesUnclear => "changes_unclear",
+            Self::NoDifference => "no_difference",
+            Self::NotForUs => "not_for_us",
         }
     }
 
@@ -87,6 +97,8 @@ impl Refused {
             Self::ReasonMissing => "请填写原因。",
             Self::RefundReferenceMissing => "残保金已缴纳,须先提供税务部门的退费凭证号。",
             Self::ChangesUnclear => "更正须至少包含一个月份,且每人每月只能出现一次。",
+            Self::NoDifference => "双方内容一致,或差异正在处理中,无需处理。",
+            Self::NotForUs => "该差异由程序自动处理,或只能由税务部门更正。",
         }
     }
 }

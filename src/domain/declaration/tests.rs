@@ -65,6 +65,20 @@ fn close() -> Event {
     Event::Close { by: "staff".to_owned(), reason: "given up".to_owned() }
 }
 
+/// The department had gone on to version 2 without us.
+fn recover(holds: Holds) -> Event {
+    Event::Recover { by: "operator".to_owned(), last: SECOND, messages: 3, holds }
+}
+
+fn withdrawn(version: u32) -> Holds {
+    Holds::Withdrawn { version, receipt: "T-9".to_owned() }
+}
+
+fn revoke(message: Message) -> Event {
+    let rejection = Rejection { code: "E9".to_owned(), field: None, value: None, text: "after all".to_owned() };
+    Event::Revoke { by: "supervisor".to_owned(), message, rejection }
+}
+
 fn deregister() -> Event {
     Event::Deregister { by: "staff".to_owned(), on: "2026-03-10".parse().expect("day") }
 }
@@ -133,6 +147,11 @@ fn events() -> Vec<(&'static str, Event)> {
         ("approve amendment", decide_amendment(true)),
         ("refuse amendment", decide_amendment(false)),
         ("deregister", deregister()),
+        ("recover, nothing held", recover(Holds::Nothing)),
+        ("recover, held as here", recover(Holds::AsHere)),
+        ("recover, v1 held", recover(withdrawn(1))),
+        ("recover, v2 held", recover(withdrawn(2))),
+        ("revoke v1", revoke(FIRST)),
     ]
 }
 
@@ -148,6 +167,9 @@ fn effect(effect: &Effect) -> String {
             format!("enqueue {} for v{before}", told(message))
         }
         Effect::ReleaseClaims { except } => format!("release but {except:?}"),
+        Effect::Overtake { messages } => {
+            format!("overtake {}", messages.iter().map(told).collect::<Vec<_>>().join(", "))
+        }
     }
 }
 
@@ -208,6 +230,11 @@ fn every_state_answers_every_event() {
       approve amendment -> refused no_request
       refuse amendment -> refused no_request
       deregister -> open
+      recover, nothing held -> open: release but []
+      recover, held as here -> open: release but []
+      recover, v1 held -> open …v1 withdrawn: enqueue v1 withdrawn #4, release but []
+      recover, v2 held -> open …v2 withdrawn: enqueue v2 withdrawn #4, release but []
+      revoke v1 -> unchanged
     deregistering = open
       complete -> completed …v1 certified: freeze v1, claim v1, enqueue v1 certified #1
       send v1 -> refused not_completed
@@ -233,6 +260,11 @@ fn every_state_answers_every_event() {
       approve amendment -> refused no_request
       refuse amendment -> refused no_request
       deregister -> open
+      recover, nothing held -> open: release but []
+      recover, held as here -> open: release but []
+      recover, v1 held -> open …v1 withdrawn: enqueue v1 withdrawn #4, release but []
+      recover, v2 held -> open …v2 withdrawn: enqueue v2 withdrawn #4, release but []
+      revoke v1 -> unchanged
     completed = completed …v1 certified
       complete -> refused already_completed
       send v1 -> sent …v1 certified
@@ -258,6 +290,11 @@ fn every_state_answers_every_event() {
       approve amendment -> refused no_request
       refuse amendment -> refused no_request
       deregister -> refused already_completed
+      recover, nothing held -> open: overtake v1 certified #1, release but []
+      recover, held as here -> open: overtake v1 certified #1, release but []
+      recover, v1 held -> open …v1 withdrawn: overtake v1 certified #1, enqueue v1 withdrawn #4, release but []
+      recover, v2 held -> open …v2 withdrawn: overtake v1 certified #1, enqueue v2 withdrawn #4, release but []
+      revoke v1 -> unchanged
     sent = sent …v1 certified
       complete -> refused already_completed
       send v1 -> unchanged
@@ -283,11 +320,16 @@ fn every_state_answers_every_event() {
       approve amendment -> refused no_request
       refuse amendment -> refused no_request
       deregister -> refused already_completed
+      recover, nothing held -> open: overtake v1 certified #1, release but []
+      recover, held as here -> open: overtake v1 certified #1, release but []
+      recover, v1 held -> open …v1 withdrawn: overtake v1 certified #1, enqueue v1 withdrawn #4, release but []
+      recover, v2 held -> open …v2 withdrawn: overtake v1 certified #1, enqueue v2 withdrawn #4, release but []
+      revoke v1 -> unchanged
     accepted = accepted v1 in force
       complete -> refused already_completed
       send v1 -> refused already_answered
       accept v1 -> unchanged
-      accept v1, other receipt -> refused already_answered
+      accept v1, other receipt -> accepted v1 in force
       accept v1 #2 -> refused another_message
       reject v1 -> refused already_answered
       reject v1, other code -> refused already_answered
@@ -308,6 +350,11 @@ fn every_state_answers_every_event() {
       approve amendment -> refused no_request
       refuse amendment -> refused no_request
       deregister -> refused already_completed
+      recover, nothing held -> open: release but []
+      recover, held as here -> accepted v1 in force: release but [1]
+      recover, v1 held -> open v1 in force …v1 withdrawn: enqueue v1 withdrawn #4, release but [1]
+      recover, v2 held -> open v1 in force …v2 withdrawn: enqueue v2 withdrawn #4, release but [1]
+      revoke v1 -> rejected
     rejected = rejected
       complete -> refused rejection_open
       send v1 -> refused already_answered
@@ -333,6 +380,11 @@ fn every_state_answers_every_event() {
       approve amendment -> refused no_request
       refuse amendment -> refused no_request
       deregister -> refused already_completed
+      recover, nothing held -> rejected: release but [1]
+      recover, held as here -> rejected: release but [1]
+      recover, v1 held -> open v1 in force …v1 withdrawn: enqueue v1 withdrawn #4, release but [1]
+      recover, v2 held -> open …v2 withdrawn: enqueue v2 withdrawn #4, release but []
+      revoke v1 -> unchanged
     closed = closed
       complete -> refused closed
       send v1 -> refused another_message
@@ -358,11 +410,16 @@ fn every_state_answers_every_event() {
       approve amendment -> refused no_request
       refuse amendment -> refused no_request
       deregister -> refused already_completed
+      recover, nothing held -> closed: release but []
+      recover, held as here -> closed: release but []
+      recover, v1 held -> open …v1 withdrawn: enqueue v1 withdrawn #4, release but []
+      recover, v2 held -> open …v2 withdrawn: enqueue v2 withdrawn #4, release but []
+      revoke v1 -> unchanged
     withdrawal asked = accepted v1 in force
       complete -> refused already_completed
       send v1 -> refused already_answered
       accept v1 -> unchanged
-      accept v1, other receipt -> refused already_answered
+      accept v1, other receipt -> accepted v1 in force
       accept v1 #2 -> refused another_message
       reject v1 -> refused already_answered
       reject v1, other code -> refused already_answered
@@ -383,11 +440,16 @@ fn every_state_answers_every_event() {
       approve amendment -> refused no_request
       refuse amendment -> refused no_request
       deregister -> refused already_completed
+      recover, nothing held -> open: release but []
+      recover, held as here -> accepted v1 in force: release but [1]
+      recover, v1 held -> open v1 in force …v1 withdrawn: enqueue v1 withdrawn #4, release but [1]
+      recover, v2 held -> open v1 in force …v2 withdrawn: enqueue v2 withdrawn #4, release but [1]
+      revoke v1 -> rejected
     withdrawal asked, levy paid = accepted v1 in force
       complete -> refused already_completed
       send v1 -> refused already_answered
       accept v1 -> unchanged
-      accept v1, other receipt -> refused already_answered
+      accept v1, other receipt -> accepted v1 in force
       accept v1 #2 -> refused another_message
       reject v1 -> refused already_answered
       reject v1, other code -> refused already_answered
@@ -408,11 +470,16 @@ fn every_state_answers_every_event() {
       approve amendment -> refused no_request
       refuse amendment -> refused no_request
       deregister -> refused already_completed
+      recover, nothing held -> open: release but []
+      recover, held as here -> accepted v1 in force: release but [1]
+      recover, v1 held -> open v1 in force …v1 withdrawn: enqueue v1 withdrawn #4, release but [1]
+      recover, v2 held -> open v1 in force …v2 withdrawn: enqueue v2 withdrawn #4, release but [1]
+      revoke v1 -> rejected
     withdrawal approved = open v1 in force …v1 withdrawn
       complete -> completed v1 in force …v1 withdrawn …v2 certified: freeze v2, claim v2, enqueue v2 certified #1
       send v1 -> refused already_answered
       accept v1 -> unchanged
-      accept v1, other receipt -> refused already_answered
+      accept v1, other receipt -> open v1 in force …v1 withdrawn
       accept v1 #2 -> refused another_message
       reject v1 -> refused already_answered
       reject v1, other code -> refused already_answered
@@ -433,6 +500,11 @@ fn every_state_answers_every_event() {
       approve amendment -> refused no_request
       refuse amendment -> refused no_request
       deregister -> refused already_completed
+      recover, nothing held -> open: overtake v1 withdrawn #1, release but []
+      recover, held as here -> open v1 in force: overtake v1 withdrawn #1, release but [1]
+      recover, v1 held -> open v1 in force …v1 withdrawn: overtake v1 withdrawn #1, enqueue v1 withdrawn #4, release but [1]
+      recover, v2 held -> open v1 in force …v2 withdrawn: overtake v1 withdrawn #1, enqueue v2 withdrawn #4, release but [1]
+      revoke v1 -> open …v1 withdrawn
     withdrawal accepted = open
       complete -> completed …v2 certified: freeze v2, claim v2, enqueue v2 certified #1
       send v1 -> refused another_message
@@ -458,11 +530,16 @@ fn every_state_answers_every_event() {
       approve amendment -> refused no_request
       refuse amendment -> refused no_request
       deregister -> refused already_completed
+      recover, nothing held -> open: release but []
+      recover, held as here -> open: release but []
+      recover, v1 held -> open …v1 withdrawn: enqueue v1 withdrawn #4, release but []
+      recover, v2 held -> open …v2 withdrawn: enqueue v2 withdrawn #4, release but []
+      revoke v1 -> unchanged
     withdrawal rejected = open v1 in force
       complete -> completed v1 in force …v2 certified: freeze v2, claim v2, enqueue v2 certified #1 for v1
       send v1 -> refused already_answered
       accept v1 -> unchanged
-      accept v1, other receipt -> refused already_answered
+      accept v1, other receipt -> open v1 in force
       accept v1 #2 -> refused another_message
       reject v1 -> refused already_answered
       reject v1, other code -> refused already_answered
@@ -483,11 +560,16 @@ fn every_state_answers_every_event() {
       approve amendment -> refused no_request
       refuse amendment -> refused no_request
       deregister -> refused already_completed
+      recover, nothing held -> open: release but []
+      recover, held as here -> open v1 in force: release but [1]
+      recover, v1 held -> open v1 in force …v1 withdrawn: enqueue v1 withdrawn #4, release but [1]
+      recover, v2 held -> open v1 in force …v2 withdrawn: enqueue v2 withdrawn #4, release but [1]
+      revoke v1 -> open
     completed before the withdrawal is answered = completed v1 in force …v1 withdrawn …v2 certified
       complete -> refused already_completed
       send v1 -> refused already_answered
       accept v1 -> unchanged
-      accept v1, other receipt -> refused already_answered
+      accept v1, other receipt -> completed v1 in force …v1 withdrawn …v2 certified
       accept v1 #2 -> refused another_message
       reject v1 -> refused already_answered
       reject v1, other code -> refused already_answered
@@ -508,11 +590,16 @@ fn every_state_answers_every_event() {
       approve amendment -> refused no_request
       refuse amendment -> refused no_request
       deregister -> refused already_completed
+      recover, nothing held -> open: overtake v1 withdrawn #1, v2 certified #1, release but []
+      recover, held as here -> accepted v1 in force: overtake v1 withdrawn #1, v2 certified #1, release but [1]
+      recover, v1 held -> open v1 in force …v1 withdrawn: overtake v1 withdrawn #1, v2 certified #1, enqueue v1 withdrawn #4, release but [1]
+      recover, v2 held -> open v1 in force …v2 withdrawn: overtake v1 withdrawn #1, v2 certified #1, enqueue v2 withdrawn #4, release but [1]
+      revoke v1 -> completed …v1 withdrawn …v2 certified
     withdrawal rejected after the next completion = completed v1 in force …v2 certified
       complete -> refused already_completed
       send v1 -> refused already_answered
       accept v1 -> unchanged
-      accept v1, other receipt -> refused already_answered
+      accept v1, other receipt -> completed v1 in force …v2 certified
       accept v1 #2 -> refused another_message
       reject v1 -> refused already_answered
       reject v1, other code -> refused already_answered
@@ -533,11 +620,16 @@ fn every_state_answers_every_event() {
       approve amendment -> refused no_request
       refuse amendment -> refused no_request
       deregister -> refused already_completed
+      recover, nothing held -> open: overtake v2 certified #1, release but []
+      recover, held as here -> accepted v1 in force: overtake v2 certified #1, release but [1]
+      recover, v1 held -> open v1 in force …v1 withdrawn: overtake v2 certified #1, enqueue v1 withdrawn #4, release but [1]
+      recover, v2 held -> open v1 in force …v2 withdrawn: overtake v2 certified #1, enqueue v2 withdrawn #4, release but [1]
+      revoke v1 -> completed …v2 certified
     amendment asked = accepted v1 in force
       complete -> refused already_completed
       send v1 -> refused already_answered
       accept v1 -> unchanged
-      accept v1, other receipt -> refused already_answered
+      accept v1, other receipt -> accepted v1 in force
       accept v1 #2 -> refused another_message
       reject v1 -> refused already_answered
       reject v1, other code -> refused already_answered
@@ -558,11 +650,16 @@ fn every_state_answers_every_event() {
       approve amendment -> completed v1 in force …v2 certified: freeze v2, claim v2, enqueue v2 certified #1 for v1
       refuse amendment -> accepted v1 in force
       deregister -> refused already_completed
+      recover, nothing held -> open: release but []
+      recover, held as here -> accepted v1 in force: release but [1]
+      recover, v1 held -> open v1 in force …v1 withdrawn: enqueue v1 withdrawn #4, release but [1]
+      recover, v2 held -> open v1 in force …v2 withdrawn: enqueue v2 withdrawn #4, release but [1]
+      revoke v1 -> rejected
     amended = completed v1 in force …v2 certified
       complete -> refused already_completed
       send v1 -> refused already_answered
       accept v1 -> unchanged
-      accept v1, other receipt -> refused already_answered
+      accept v1, other receipt -> completed v1 in force …v2 certified
       accept v1 #2 -> refused another_message
       reject v1 -> refused already_answered
       reject v1, other code -> refused already_answered
@@ -583,11 +680,16 @@ fn every_state_answers_every_event() {
       approve amendment -> unchanged
       refuse amendment -> refused no_request
       deregister -> refused already_completed
+      recover, nothing held -> open: overtake v2 certified #1, release but []
+      recover, held as here -> accepted v1 in force: overtake v2 certified #1, release but [1]
+      recover, v1 held -> open v1 in force …v1 withdrawn: overtake v2 certified #1, enqueue v1 withdrawn #4, release but [1]
+      recover, v2 held -> open v1 in force …v2 withdrawn: overtake v2 certified #1, enqueue v2 withdrawn #4, release but [1]
+      revoke v1 -> completed …v2 certified
     amendment rejected = rejected v1 in force
       complete -> refused rejection_open
       send v1 -> refused already_answered
       accept v1 -> unchanged
-      accept v1, other receipt -> refused already_answered
+      accept v1, other receipt -> rejected v1 in force
       accept v1 #2 -> refused another_message
       reject v1 -> refused already_answered
       reject v1, other code -> refused already_answered
@@ -608,6 +710,11 @@ fn every_state_answers_every_event() {
       approve amendment -> unchanged
       refuse amendment -> refused no_request
       deregister -> refused already_completed
+      recover, nothing held -> rejected: release but [2]
+      recover, held as here -> rejected v1 in force: release but [1, 2]
+      recover, v1 held -> open v1 in force …v1 withdrawn: enqueue v1 withdrawn #4, release but [1]
+      recover, v2 held -> open v2 in force …v2 withdrawn: enqueue v2 withdrawn #4, release but [2]
+      revoke v1 -> rejected
     ");
 }
 
@@ -696,6 +803,70 @@ fn the_answers_of_three_messages_may_cross() {
     }
     assert_eq!(told(&declaration), "accepted v2 in force");
     assert_eq!(declaration.claiming_versions(), [2]);
+}
+
+#[test]
+fn another_receipt_takes_the_place_of_the_first_wherever_the_result_stands() {
+    let receipt = |declaration: &Declaration| declaration.in_force().map(|held| held.receipt.clone());
+    let accepted = after(&[complete(), accept(FIRST)]);
+    let (again, effects) = accepted.apply(accept_with(FIRST, "T-9"), at(9)).expect("taken");
+    assert_eq!((receipt(&again).as_deref(), effects), (Some("T-9"), Vec::new()));
+    let withdrawing = after(&[complete(), accept(FIRST), ask_withdrawal(false), decide_withdrawal(true, None)]);
+    let (again, _) = withdrawing.apply(accept_with(FIRST, "T-9"), at(9)).expect("taken");
+    assert_eq!(receipt(&again).as_deref(), Some("T-9"));
+    let (again, _) = again.apply(accept(WITHDRAWAL), at(10)).expect("taken");
+    let (again, _) = again.apply(accept_with(WITHDRAWAL, "T-8"), at(11)).expect("taken");
+    assert_eq!(again.withdrawn.map(|withdrawn| withdrawn.receipt).as_deref(), Some("T-8"));
+}
+
+#[test]
+fn after_a_recovery_no_number_that_the_department_has_is_used_again() {
+    let (recovered, effects) = Declaration::default().apply(recover(withdrawn(2)), at(1)).expect("recovered");
+    assert_eq!(told(&recovered), "open …v2 withdrawn");
+    let withdrawal = Message { version: 2, kind: MessageKind::Withdrawn, attempt: 4 };
+    assert!(effects.contains(&Effect::Withdraw { message: withdrawal }), "{effects:?}");
+    let (same, effects) = recovered.clone().apply(recover(withdrawn(2)), at(2)).expect("again");
+    assert_eq!((&same, effects.len()), (&recovered, 0), "the same once more changes nothing");
+    let (completed, _) = recovered.apply(complete(), at(3)).expect("completed");
+    assert_eq!(told(&completed), "completed …v2 withdrawn …v3 certified");
+    assert_eq!(completed.expected_in_force(), Some(3));
+    let (answered, _) = completed.apply(accept(withdrawal), at(4)).expect("withdrawn");
+    let third = Message { version: 3, ..FIRST };
+    let (answered, _) = answered.apply(accept(third), at(5)).expect("accepted");
+    assert_eq!(told(&answered), "accepted v3 in force");
+}
+
+#[test]
+fn what_is_issued_again_after_a_recovery_has_a_key_that_the_department_never_saw() {
+    let rejected = after(&[complete(), reject(FIRST, "E1")]);
+    let last = Message { attempt: 2, ..FIRST };
+    let gone_on = Event::Recover { by: "operator".to_owned(), last, messages: 5, holds: Holds::Nothing };
+    let (rejected, _) = rejected.apply(gone_on, at(3)).expect("recovered");
+    assert_eq!(told(&rejected), "rejected");
+    let (again, _) = rejected.apply(reissue(MessageKind::Certified), at(4)).expect("issued");
+    assert_eq!(again.stage.issue().map(|issue| issue.message), Some(Message { attempt: 6, ..FIRST }));
+}
+
+#[test]
+fn our_own_result_stands_with_its_claims_until_what_took_its_place_is_withdrawn() {
+    let accepted = after(&[complete(), accept(FIRST)]);
+    let (open, effects) = accepted.apply(recover(withdrawn(2)), at(3)).expect("recovered");
+    assert_eq!(told(&open), "open v1 in force …v2 withdrawn");
+    assert!(effects.contains(&Effect::ReleaseClaims { except: vec![1] }), "{effects:?}");
+    let withdrawal = Message { version: 2, kind: MessageKind::Withdrawn, attempt: 4 };
+    let (open, effects) = open.apply(accept(withdrawal), at(4)).expect("withdrawn");
+    assert_eq!((told(&open).as_str(), effects), ("open", vec![Effect::ReleaseClaims { except: Vec::new() }]));
+}
+
+#[test]
+fn what_the_department_rejects_after_all_is_rejected_with_its_code_and_goes_the_ways_of_a_rejection() {
+    let (rejected, effects) = after(&[complete(), accept(FIRST)]).apply(revoke(FIRST), at(3)).expect("revoked");
+    assert_eq!((told(&rejected).as_str(), effects.len()), ("rejected", 0), "claims stay");
+    let Stage::Rejected(returned) = &rejected.stage else { panic!("rejected") };
+    assert_eq!((returned.rejection.code.as_str(), rejected.rejected_at()), ("E9", Some(at(3))));
+    assert!(rejected.clone().apply(reissue(MessageKind::Certified), at(4)).is_ok());
+    assert!(rejected.clone().apply(reopen(), at(4)).is_ok());
+    assert!(rejected.apply(close(), at(4)).is_ok());
 }
 
 #[cfg(feature = "pipeline")]
@@ -809,6 +980,7 @@ proptest! {
                     Effect::Certify { message, supersedes, .. } => outbox.push((message, supersedes)),
                     Effect::Withdraw { message } => outbox.push((message, None)),
                     Effect::ReleaseClaims { except } => claims.retain(|version| except.contains(version)),
+                    Effect::Overtake { messages } => outbox.retain(|(message, _)| !messages.contains(message)),
                 }
             }
             // in force only what an acceptance put there

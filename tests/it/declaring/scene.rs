@@ -3,9 +3,9 @@
 use crate::evidence::made::png;
 use crate::fixtures::Day;
 use crate::harness::{Scratch, actor};
-use chrono::{NaiveDate, NaiveTime};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use renzheng::clock;
-use renzheng::config::{Secret, TaxSettings};
+use renzheng::config::TaxSettings;
 use renzheng::crypto::SignatureAlgorithm;
 use renzheng::declare::affiliates_without_proof;
 use renzheng::declare::complete::{Completed, Completing, commitment, complete, state};
@@ -21,11 +21,12 @@ use renzheng::domain::ids::{ResidentId, Uscc};
 use renzheng::domain::month::Month;
 use renzheng::push::{Client, Step, step};
 use renzheng::sandbox::tax::{Key, TaxDepartment, router};
+use renzheng::sandbox::tax_faults::Plan;
 use renzheng::sandbox::tax_ledger::Ledger;
 use renzheng::store::Store;
 use renzheng::store::outbox::{Answered, AttemptRecord};
 use sqlx::Row;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 pub const YEAR: i32 = 2025;
 /// Three workers pass: all year, all year, ten months.
@@ -40,6 +41,11 @@ pub struct Scene {
     pub day: Day,
     pub client: Client,
     pub folder: Scratch,
+    pub department: Arc<TaxDepartment>,
+    /// What the department's clock shows.
+    pub tax_clock: Arc<Mutex<DateTime<Utc>>>,
+    /// How it is spoken to.
+    pub tax: TaxSettings,
 }
 
 impl Scene {
@@ -48,15 +54,34 @@ impl Scene {
         day.deliver_wages("wage-1.ndjson");
         day.pull_all().await;
         day.harness.verify(YEAR).await;
+        Self::on(day, name).await
+    }
+
+    /// Another scene like this one, with a department of its own. This one is not used any more.
+    pub async fn copied(&self, name: &str) -> Self {
+        self.store().close().await;
+        Self::on(self.day.copied(name).await, name).await
+    }
+
+    async fn on(day: Day, name: &str) -> Self {
         let folder = Scratch::new(&format!("{name}_tax"));
         let algorithm = SignatureAlgorithm::HmacSm3;
-        let keys = vec![Key { id: "ours".to_owned(), algorithm, secret: b"secret".to_vec() }];
+        let key = |id: &str, secret: &[u8]| Key { id: id.to_owned(), algorithm, secret: secret.to_vec() };
+        let keys = vec![key("ours", b"secret"), key("next", b"next secret")];
+        let now = day.harness.store.now().await.expect("now");
+        let tax_clock = Arc::new(Mutex::new(now));
+        let shown = Arc::clone(&tax_clock);
         let department = TaxDepartment::open(&folder.path().join("ledger.ndjson"), keys, None).expect("a department");
+        let department =
+            department.with_faults(Plan::default(), Arc::new(move || *shown.lock().expect("the department's clock")));
+        let department = Arc::new(department);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/", listener.local_addr().expect("an address"));
-        tokio::spawn(async move { axum::serve(listener, router(Arc::new(department))).await });
-        let settings = TaxSettings { url, key_id: "ours".to_owned(), key: Secret::new("secret"), algorithm };
-        Self { day, client: Client::new(&settings).expect("a client"), folder }
+        let listening = router(Arc::clone(&department));
+        tokio::spawn(async move { axum::serve(listener, listening).await });
+        let tax = TaxSettings::new(url, "ours", "secret", algorithm);
+        let client = Client::new(&tax).expect("a client");
+        Self { day, client, folder, department, tax_clock, tax }
     }
 
     pub fn store(&self) -> &Store {

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 
 use super::made::{pdf, png};
 use super::{Desk, E1, P1};
+use crate::gate::{Gate, Point};
 
 /// For so long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -148,23 +149,19 @@ async fn killed_between_the_file_and_its_row_it_leaves_a_file_that_upkeep_remove
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_before_it_could_answer_it_gives_the_same_answer_when_asked_again() {
-    let desk = Desk::open("killed_answering").await;
+async fn killed_at_a_row_it_has_kept_none_and_killed_in_the_commit_it_gives_the_same_answer_when_asked_again() {
+    let desk = Desk::open("killed_committing").await;
     let content = pdf(b"");
     let file = outside(&desk, &content);
-    let child = desk.attach_command(&file).await.spawn().expect("it starts");
-    let mut connection = desk.harness.connection().await;
-    let begun = Instant::now();
-    loop {
-        let rows: i64 =
-            sqlx::query_scalar("select count(*) from evidence").fetch_one(&mut connection).await.expect("a count");
-        if rows == 1 {
-            break;
-        }
-        assert!(begun.elapsed() < PATIENCE, "a row did not come");
+    for point in [Point::Before("evidence_use"), Point::Before("audit"), Point::Committing("insert", "audit")] {
+        let mut gate = Gate::close(&desk.harness, point).await;
+        let child = desk.attach_command(&file).await.spawn().expect("it starts");
+        let pid = gate.wait_for_somebody().await;
+        kill(child);
+        gate.open(point, pid).await;
+        let kept = if matches!(point, Point::Committing(..)) { (1, 8, 1) } else { (0, 0, 0) };
+        assert_eq!(desk.rows().await, kept, "{point:?}");
     }
-    kill(child);
-    assert_eq!(desk.rows().await, (1, 8, 1));
     finish(&desk, &file, &content).await;
 }
 

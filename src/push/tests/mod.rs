@@ -1,5 +1,10 @@
 //! The sandbox's tax department on loopback behind a road with accidents, and a real Postgres.
 
+mod batches;
+mod hostile;
+mod keys;
+mod tls;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -33,13 +38,17 @@ use crate::store::testing::Database;
 
 const FIRST: &str = "91369900MA00000152";
 
-/// Another employer: the same code with another subject number and its check character.
-fn second_employer() -> Uscc {
+/// An employer: the same code with another subject number and its check character.
+fn employer(number: u32) -> Uscc {
     let mut codes = (0..31).map(|place| {
         let check = char::from(b"0123456789ABCDEFGHJKLMNPQRTUWXY"[place]);
-        format!("91369900MA0000016{check}")
+        format!("91369900MA{number:07}{check}")
     });
     codes.find_map(|code| Uscc::parse(&code).ok()).expect("one check character fits")
+}
+
+fn second_employer() -> Uscc {
+    employer(16)
 }
 
 fn start() -> DateTime<Utc> {
@@ -100,6 +109,8 @@ struct Office {
     client: Client,
     road: Road,
     department: SocketAddr,
+    /// Who listens there.
+    behind: Arc<TaxDepartment>,
     folder: PathBuf,
 }
 
@@ -118,19 +129,15 @@ async fn listen(router: Router) -> SocketAddr {
 }
 
 fn settings(address: SocketAddr, key: &str) -> TaxSettings {
-    TaxSettings {
-        url: format!("http://{address}/"),
-        key_id: "ours".to_owned(),
-        key: Secret::new(key),
-        algorithm: SignatureAlgorithm::HmacSm3,
-    }
+    TaxSettings::new(format!("http://{address}/"), "ours", key, SignatureAlgorithm::HmacSm3)
 }
 
-/// A department that remembers nothing yet.
-fn department(folder: &std::path::Path, ledger: &str) -> Router {
+/// A department that remembers nothing yet. It knows two keys.
+fn department(folder: &std::path::Path, ledger: &str) -> Arc<TaxDepartment> {
     let algorithm = SignatureAlgorithm::HmacSm3;
-    let keys = vec![Key { id: "ours".to_owned(), algorithm, secret: b"secret".to_vec() }];
-    router(Arc::new(TaxDepartment::open(&folder.join(ledger), keys, None).expect("a ledger")))
+    let key = |id: &str, secret: &[u8]| Key { id: id.to_owned(), algorithm, secret: secret.to_vec() };
+    let keys = vec![key("ours", b"secret"), key("former", b"old secret")];
+    Arc::new(TaxDepartment::open(&folder.join(ledger), keys, None).expect("a ledger"))
 }
 
 impl Office {
@@ -140,10 +147,10 @@ impl Office {
         let folder = PathBuf::from(format!("/tmp/renzheng-test-push-{}-{number}", std::process::id()));
         std::fs::create_dir(&folder).expect("a new folder");
         let road = Road::default();
-        let address =
-            listen(department(&folder, "ledger.ndjson").layer(from_fn_with_state(road.clone(), travel))).await;
+        let behind = department(&folder, "ledger.ndjson");
+        let address = listen(router(Arc::clone(&behind)).layer(from_fn_with_state(road.clone(), travel))).await;
         let client = Client::new(&settings(address, "secret")).expect("a client");
-        Self { database: Database::open().await, client, road, department: address, folder }
+        Self { database: Database::open().await, client, road, department: address, behind, folder }
     }
 
     fn store(&self) -> &Store {
@@ -605,11 +612,8 @@ fn the_wait_doubles_from_half_a_minute_to_an_hour_and_is_the_same_for_the_same_a
 
 #[test]
 fn an_address_that_is_none_and_a_key_id_that_no_header_holds_are_refused() {
-    let of = |url: &str, key_id: &str| {
-        let key = Secret::new("secret");
-        let algorithm = SignatureAlgorithm::HmacSha256;
-        Client::new(&TaxSettings { url: url.to_owned(), key_id: key_id.to_owned(), key, algorithm })
-    };
+    let of =
+        |url: &str, key_id: &str| Client::new(&TaxSettings::new(url, key_id, "secret", SignatureAlgorithm::HmacSha256));
     assert!(of("https://tax.example/api/", "ours").is_ok());
     for url in ["tax.example", "ftp://tax.example", "https://tax.example/?x=1", ""] {
         assert!(matches!(of(url, "ours"), Err(PushError::Address)), "{url}");
