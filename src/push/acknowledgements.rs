@@ -78,7 +78,7 @@ fn csv(bytes: &[u8]) -> Result<Vec<Line>, String> {
         let at = position.map_or(counted, |position| position.byte() as usize).min(text.len());
         let ends = text.as_bytes()[at..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         let begin = (at + ends).max(counted);
-        line += text.as_bytes()[counted..begin].iter().filter(|byte| **byte == b'\n').count();
+        line += text.get(counted..begin).unwrap_or_default().matches('\n').count();
         counted = begin;
         line
     };
