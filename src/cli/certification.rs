@@ -62,7 +62,8 @@ async fn act(context: &Context, command: &CertificationCommand, out: Output) -> 
             let issued = issue(store, &policy, &context.actor, declaring, *of_version, names).await?;
             if let Some(file) = html {
                 let page = certification_page(&issued);
-                write_whole(file, page.as_bytes()).with_context(|| format!("cannot write {}, which must not be there yet", file.display()))?;
+                write_whole(file, page.as_bytes())
+                    .with_context(|| format!("cannot write {}, which must not be there yet", file.display()))?;
             }
             out.value(&issued, told)?;
         }

@@ -108,8 +108,11 @@ pub async fn take_answers(store: &Store, actor: &Actor, delivered: &Delivered<'_
         return Ok(outcomes);
     }
     let refused: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.result == Taken::Refused).collect();
-    let early: Vec<i32> =
-        refused.iter().filter(|outcome| outcome.is_early()).filter_map(|outcome| outcome.line.try_into().ok()).collect();
+    let early: Vec<i32> = refused
+        .iter()
+        .filter(|outcome| outcome.is_early())
+        .filter_map(|outcome| outcome.line.try_into().ok())
+        .collect();
     let digest: [u8; 32] = Sha256::digest(delivered.body).into();
     let told = serde_json::to_value(&refused[..refused.len().min(MOST_KEPT)]).unwrap_or_default();
     let (way, body, answers) = (delivered.way, delivered.body, outcomes.len());

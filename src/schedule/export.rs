@@ -208,8 +208,7 @@ impl Exporting<'_> {
         if until_seq <= from_seq {
             return Ok(None);
         }
-        let mut range =
-            Range { year, division, after, until_seq, formats: &self.settings.formats, created_at: at };
+        let mut range = Range { year, division, after, until_seq, formats: &self.settings.formats, created_at: at };
         let mut messages = list_range(store, &range).await?;
         if messages.is_empty() {
             return Ok(None);

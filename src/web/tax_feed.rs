@@ -72,7 +72,8 @@ impl From<FeedError> for Problem {
             FeedError::CursorAhead => {
                 let detail = "`after` lies behind everything that was published: the database was restored from a backup since it was handed \
                               out. Begin again with an empty `after`; what you have already has the same `message_id`";
-                let detail_zh = "after 超出已发布的范围：系统曾由备份恢复。请以空的 after 从头读取，已有消息的 message_id 不变。";
+                let detail_zh =
+                    "after 超出已发布的范围：系统曾由备份恢复。请以空的 after 从头读取，已有消息的 message_id 不变。";
                 Self::new(StatusCode::CONFLICT, "cursor_ahead", detail, detail_zh)
             }
             FeedError::NotFed(mode) => {
@@ -149,7 +150,8 @@ pub(super) async fn answer(
         .zip(&list)
         .map(|(number, answer)| Line { number, answer: Ok(answer.get().as_bytes().to_vec()) })
         .collect();
-    let answers = take_answers(&site.store, &actor, &Delivered { way: Way::Feed, body: &body, lines, again: false }).await?;
+    let answers =
+        take_answers(&site.store, &actor, &Delivered { way: Way::Feed, body: &body, lines, again: false }).await?;
     take_in_news(&site.store).await;
     let refused = answers.iter().filter(|outcome| outcome.result == Taken::Refused).count();
     Ok(Json(Answered { taken: answers.len() - refused, refused, answers }))

@@ -4,8 +4,8 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
-use russh::client::{self, AuthResult, Handle};
 use russh::Preferred;
+use russh::client::{self, AuthResult, Handle};
 use russh::keys::{Algorithm, PrivateKeyWithHashAlg, PublicKeyOrCertificate, load_secret_key, ssh_key};
 use russh_sftp::client::SftpSession;
 use russh_sftp::client::error::Error as SftpError;
