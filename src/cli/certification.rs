@@ -1,6 +1,9 @@
 //! `renzheng certification`: the document of a certification (认定书), and whether one that somebody holds is ours.
 
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Subcommand;
@@ -59,9 +62,8 @@ async fn act(context: &Context, command: &CertificationCommand, out: Output) -> 
             let issued = issue(store, &policy, &context.actor, declaring, *of_version, names).await?;
             if let Some(file) = html {
                 let page = certification_page(&issued);
-                let written = std::fs::File::create_new(file)
-                    .and_then(|mut file| std::io::Write::write_all(&mut file, page.as_bytes()));
-                written.with_context(|| format!("cannot write {}, which must not be there yet", file.display()))?;
+                write_whole(file, page.as_bytes())
+                    .with_context(|| format!("cannot write {}, which must not be there yet", file.display()))?;
             }
             out.value(&issued, told)?;
         }
@@ -71,6 +73,21 @@ async fn act(context: &Context, command: &CertificationCommand, out: Output) -> 
         },
     }
     Ok(Ended::Done)
+}
+
+/// A file that only its owner reads, whole or not at all, and never in the place of another.
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let part = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
+    let written = (|| {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        // unlike a rename, takes no place that is not free
+        std::fs::hard_link(&part, path)
+    })();
+    let _gone = std::fs::remove_file(&part);
+    written
 }
 
 fn told(issued: &Issued) -> String {

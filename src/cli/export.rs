@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use uuid::Uuid;
 
 use super::context::{Context, usage};
 use super::output::Output;
@@ -14,7 +15,7 @@ use crate::domain::access::{Action, Scope};
 use crate::domain::feed::{Cursor, ExportFormat};
 use crate::push::answers::{Outcome, Taken};
 use crate::push::delivery::write_folder;
-use crate::push::export::{Range, list_range, write};
+use crate::push::export::{Range, list_range, lock_range, write};
 use crate::schedule::export::{Acknowledged, Exported, acknowledge, record};
 use crate::store::feed::Wanted;
 
@@ -85,17 +86,27 @@ async fn export(context: &Context, args: &ExportArgs, out: Output) -> anyhow::Re
     let store = &context.store;
     let at = store.now().await?;
     let wanted = Wanted { division, year: Some(year), until_seq: None };
-    let until_seq = store.feed_until(wanted, after.seq, at).await?;
-    let range = Range { year, division, after, until_seq, formats: &args.formats.0, created_at: at };
-    let messages = if until_seq > after.seq { list_range(store, &range).await? } else { Vec::new() };
+    if after.seq > store.feed_head().await? {
+        return Err(usage(
+            "--after lies behind everything that was published: the database was restored from a backup since; begin again without --after",
+        ));
+    }
+    let until_seq = store.feed_until(wanted, &after, at).await?;
+    let mut range = Range { year, division, after, until_seq, formats: &args.formats.0, created_at: at };
+    let mut messages = if until_seq >= after.seq { list_range(store, &range).await? } else { Vec::new() };
+    let mut change = store.change().await?;
+    lock_range(&mut change, &mut range, &mut messages, at).await?;
     if messages.is_empty() {
+        change.abandon().await?;
         let nothing = serde_json::json!({ "messages": 0, "next": after.encode() });
         out.value(&nothing, |_| format!("nothing of {year} is new: no folder was written"))?;
         return Ok(Ended::Done);
     }
     let files = write(&range, &messages)?;
     let hands_over = context.settings.tax_mode == TaxMode::Files;
-    record(store, &context.actor, &messages, &files.name, hands_over).await?;
+    let ids: Vec<Uuid> = messages.iter().map(|message| message.message_id).collect();
+    record(&mut change, &context.actor, &ids, &files.name, hands_over, at).await?;
+    change.commit().await?;
     let at_path = files.clone();
     let folder = folder.clone();
     let path = tokio::task::spawn_blocking(move || write_folder(&at_path, &folder)).await??;

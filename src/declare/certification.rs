@@ -118,9 +118,12 @@ pub async fn issue(
     let declaration = store.find_declaration(employer, year).await?;
     let held = in_force(&declaration);
     let version = version.or(held.map(|held| held.completion.version)).ok_or(DocumentError::NotAccepted)?;
-    let stored = match store.find_document_of(employer, year, version).await? {
+    // of what is in force its own: an earlier attempt of the version may have had one
+    let held = held.filter(|held| held.completion.version == version);
+    let attempt = held.map(|held| held.issue.message.attempt);
+    let stored = match store.find_document_of(employer, year, version, attempt).await? {
         Some(stored) => stored,
-        None => match held.filter(|held| held.completion.version == version) {
+        None => match held {
             Some(held) => issue_first(store, policy, actor, declaring, &of, held).await?,
             None => return Err(DocumentError::NotInForce { version }),
         },
@@ -142,7 +145,9 @@ async fn issue_first(
     held: &Held,
 ) -> Result<StoredDocument, DocumentError> {
     let (employer, year, version) = (declaring.employer, declaring.stored_year(), held.completion.version);
-    let body = store.find_accepted_body(employer, year, version).await?.ok_or(DocumentError::NotAccepted)?;
+    let message = held.issue.message;
+    let (message_id, body) =
+        store.find_accepted_body(employer, year, message).await?.ok_or(DocumentError::NotAccepted)?;
     let certified: Body = serde_json::from_slice(&body)?;
     let division = &of.employer.federation_division;
     let named = policy.division_name(division);
@@ -166,10 +171,12 @@ async fn issue_first(
     let content = serde_json::to_string(&document)?;
     let at = store.now().await?;
     let stored = StoredDocument {
+        message_id,
         number: document.certification_number,
         employer,
         year,
         version,
+        attempt: message.attempt,
         content_hash: Sm3::digest(content.as_bytes()).into(),
         content,
         issued_at: at,
@@ -179,7 +186,7 @@ async fn issue_first(
     if !change.save_document(&stored).await? {
         // somebody else issued it meanwhile: theirs stands
         change.abandon().await?;
-        let theirs = store.find_document_of(employer, year, version).await?;
+        let theirs = store.find_document_of(employer, year, version, Some(message.attempt)).await?;
         return theirs.ok_or(DocumentError::NotInForce { version });
     }
     let act = Act::read(at, actor, Action::IssueDocument, format!("declaration {} {}", of.uscc, declaring.year));
@@ -217,7 +224,7 @@ async fn shown(store: &Store, stored: &StoredDocument) -> Result<Issued, Documen
     Ok(Issued {
         document: serde_json::from_str(&stored.content)?,
         check_code: check_code(store.keys(), &stored.number, &stored.content_hash).to_string(),
-        validity: store.validity(stored.employer, stored.year, stored.version).await?,
+        validity: store.validity(stored).await?,
         issued_at: clock::rfc3339(stored.issued_at),
         names: None,
     })
@@ -228,15 +235,20 @@ fn check_code(keys: &Keys, number: &str, content_hash: &[u8; 32]) -> CheckCode {
 }
 
 /// The document that number and code belong to; `None` where they belong to none, whatever of the two is wrong. Both cost one look
-/// and one comparison, so that nobody learns by asking which numbers there are.
+/// and a comparison, so that nobody learns by asking which numbers there are.
 pub async fn check(store: &Store, number: &str, code: &str) -> Result<Option<Issued>, DocumentError> {
     let number = normalise(number);
-    let found = store.find_document(&number).await?;
-    let (known, hash) = found.as_ref().map_or((false, [0; 32]), |stored| (true, stored.content_hash));
-    let expected = check_code(store.keys(), &number, &hash);
+    let found = store.list_documents(&number).await?;
     let given = CheckCode::parse(code);
-    let right = given.is_some_and(|given| given.matches(&expected));
-    match found.filter(|_| known && right) {
+    let is_right = |hash: &[u8; 32]| {
+        let expected = check_code(store.keys(), &number, hash);
+        given.is_some_and(|given| given.matches(&expected))
+    };
+    if found.is_empty() {
+        // costs what a document costs
+        let _none = is_right(&[0; 32]);
+    }
+    match found.into_iter().find(|stored| is_right(&stored.content_hash)) {
         Some(stored) => Ok(Some(shown(store, &stored).await?)),
         None => Ok(None),
     }

@@ -55,6 +55,8 @@ pub enum Validity {
         by: u32,
     },
     Withdrawn,
+    /// The tax department rejected it after all, or took it out of force by itself.
+    Revoked,
 }
 
 impl Validity {
@@ -63,6 +65,7 @@ impl Validity {
             Self::InForce => "有效".to_owned(),
             Self::Replaced { by } => format!("已被第{by}版替代，不再有效"),
             Self::Withdrawn => "已撤回，不再有效".to_owned(),
+            Self::Revoked => "已被税务部门退回或取消，不再有效".to_owned(),
         }
     }
 }
@@ -73,6 +76,7 @@ impl std::fmt::Display for Validity {
             Self::InForce => f.write_str("in force"),
             Self::Replaced { by } => write!(f, "replaced by version {by}"),
             Self::Withdrawn => f.write_str("withdrawn"),
+            Self::Revoked => f.write_str("taken back by the tax department"),
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::answers::Line;
 
 /// Larger files are no acknowledgements.
-pub const MAX_BYTES: u64 = 256 << 20;
+pub const MAX_BYTES: u64 = 64 << 20;
 
 /// The columns of a CSV file: the fields of an answer. Others are passed over.
 pub const COLUMNS: [&str; 8] = ["status", "message_id", "receipt", "digest", "code", "field", "value", "text"];
@@ -29,13 +29,23 @@ pub enum Format {
     Csv,
 }
 
-/// The answers of a file with their lines; empty lines are passed over. Errs where the file as a whole cannot be read.
+/// Why a file is left as it is: whoever writes it may be half way.
+const HALF: &str = "does not end with the end of a line: it may be half there, and nothing of it is taken";
+
+/// The answers of a file with their lines; empty lines are passed over. Errs where the file as a whole cannot be read, or may not be
+/// whole yet.
 pub fn read_lines(format: Format, bytes: &[u8]) -> Result<Vec<Line>, String> {
+    if !bytes.ends_with(b"\n") {
+        return Err(HALF.to_owned());
+    }
     match format {
         Format::Ndjson => Ok(ndjson(without_mark(bytes))),
         Format::Csv => csv(bytes),
     }
 }
+
+/// What stands behind a CSV file while it is read.
+const END: &str = "end";
 
 fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
@@ -49,7 +59,7 @@ fn ndjson(bytes: &[u8]) -> Vec<Line> {
 
 fn csv(bytes: &[u8]) -> Result<Vec<Line>, String> {
     // what is no UTF-8 is the other one
-    let text = match std::str::from_utf8(without_mark(bytes)) {
+    let mut text = match std::str::from_utf8(without_mark(bytes)) {
         Ok(text) => text.to_owned(),
         Err(_) => {
             let (text, wrong) = GB18030.decode_without_bom_handling(bytes);
@@ -59,6 +69,9 @@ fn csv(bytes: &[u8]) -> Result<Vec<Line>, String> {
             text.into_owned()
         }
     };
+    // a row of our own behind it comes out alone, unless the file ends within a cell
+    text.push_str(END);
+    text.push('\n');
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
     let header = reader.headers().map_err(|error| format!("has no header row: {error}"))?.clone();
     let columns: Vec<(usize, &str)> = header
@@ -72,16 +85,32 @@ fn csv(bytes: &[u8]) -> Result<Vec<Line>, String> {
         }
     }
     let mut lines = Vec::new();
-    for record in reader.records() {
+    let (mut counted, mut line) = (0, 1);
+    // the reader's own count is one short after a line that ends in CRLF: it stands between the two signs
+    let mut line_of = |position: Option<&csv::Position>| {
+        let at = position.map_or(counted, |position| position.byte() as usize).min(text.len());
+        let ends = text.as_bytes()[at..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let begin = (at + ends).max(counted);
+        line += text.get(counted..begin).unwrap_or_default().matches('\n').count();
+        counted = begin;
+        line
+    };
+    let mut is_whole = false;
+    let mut records = reader.into_records().peekable();
+    while let Some(record) = records.next() {
+        if records.peek().is_none() {
+            is_whole = record.is_ok_and(|record| record.iter().eq([END]));
+            break;
+        }
         let record = match record {
             Ok(record) => record,
             Err(error) => {
-                let number = error.position().map_or(0, csv::Position::line) as usize;
+                let number = line_of(error.position());
                 lines.push(Line { number, answer: Err(error.to_string()) });
                 continue;
             }
         };
-        let number = record.position().map_or(0, csv::Position::line) as usize;
+        let number = line_of(record.position());
         let cell = |at: usize| record.get(at).map(str::trim).filter(|cell| !cell.is_empty());
         let fields: Map<String, Value> =
             columns.iter().filter_map(|(at, name)| Some(((*name).to_owned(), Value::from(cell(*at)?)))).collect();
@@ -91,7 +120,7 @@ fn csv(bytes: &[u8]) -> Result<Vec<Line>, String> {
         let answer = serde_json::to_vec(&fields).map_err(|error| error.to_string());
         lines.push(Line { number, answer });
     }
-    Ok(lines)
+    if is_whole { Ok(lines) } else { Err(HALF.to_owned()) }
 }
 
 #[cfg(test)]
@@ -108,7 +137,7 @@ mod tests {
 
     #[test]
     fn lines_are_found_whatever_ends_them_and_empty_ones_passed_over() {
-        let bytes = b"\xef\xbb\xbf{\"status\":\"later\"}\r\n\n  \nnot json\n{}";
+        let bytes = b"\xef\xbb\xbf{\"status\":\"later\"}\r\n\n  \nnot json\n{}\n";
         assert_eq!(told(Format::Ndjson, bytes), ["1: {\"status\":\"later\"}", "4: not json", "5: {}"]);
     }
 
@@ -129,7 +158,24 @@ mod tests {
     fn a_file_without_the_columns_is_refused_as_a_whole() {
         let refused = |bytes: &[u8]| read_lines(Format::Csv, bytes).expect_err("refused");
         assert!(refused(b"status,receipt\naccepted,R\n").contains("no column `message_id`; accepted are status"));
-        assert!(refused(b"\xff\xff\xff").contains("neither UTF-8 nor GB18030"));
+        assert!(refused(b"\xff\xff\xff\n").contains("neither UTF-8 nor GB18030"));
+    }
+
+    #[test]
+    fn a_file_that_may_be_half_there_is_left_as_it_is() {
+        for (format, text) in [
+            (Format::Ndjson, "{\"status\":\"later\"}\n{\"status\":\"accepted\""),
+            (Format::Ndjson, "{}"),
+            (Format::Ndjson, ""),
+            (Format::Csv, "message_id,status,receipt\n1,accepted,R-1\n2,accepted,R-1"),
+            (Format::Csv, "message_id,status,text\n1,rejected,x\n2,rejected,\"two\n"),
+            (Format::Csv, "message_id,status"),
+        ] {
+            assert!(read_lines(format, text.as_bytes()).expect_err(text).contains("half there"), "{text}");
+        }
+        let cell = "message_id,status,text\n1,rejected,\"two\nlines\"\n";
+        assert_eq!(read_lines(Format::Csv, cell.as_bytes()).expect("whole").len(), 1);
+        assert_eq!(read_lines(Format::Csv, b"message_id,status\n").expect("no rows").len(), 0);
     }
 
     #[test]

@@ -46,6 +46,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Whether it is about a message that was not known here or had not left: it may be taken another time.
+    pub fn is_early(&self) -> bool {
+        self.code.is_some_and(|code| code == UNKNOWN_MESSAGE || code == NOT_SENT)
+    }
+
     fn refused(line: usize, message_id: Option<Uuid>, code: &'static str, detail: impl Into<String>) -> Self {
         Self { line, message_id, result: Taken::Refused, code: Some(code), detail: Some(detail.into()) }
     }
@@ -67,6 +72,8 @@ pub struct Delivered<'a> {
     /// As it came.
     pub body: &'a [u8],
     pub lines: Vec<Line>,
+    /// Taken before: of it these lines are left, about messages that were not known then or had not left.
+    pub again: bool,
 }
 
 /// A department that decides later is not asked again before.
@@ -74,6 +81,14 @@ const LATER: TimeDelta = TimeDelta::hours(1);
 
 /// So many answers are stored at a time.
 const AT_ONCE: usize = 200;
+
+/// So many refusals of a delivery are kept with it; all of them are told to whoever brought it.
+const MOST_KEPT: usize = 1000;
+
+/// No such message here.
+const UNKNOWN_MESSAGE: &str = "unknown_message";
+/// There is one, and it never left.
+const NOT_SENT: &str = "not_sent";
 
 /// Takes every answer that is one, reports the others, and keeps the delivery as it came. Taking the news into the declarations is not
 /// done here. Done twice it changes nothing.
@@ -88,13 +103,22 @@ pub async fn take_answers(store: &Store, actor: &Actor, delivered: &Delivered<'_
         lines = rest;
         outcomes.extend(take(store, delivered.way, division, together, at).await?);
     }
+    if delivered.again && outcomes.iter().all(Outcome::is_early) {
+        // nothing changed since it was taken before
+        return Ok(outcomes);
+    }
     let refused: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.result == Taken::Refused).collect();
+    let early: Vec<i32> = refused
+        .iter()
+        .filter(|outcome| outcome.is_early())
+        .filter_map(|outcome| outcome.line.try_into().ok())
+        .collect();
     let digest: [u8; 32] = Sha256::digest(delivered.body).into();
-    let told = serde_json::to_value(&refused).unwrap_or_default();
+    let told = serde_json::to_value(&refused[..refused.len().min(MOST_KEPT)]).unwrap_or_default();
     let (way, body, answers) = (delivered.way, delivered.body, outcomes.len());
-    let delivery = AnswerDelivery { way, digest, body, answers, refused: told };
+    let delivery = AnswerDelivery { way, division, digest, body, answers, refused: told, early: &early };
     let mut change = store.change().await?;
-    change.keep_answer_delivery(&delivery, &actor.name, at).await?;
+    change.keep_answer_delivery(store.keys(), &delivery, &actor.name, at).await?;
     let act = Act::read(at, actor, Action::AnswerTaxFeed, "tax answers").with("way", delivered.way.as_str());
     let act = act.with("answers", outcomes.len()).with("refused", refused.len());
     change.record(&act.with("digest", hex::encode(digest))).await?;
@@ -119,7 +143,7 @@ fn several(lines: &[Line]) -> usize {
     lines.iter().take(AT_ONCE).take_while(fresh).count()
 }
 
-/// Answers about different messages.
+/// Answers about different messages, judged and stored under the messages' locks: of two that come at once one is the first.
 async fn take(
     store: &Store,
     way: Way,
@@ -128,7 +152,8 @@ async fn take(
     at: DateTime<Utc>,
 ) -> Result<Vec<Outcome>, StoreError> {
     let ids: Vec<Uuid> = lines.iter().filter_map(message_id).collect();
-    let mut asked = store.list_asked(&ids).await?;
+    let mut change = store.change().await?;
+    let mut asked = change.lock_asked(&ids).await?;
     // another department's message is as little known as one that there never was
     asked.retain(|_, message| message.division.starts_with(division));
     let mut outcomes = Vec::with_capacity(lines.len());
@@ -140,9 +165,10 @@ async fn take(
     }
     let answered: Vec<Uuid> = closings.iter().map(|(message_id, ..)| *message_id).collect();
     if answered.is_empty() {
+        change.abandon().await?;
         return Ok(outcomes);
     }
-    let numbers = store.open_answered(&answered, way, at).await?;
+    let numbers = change.open_answered(&answered, way, at).await?;
     let closings: Vec<Closing> = closings
         .into_iter()
         .filter_map(|(message_id, record, answered)| {
@@ -150,7 +176,8 @@ async fn take(
             Some(Closing { message_id, attempt_number, record, answered, again_at: at + LATER })
         })
         .collect();
-    store.close_attempts(&closings).await?;
+    change.close_attempts(&closings, at).await?;
+    change.commit().await?;
     Ok(outcomes)
 }
 
@@ -166,10 +193,10 @@ fn judge(line: &Line, asked: &HashMap<Uuid, Asked>) -> (Outcome, Option<(Uuid, A
         return refuse(None, "not_understood", "no answer as agreed, or one that names no message by its `message_id`");
     };
     let Some(message) = asked.get(&message_id) else {
-        return refuse(Some(message_id), "unknown_message", "there is no such message here");
+        return refuse(Some(message_id), UNKNOWN_MESSAGE, "there is no such message here");
     };
     if !message.left {
-        return refuse(Some(message_id), "not_sent", "the message never left, so that nobody can answer it");
+        return refuse(Some(message_id), NOT_SENT, "the message never left, so that nobody can answer it");
     }
     let outgoing = Outgoing {
         message_id,
@@ -196,6 +223,10 @@ fn judge(line: &Line, asked: &HashMap<Uuid, Asked>) -> (Outcome, Option<(Uuid, A
                 Answered::Later | Answered::Forgotten | Answered::Unknown => Taken::Later,
             };
             (took(result), Some((message_id, record(None), answered)))
+        }
+        // it stands by what it said first
+        Before::Same if message.contradicted && !matches!(answered, Answered::Later) => {
+            (took(Taken::Repeated), Some((message_id, record(None), answered)))
         }
         Before::Same => (took(Taken::Repeated), None),
         Before::Other => {

@@ -6,9 +6,11 @@ use chrono::{DateTime, Utc};
 use encoding_rs::GB18030;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::clock;
 use crate::domain::feed::{Cursor, ExportFormat};
+use crate::store::change::Change;
 use crate::store::feed::{FeedMessage, Wanted};
 use crate::store::{Store, StoreError};
 
@@ -24,7 +26,7 @@ pub struct ExportFile {
 /// What is handed over together. The manifest is not among the files: it goes last, and says that they are whole.
 #[derive(Clone, Debug)]
 pub struct Export {
-    /// Of the folder: `2025_000000000012-000000000034`, business year and publishes.
+    /// Of the folder: `2025_3601_000000000012-000000000034`, business year, division where it is of one, and publishes.
     pub name: String,
     pub files: Vec<ExportFile>,
     pub manifest: Manifest,
@@ -104,6 +106,14 @@ pub struct Range<'a> {
     pub created_at: DateTime<Utc>,
 }
 
+impl Range<'_> {
+    /// Of the folder.
+    pub fn name(&self) -> String {
+        let division = if self.division.is_empty() { String::new() } else { format!("{}_", self.division) };
+        format!("{}_{division}{:012}-{:012}", self.year, self.after.seq, self.until_seq)
+    }
+}
+
 /// So many messages are read at a time.
 const PAGE: i64 = 5000;
 
@@ -119,6 +129,23 @@ pub async fn list_range(store: &Store, range: &Range<'_>) -> Result<Vec<FeedMess
             return Ok(messages);
         }
     }
+}
+
+/// Locks the messages of a range until the change ends, and ends range and messages before the first publish of which something may
+/// not leave any more: what was read can have been given up or held meanwhile.
+pub async fn lock_range(
+    change: &mut Change,
+    range: &mut Range<'_>,
+    messages: &mut Vec<FeedMessage>,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let ids: Vec<Uuid> = messages.iter().map(|message| message.message_id).collect();
+    let leaving = change.lock_leaving(&ids, at).await?;
+    if let Some(first) = messages.get(leaving) {
+        range.until_seq = first.place.seq - 1;
+        messages.retain(|message| message.place.seq <= range.until_seq);
+    }
+    Ok(())
 }
 
 /// Writes the messages of a range.
@@ -158,8 +185,7 @@ pub fn write(range: &Range<'_>, messages: &[FeedMessage]) -> Result<Export, Expo
     };
     let mut manifest_bytes = serde_json::to_vec_pretty(&manifest)?;
     manifest_bytes.push(b'\n');
-    let name = format!("{}_{:012}-{:012}", range.year, range.after.seq, range.until_seq);
-    Ok(Export { name, files, manifest, manifest_bytes })
+    Ok(Export { name: range.name(), files, manifest, manifest_bytes })
 }
 
 /// A message a line, byte for byte as it is frozen.
@@ -277,8 +303,6 @@ fn gb18030(text: &[u8]) -> (Vec<u8>, u64) {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     fn message(name: &str, withdrawn: bool) -> FeedMessage {
@@ -294,7 +318,8 @@ mod tests {
             )
         };
         let digest = Sha256::digest(body.as_bytes()).to_vec();
-        FeedMessage { message_id: Uuid::nil(), idempotency_key: "K".to_owned(), body: body.into_bytes(), digest }
+        let place = Cursor::START;
+        FeedMessage { place, message_id: Uuid::nil(), idempotency_key: "K".to_owned(), body: body.into_bytes(), digest }
     }
 
     fn export(messages: &[FeedMessage]) -> Export {
@@ -344,7 +369,7 @@ mod tests {
     #[test]
     fn the_manifest_counts_sums_and_digests() {
         let export = export(&[message("甲", false), message("甲", true), message("乙", false)]);
-        assert_eq!(export.name, "2025_000000000007-000000000009");
+        assert_eq!(export.name, "2025_36_000000000007-000000000009");
         let sums = Sums {
             messages: 3,
             certified: 2,

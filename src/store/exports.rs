@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use uuid::Uuid;
 
+use super::change::Change;
 use super::{Store, StoreError, ensure_affected};
 
 /// An export of a job.
@@ -17,6 +19,8 @@ pub struct Export {
     pub from_seq: i64,
     /// … up to and with this one.
     pub to_seq: i64,
+    /// What it holds, in order.
+    pub messages: Vec<Uuid>,
     pub created_at: DateTime<Utc>,
 }
 
@@ -29,6 +33,7 @@ pub struct Planned<'a> {
     pub formats: &'a [String],
     pub from_seq: i64,
     pub to_seq: i64,
+    pub messages: &'a [Uuid],
 }
 
 impl Store {
@@ -36,7 +41,7 @@ impl Store {
     pub async fn list_undelivered_exports(&self, job: &str) -> Result<Vec<Export>, StoreError> {
         Ok(sqlx::query_as!(
             Export,
-            "select export_id, year, division, formats, from_seq, to_seq, created_at from export
+            "select export_id, year, division, formats, from_seq, to_seq, messages, created_at from export
              where job = $1 and delivered_at is null order by export_id",
             job
         )
@@ -55,22 +60,11 @@ impl Store {
         .await?)
     }
 
-    /// Decides an export; errs where another process decided the same.
-    pub async fn plan_export(&self, planned: Planned<'_>, at: DateTime<Utc>) -> Result<Export, StoreError> {
-        Ok(sqlx::query_as!(
-            Export,
-            "insert into export (job, year, division, formats, from_seq, to_seq, created_at) values ($1, $2, $3, $4, $5, $6, $7)
-             returning export_id, year, division, formats, from_seq, to_seq, created_at",
-            planned.job,
-            planned.year,
-            planned.division,
-            planned.formats,
-            planned.from_seq,
-            planned.to_seq,
-            at
-        )
-        .fetch_one(&self.pool)
-        .await?)
+    /// The division of the job's latest export, if it made one: its exports follow each other, so that all of them are of that one.
+    pub async fn exported_division(&self, job: &str) -> Result<Option<String>, StoreError> {
+        Ok(sqlx::query_scalar!("select division from export where job = $1 order by export_id desc limit 1", job)
+            .fetch_optional(&self.pool)
+            .await?)
     }
 
     /// It is where it should be, whole.
@@ -83,5 +77,27 @@ impl Store {
         .execute(&self.pool)
         .await?;
         ensure_affected(&done, 1)
+    }
+}
+
+impl Change {
+    /// Decides an export; errs where another process decided the same.
+    pub async fn plan_export(&mut self, planned: Planned<'_>, at: DateTime<Utc>) -> Result<Export, StoreError> {
+        Ok(sqlx::query_as!(
+            Export,
+            "insert into export (job, year, division, formats, from_seq, to_seq, messages, created_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8)
+             returning export_id, year, division, formats, from_seq, to_seq, messages, created_at",
+            planned.job,
+            planned.year,
+            planned.division,
+            planned.formats,
+            planned.from_seq,
+            planned.to_seq,
+            planned.messages,
+            at
+        )
+        .fetch_one(self.connection())
+        .await?)
     }
 }

@@ -31,6 +31,8 @@ pub struct Wanted<'a> {
 /// A message as it is handed on.
 #[derive(Clone, Debug)]
 pub struct FeedMessage {
+    /// Its own.
+    pub place: Cursor,
     pub message_id: Uuid,
     pub idempotency_key: String,
     pub body: Vec<u8>,
@@ -48,6 +50,17 @@ pub struct FeedPage {
     pub more: bool,
     /// What follows is held back: nothing behind it is handed on before it is released, since a reader passes every place once.
     pub held: bool,
+}
+
+impl FeedPage {
+    /// Ends before the first that may not leave, where only the first `leaving` may: whoever goes on from here finds it, or finds it gone.
+    pub fn cut(&mut self, after: &Cursor, leaving: usize) {
+        if leaving < self.messages.len() {
+            self.messages.truncate(leaving);
+            self.next = self.messages.last().map_or(*after, |message| message.place);
+            (self.more, self.held) = (true, false);
+        }
+    }
 }
 
 /// How far messages may be handed on now.
@@ -100,32 +113,62 @@ impl Store {
         .await?;
         snapshot.commit().await?;
         let more = rows.len() as i64 > limit;
-        let shown = &rows[..rows.len().min(usize::try_from(limit).unwrap_or_default())];
-        let last = shown.last().map(|row| Cursor {
-            seq: row.seq,
-            version: row.version,
-            withdrawn: row.withdrawn,
-            attempt: row.attempt,
-            message_id: row.message_id.as_u128(),
-        });
-        let next = match end {
-            Limit::Head(seq) if !more => (*after).max(Cursor::after_publish(seq)),
-            _ => last.unwrap_or(*after),
-        };
-        let held = matches!(end, Limit::Before(_)) && !more;
         let messages = rows.into_iter().take(usize::try_from(limit).unwrap_or_default()).map(|row| FeedMessage {
+            place: Cursor {
+                seq: row.seq,
+                version: row.version,
+                withdrawn: row.withdrawn,
+                attempt: row.attempt,
+                message_id: row.message_id.as_u128(),
+            },
             message_id: row.message_id,
             idempotency_key: row.idempotency_key,
             body: row.body,
             digest: row.digest,
         });
-        Ok(FeedPage { messages: messages.collect(), next, more, held })
+        let messages: Vec<FeedMessage> = messages.collect();
+        let next = match end {
+            Limit::Head(seq) if !more => (*after).max(Cursor::after_publish(seq)),
+            _ => messages.last().map_or(*after, |message| message.place),
+        };
+        let held = matches!(end, Limit::Before(_)) && !more;
+        Ok(FeedPage { messages, next, more, held })
     }
 
-    /// The last publish of which everything that is wanted may be handed on now.
-    pub async fn feed_until(&self, wanted: Wanted<'_>, after_seq: i64, at: DateTime<Utc>) -> Result<i64, StoreError> {
+    /// The last publish there is: whoever was handed a place behind it was handed it before a restore.
+    pub async fn feed_head(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar!("select seq from publish_head").fetch_one(&self.pool).await?)
+    }
+
+    /// Messages that were decided on before, in that order, whatever became of them since.
+    pub async fn list_decided(&self, messages: &[Uuid]) -> Result<Vec<FeedMessage>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select message_id as "message_id!", idempotency_key, body, digest, seq, version, kind = 'withdrawn' as "withdrawn!", attempt
+               from unnest($1::uuid[]) with ordinality as wanted (message_id, place) join outbox using (message_id) order by place"#,
+            messages
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let messages = rows.into_iter().map(|row| FeedMessage {
+            place: Cursor {
+                seq: row.seq,
+                version: row.version,
+                withdrawn: row.withdrawn,
+                attempt: row.attempt,
+                message_id: row.message_id.as_u128(),
+            },
+            message_id: row.message_id,
+            idempotency_key: row.idempotency_key,
+            body: row.body,
+            digest: row.digest,
+        });
+        Ok(messages.collect())
+    }
+
+    /// The last publish of which everything that is wanted behind a place may be handed on now.
+    pub async fn feed_until(&self, wanted: Wanted<'_>, after: &Cursor, at: DateTime<Utc>) -> Result<i64, StoreError> {
         let mut snapshot = self.pool.begin_with("begin isolation level repeatable read, read only").await?;
-        let end = find_limit(&mut snapshot, &Cursor::after_publish(after_seq), wanted, at).await?;
+        let end = find_limit(&mut snapshot, after, wanted, at).await?;
         snapshot.commit().await?;
         Ok(match end {
             Limit::Head(seq) => seq,
@@ -182,6 +225,31 @@ async fn find_limit(
 }
 
 impl Change {
+    /// How many of the first of these messages may leave now: what is answered, and what is neither given up nor held. They are locked
+    /// until this change ends, so that nobody gives one of them up meanwhile.
+    pub async fn lock_leaving(&mut self, messages: &[Uuid], at: DateTime<Utc>) -> Result<usize, StoreError> {
+        // the lock first: what others did meanwhile is seen by the next statement
+        sqlx::query!(
+            "select message_id from outbox where message_id = any($1) order by message_id for update",
+            messages
+        )
+        .fetch_all(self.connection())
+        .await?;
+        let first = sqlx::query_scalar!(
+            r#"select min(place) as first
+               from unnest($1::uuid[]) with ordinality as wanted (message_id, place) join outbox o using (message_id)
+               where overtaken
+                  or state in ('waiting', 'sent', 'unknown')
+                     and exists (select from push_hold h where h.released_at is null and (h.until is null or h.until > $2)
+                                  and (h.employer_id is null or h.employer_id = o.employer_id and h.year = o.year))"#,
+            messages,
+            at
+        )
+        .fetch_one(self.connection())
+        .await?;
+        Ok(first.and_then(|first| usize::try_from(first - 1).ok()).unwrap_or(messages.len()))
+    }
+
     /// Writes down that these messages leave now: an attempt on each that is not answered for good, which stays open until its answer
     /// comes. A message that left this way before and is not answered yet keeps that attempt.
     pub async fn open_handed_on(&mut self, messages: &[Uuid], way: Way, at: DateTime<Utc>) -> Result<(), StoreError> {

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
+use super::change::Change;
 use super::{Store, StoreError, ensure_affected};
 use crate::domain::facts::UnitId;
 use crate::domain::message::{Message, MessageKind};
@@ -209,12 +210,21 @@ impl Store {
     /// had been accepted; what had been rejected is not held by it, as it should be.
     pub async fn close_attempts(&self, closings: &[Closing]) -> Result<(), StoreError> {
         let at = self.now().await?;
+        let mut change = self.change().await?;
+        change.close_attempts(closings, at).await?;
+        change.commit().await
+    }
+}
+
+impl Change {
+    /// Stores what attempts brought in this change, as [`Store::close_attempts`] does.
+    pub async fn close_attempts(&mut self, closings: &[Closing], at: DateTime<Utc>) -> Result<(), StoreError> {
         let ids: Vec<Uuid> = closings.iter().map(|closing| closing.message_id).collect();
         let numbers: Vec<i32> = closings.iter().map(|closing| closing.attempt_number).collect();
         let statuses: Vec<Option<i32>> = closings.iter().map(|closing| closing.record.status.map(i32::from)).collect();
         let bodies: Vec<Option<Vec<u8>>> = closings.iter().map(|closing| closing.record.answer.clone()).collect();
         let errors: Vec<Option<String>> = closings.iter().map(|closing| closing.record.error.clone()).collect();
-        let mut transaction = self.pool.begin().await?;
+        let transaction = self.connection();
         let closed = sqlx::query!(
             "update outbox_attempt a set closed_at = $3, status = c.status, answer = c.answer, error = c.error
              from unnest($1::uuid[], $2::int[], $4::int[], $5::bytea[], $6::text[]) as c (message_id, number, status, answer, error)
@@ -234,6 +244,25 @@ impl Store {
         let answers: Vec<Option<serde_json::Value>> =
             closings.iter().map(|closing| closing.answered.rejection()).collect();
         let again: Vec<DateTime<Utc>> = closings.iter().map(|closing| closing.again_at).collect();
+        // what is answered and not asked about: the opposite or another receipt is kept beside it, until the last says the same again
+        sqlx::query!(
+            "update outbox o
+             set contradicted = case when c.word = 'rejected' and o.state = 'accepted' then c.answer
+                                     when c.word = 'accepted' and (o.state = 'rejected' or o.receipt is distinct from c.receipt)
+                                     then jsonb_build_object('receipt', c.receipt)
+                                     when not exists (select from outbox_attempt a where a.message_id = c.message_id and a.number > c.number)
+                                     then null else o.contradicted end
+             from unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::jsonb[]) as c (message_id, number, word, receipt, answer)
+             where o.message_id = c.message_id and o.checking is null and o.state in ('accepted', 'rejected')
+               and c.word in ('accepted', 'rejected')",
+            &ids,
+            &numbers,
+            &words,
+            &receipts as &[Option<String>],
+            &answers as &[Option<serde_json::Value>]
+        )
+        .execute(&mut *transaction)
+        .await?;
         // what is asked about again first: afterwards more is answered
         sqlx::query!(
             "update outbox o
@@ -277,10 +306,11 @@ impl Store {
         )
         .execute(&mut *transaction)
         .await?;
-        transaction.commit().await?;
         Ok(())
     }
+}
 
+impl Store {
     /// Attempts of which no byte left are as if they had never been opened; their messages are due again.
     pub async fn give_back_attempts(&self, unsent: &[(Uuid, i32)], at: DateTime<Utc>) -> Result<(), StoreError> {
         if unsent.is_empty() {

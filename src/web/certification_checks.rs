@@ -20,15 +20,17 @@ use crate::domain::certification_document::{CertificationDocument, Validity};
 /// A request has a number and a code, no more.
 pub(super) const MOST_BYTES: usize = 4 << 10;
 
-/// One address looks at a few documents, all of them together at more.
+/// One address looks at a few documents, the networks of one subscriber at more; all of them together at so many that it takes a crowd.
 pub(super) fn limiter() -> Limiter {
     let of_one = Allowance { requests: 10, per: Duration::from_mins(1) };
-    let of_all = Allowance { requests: 600, per: Duration::from_mins(1) };
-    Limiter::new(of_one, of_all)
+    let of_network = Allowance { requests: 60, per: Duration::from_mins(1) };
+    let of_all = Allowance { requests: 6000, per: Duration::from_mins(1) };
+    Limiter::new(of_one, of_network, of_all)
 }
 
 /// What is on the paper.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Paper {
     number: String,
     code: String,

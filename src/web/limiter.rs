@@ -1,4 +1,4 @@
-//! How often strangers may ask: so many requests for each address, and so many of all of them.
+//! How often strangers may ask: so many requests for each address, more for each network, and so many of all of them.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -19,6 +19,7 @@ const MOST_ADDRESSES: usize = 10_000;
 #[derive(Debug)]
 pub(super) struct Limiter {
     of_one: Allowance,
+    of_network: Allowance,
     of_all: Allowance,
     buckets: Mutex<Buckets>,
 }
@@ -27,6 +28,8 @@ pub(super) struct Limiter {
 struct Buckets {
     all: Option<Bucket>,
     by_address: HashMap<IpAddr, Bucket>,
+    /// Of IPv6, by their first 48 bits: what one subscriber is given at most.
+    by_network: HashMap<IpAddr, Bucket>,
 }
 
 /// What is left, and when that was so.
@@ -58,35 +61,46 @@ impl Allowance {
 }
 
 impl Limiter {
-    pub(super) fn new(of_one: Allowance, of_all: Allowance) -> Self {
-        Self { of_one, of_all, buckets: Mutex::default() }
+    pub(super) fn new(of_one: Allowance, of_network: Allowance, of_all: Allowance) -> Self {
+        Self { of_one, of_network, of_all, buckets: Mutex::default() }
     }
 
     /// Takes one request of an address; else how long it is to wait.
     pub(super) fn take(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
-        let address = network_of(address);
+        let (address, network) = (network_of(address, 64), network_of(address, 48));
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let mut own = self.of_one.refill(buckets.by_address.get(&address).copied(), now);
+        let mut around = self.of_network.refill(buckets.by_network.get(&network).copied(), now);
         let mut all = self.of_all.refill(buckets.all, now);
-        let wait = self.of_one.wait(own).max(self.of_all.wait(all));
+        // of IPv4 an address is its own network
+        let around_wait = network.is_ipv6().then(|| self.of_network.wait(around)).flatten();
+        let wait = self.of_one.wait(own).max(around_wait).max(self.of_all.wait(all));
         if wait.is_none() {
             own.left -= 1.0;
+            around.left -= 1.0;
             all.left -= 1.0;
         }
         buckets.all = Some(all);
-        if buckets.by_address.len() >= MOST_ADDRESSES && !buckets.by_address.contains_key(&address) {
-            forget(&mut buckets.by_address, self.of_one, now);
+        remember(&mut buckets.by_address, address, own, self.of_one);
+        if network.is_ipv6() {
+            remember(&mut buckets.by_network, network, around, self.of_network);
         }
-        buckets.by_address.insert(address, own);
         wait.map_or(Ok(()), Err)
     }
 }
 
-/// Who has IPv6 has a whole network of 64 bits.
-fn network_of(address: IpAddr) -> IpAddr {
+fn remember(buckets: &mut HashMap<IpAddr, Bucket>, address: IpAddr, bucket: Bucket, allowance: Allowance) {
+    if buckets.len() >= MOST_ADDRESSES && !buckets.contains_key(&address) {
+        forget(buckets, allowance, bucket.at);
+    }
+    buckets.insert(address, bucket);
+}
+
+/// The network of so many bits; who has IPv6 has a whole one of 64, or many of them.
+fn network_of(address: IpAddr, bits: u32) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> (128 - bits) << (128 - bits))),
     }
 }
 
@@ -109,7 +123,8 @@ mod tests {
     const MINUTE: Duration = Duration::from_mins(1);
 
     fn limiter() -> Limiter {
-        Limiter::new(Allowance { requests: 3, per: MINUTE }, Allowance { requests: 5, per: MINUTE })
+        let of = |requests| Allowance { requests, per: MINUTE };
+        Limiter::new(of(3), of(4), of(6))
     }
 
     fn address(last: u8) -> IpAddr {
@@ -125,7 +140,8 @@ mod tests {
         assert_eq!(limiter.take(address(1), now), Err(Duration::from_secs(20)));
         assert_eq!(limiter.take(address(2), now), Ok(()));
         assert_eq!(limiter.take(address(3), now), Ok(()));
-        assert_eq!(limiter.take(address(4), now), Err(Duration::from_secs(12)), "all of them together");
+        assert_eq!(limiter.take(address(3), now), Ok(()));
+        assert_eq!(limiter.take(address(4), now), Err(Duration::from_secs(10)), "all of them together");
         let later = now + Duration::from_secs(20);
         assert_eq!(limiter.take(address(1), later), Ok(()), "one came back");
         assert!(limiter.take(address(1), later).is_err());
@@ -133,16 +149,28 @@ mod tests {
 
     #[test]
     fn a_network_of_ipv6_is_one_address_and_a_mapped_one_is_its_own() {
-        let of = |text: &str| network_of(text.parse().expect("an address"));
+        let of = |text: &str| network_of(text.parse().expect("an address"), 64);
         assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
         assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
         assert_eq!(of("::ffff:192.0.2.1"), address(1));
     }
 
     #[test]
+    fn whoever_has_many_networks_of_ipv6_closes_the_door_for_nobody_else() {
+        let (limiter, now) = (limiter(), Instant::now());
+        let of = |text: &str| text.parse::<IpAddr>().expect("an address");
+        for number in 0..4 {
+            assert_eq!(limiter.take(of(&format!("2001:db8:1:{number}::1")), now), Ok(()));
+        }
+        assert!(limiter.take(of("2001:db8:1:9::1"), now).is_err(), "its neighbours asked for it");
+        assert_eq!(limiter.take(of("2001:db8:2::1"), now), Ok(()));
+        assert_eq!(limiter.take(address(1), now), Ok(()));
+    }
+
+    #[test]
     fn many_addresses_take_bounded_memory() {
-        let limiter =
-            Limiter::new(Allowance { requests: 1, per: MINUTE }, Allowance { requests: u32::MAX, per: MINUTE });
+        let of = |requests| Allowance { requests, per: MINUTE };
+        let limiter = Limiter::new(of(1), of(1), of(u32::MAX));
         let begin = Instant::now();
         for number in 0..30_000_u32 {
             let now = begin + Duration::from_micros(u64::from(number));

@@ -25,6 +25,7 @@ use tokio::net::TcpListener;
 
 use self::limiter::Limiter;
 use self::problem::Problem;
+use crate::config::TaxMode;
 use crate::errors;
 use crate::store::Store;
 use crate::store::readiness::Finding;
@@ -33,6 +34,8 @@ use crate::store::readiness::Finding;
 #[derive(Clone, Debug)]
 pub struct Site {
     store: Store,
+    /// How messages reach the tax department: only by `feed` it is handed them here.
+    tax_mode: TaxMode,
     /// Whose word is taken for the address of whoever asks.
     trusted_proxies: Arc<[IpAddr]>,
     /// How often strangers may check documents: counted by each process for itself.
@@ -41,7 +44,14 @@ pub struct Site {
 
 impl Site {
     pub fn new(store: Store) -> Self {
-        Self { store, trusted_proxies: Arc::from([]), checks: Arc::new(certification_checks::limiter()) }
+        let tax_mode = TaxMode::Push;
+        Self { store, tax_mode, trusted_proxies: Arc::from([]), checks: Arc::new(certification_checks::limiter()) }
+    }
+
+    /// Where messages reach the tax department in this way.
+    #[must_use]
+    pub fn handing_over_by(self, tax_mode: TaxMode) -> Self {
+        Self { tax_mode, ..self }
     }
 
     /// Behind these proxies.
@@ -90,7 +100,8 @@ pub fn router(site: Site) -> Router {
 fn api() -> Router<Site> {
     let check = post(certification_checks::check_by_program);
     Router::new()
-        .route("/tax-feed", get(tax_feed::read))
+        // what is asked for without its body would count as sent and never arrive
+        .route("/tax-feed", get(tax_feed::read).head(|| async { Problem::method_not_allowed() }))
         .route("/tax-feed/answers", post(tax_feed::answer).layer(DefaultBodyLimit::max(tax_feed::MOST_BYTES)))
         .route("/certification-checks", check.layer(DefaultBodyLimit::max(certification_checks::MOST_BYTES)))
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })

@@ -28,6 +28,7 @@ const USUAL: u16 = 100;
 
 /// What may stand in the query.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Asked {
     after: Option<String>,
     limit: Option<String>,
@@ -68,6 +69,18 @@ impl From<FeedError> for Problem {
     fn from(error: FeedError) -> Self {
         match error {
             FeedError::Denied(denied) => denied.into(),
+            FeedError::CursorAhead => {
+                let detail = "`after` lies behind everything that was published: the database was restored from a backup since it was handed \
+                              out. Begin again with an empty `after`; what you have already has the same `message_id`";
+                let detail_zh =
+                    "after 超出已发布的范围：系统曾由备份恢复。请以空的 after 从头读取，已有消息的 message_id 不变。";
+                Self::new(StatusCode::CONFLICT, "cursor_ahead", detail, detail_zh)
+            }
+            FeedError::NotFed(mode) => {
+                let detail = format!("messages are not handed on by the feed here: `tax.mode` is `{mode}`");
+                let detail_zh = "本系统未采用由税务部门读取的方式传送认定结果。";
+                Self::new(StatusCode::CONFLICT, "not_fed", detail, detail_zh)
+            }
             FeedError::Store(error) => error.into(),
         }
     }
@@ -97,7 +110,7 @@ pub(super) async fn read(
             Problem::bad_request("bad_limit", detail, format!("limit 须为1至{MOST_MESSAGES}。"))
         })?,
     };
-    let page = read_page(&site.store, &actor, &after, limit).await?;
+    let page = read_page(&site.store, site.tax_mode, &actor, &after, limit).await?;
     take_in_news(&site.store).await;
     let messages = page
         .messages
@@ -137,7 +150,8 @@ pub(super) async fn answer(
         .zip(&list)
         .map(|(number, answer)| Line { number, answer: Ok(answer.get().as_bytes().to_vec()) })
         .collect();
-    let answers = take_answers(&site.store, &actor, &Delivered { way: Way::Feed, body: &body, lines }).await?;
+    let answers =
+        take_answers(&site.store, &actor, &Delivered { way: Way::Feed, body: &body, lines, again: false }).await?;
     take_in_news(&site.store).await;
     let refused = answers.iter().filter(|outcome| outcome.result == Taken::Refused).count();
     Ok(Json(Answered { taken: answers.len() - refused, refused, answers }))

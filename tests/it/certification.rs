@@ -1,10 +1,12 @@
 //! Documents of certifications: issued after acceptance, the same for ever, checked by whoever holds them, and silent about persons.
 
-use renzheng::declare::amend;
 use renzheng::declare::certification::{DocumentError, Issued, Names, check, issue};
-use renzheng::declare::withdraw;
+use renzheng::declare::settle::settle;
+use renzheng::declare::{amend, corrections, withdraw};
 use renzheng::domain::access::{Actor, Denied};
 use renzheng::domain::certification_document::Validity;
+use renzheng::domain::message::MessageKind;
+use renzheng::push::reconcile::refresh;
 use renzheng::web::pages::certification_page;
 use serde_json::{Value, json};
 
@@ -120,6 +122,68 @@ async fn what_was_replaced_or_withdrawn_says_so() {
     assert_eq!(document(&scene, &own, None, Names::Without).await.expect_err("none").code(), Some("not_accepted"));
     let found = check(store, &withdrawn.document.certification_number, &withdrawn.check_code).await.expect("looked");
     assert_eq!(found.expect("found").validity, Validity::Withdrawn);
+}
+
+/// A supervisor follows the department, which holds it otherwise.
+async fn settled(scene: &Scene) {
+    refresh(scene.store(), &scene.client, SCHOOL, YEAR as i16).await.expect("looked at");
+    settle(scene.store(), &supervisor(), scene.declaring(SCHOOL).await, "spoken with").await.expect("settled");
+}
+
+fn heard_last(scene: &Scene) -> String {
+    scene.department.heard().pop().expect("a message").0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_department_took_back_says_so_and_brings_nothing_back_into_force() {
+    let (scene, own) = accepted("document_revoked").await;
+    let (store, declaring) = (scene.store(), scene.declaring(SCHOOL).await);
+    let policy = &scene.day.harness.policy.policy;
+    document(&scene, &own, None, Names::Without).await.expect("a document");
+    let months = store.list_declared_months(declaring.employer, YEAR as i16, 1).await.expect("months");
+    let (person, number) = (months[0].person, months[0].month.number());
+    amend::ask(store, policy, &own, declaring, vec![change(person, number, false)]).await.expect("asked");
+    amend::decide(store, policy, &supervisor(), declaring, &amendment_approval()).await.expect("approved");
+    scene.push().await;
+    let second = document(&scene, &own, None, Names::Without).await.expect("a document");
+    scene.department.reject_after_all(&heard_last(&scene), "E77").expect("rejected");
+    settled(&scene).await;
+    let of = async |version| document(&scene, &own, Some(version), Names::Without).await.expect("still there");
+    let revoked = of(2).await;
+    assert_eq!((&revoked.document, revoked.validity), (&second.document, Validity::Revoked));
+    assert!(certification_page(&revoked).contains("已被税务部门退回或取消，不再有效"));
+    assert_eq!(of(1).await.validity, Validity::Replaced { by: 2 }, "what was replaced does not come back");
+    let found = check(store, &second.document.certification_number, &second.check_code).await.expect("looked");
+    assert_eq!(found.expect("found").validity, Validity::Revoked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_department_took_out_of_force_by_itself_says_so() {
+    let (scene, own) = accepted("document_lapsed").await;
+    document(&scene, &own, None, Names::Without).await.expect("a document");
+    scene.department.take_out_of_force(&heard_last(&scene)).expect("taken");
+    settled(&scene).await;
+    let lapsed = document(&scene, &own, Some(1), Names::Without).await.expect("still there");
+    assert_eq!(lapsed.validity, Validity::Revoked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_is_rejected_and_accepted_again_gets_a_document_of_its_own() {
+    let (scene, own) = accepted("document_again").await;
+    let (store, declaring) = (scene.store(), scene.declaring(SCHOOL).await);
+    let first = document(&scene, &own, None, Names::Without).await.expect("a document");
+    scene.department.reject_after_all(&heard_last(&scene), "E77").expect("rejected");
+    settled(&scene).await;
+    corrections::reissue(store, &supervisor(), declaring, MessageKind::Certified).await.expect("issued again");
+    scene.push().await;
+    let again = document(&scene, &own, None, Names::Without).await.expect("a document");
+    let number = &first.document.certification_number;
+    assert_eq!((&again.document.certification_number, again.validity), (number, Validity::InForce));
+    assert_ne!(again.document.receipt, first.document.receipt, "what the department says of it now");
+    assert_ne!(again.check_code, first.check_code);
+    let validity = async |code: &str| check(store, number, code).await.expect("looked").expect("found").validity;
+    assert_eq!(validity(&again.check_code).await, Validity::InForce);
+    assert_eq!(validity(&first.check_code).await, Validity::Revoked);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -242,6 +306,8 @@ exit 0
     let path = file.to_str().expect("UTF-8");
     assert!(show(&["--html", path]).starts_with("exit 0"));
     assert_eq!(std::fs::read_to_string(&file).expect("written"), page);
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).expect("a file").permissions());
+    assert_eq!(mode & 0o777, 0o600, "names stand on it");
     assert!(show(&["--html", path]).contains("must not be there yet"));
     let number = &issued.document.certification_number;
     assert!(run(&["certification", "check", number, &issued.check_code]).starts_with("exit 0"));

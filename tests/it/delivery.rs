@@ -54,13 +54,21 @@ impl Server {
 struct Ssh {
     server: Server,
     folder: PathBuf,
-    /// The server's own key, as `[deliver]` has it.
+    /// The server's own keys, as `[deliver]` has one.
     host_key: String,
+    ecdsa_host_key: String,
 }
 
-fn keygen(path: &Path) -> String {
+/// The server's program: it wants to be called by its whole path, which is not on everybody's search path.
+fn sshd() -> PathBuf {
+    let path = Environment::process().get("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
+    folders.map(|folder| folder.join("sshd")).find(|file| file.is_file()).expect("OpenSSH's server is installed")
+}
+
+fn keygen(path: &Path, kind: &str) -> String {
     let made = Command::new("ssh-keygen")
-        .args(["-q", "-t", "ed25519", "-N", "", "-C", "made for a test", "-f"])
+        .args(["-q", "-t", kind, "-N", "", "-C", "made for a test", "-f"])
         .arg(path)
         .status()
         .expect("OpenSSH is installed");
@@ -71,22 +79,23 @@ fn keygen(path: &Path) -> String {
 impl Ssh {
     async fn begin(scratch: &Scratch) -> Self {
         let folder = scratch.path().to_owned();
-        let host_key = keygen(&folder.join("host"));
-        std::fs::write(folder.join("authorized_keys"), keygen(&folder.join("ours"))).expect("written");
+        let host_key = keygen(&folder.join("host"), "ed25519");
+        let ecdsa_host_key = keygen(&folder.join("host_ecdsa"), "ecdsa");
+        std::fs::write(folder.join("authorized_keys"), keygen(&folder.join("ours"), "ed25519")).expect("written");
         std::fs::create_dir(folder.join("in")).expect("made");
         let port = free_port();
         let here = folder.display();
         let config = format!(
-            "Port {port}\nListenAddress 127.0.0.1\nHostKey {here}/host\nAuthorizedKeysFile {here}/authorized_keys\nPidFile none\n\
+            "Port {port}\nListenAddress 127.0.0.1\nHostKey {here}/host\nHostKey {here}/host_ecdsa\nAuthorizedKeysFile {here}/authorized_keys\nPidFile none\n\
              StrictModes no\nUsePAM no\nPasswordAuthentication no\nSubsystem sftp internal-sftp\nPermitRootLogin yes\n"
         );
         std::fs::write(folder.join("sshd_config"), config).expect("written");
         // run as root it wants a folder of its own
         drop(std::fs::create_dir_all("/run/sshd"));
-        let mut command = Command::new("/usr/sbin/sshd");
+        let mut command = Command::new(sshd());
         command.args(["-D", "-e", "-f"]).arg(folder.join("sshd_config"));
         command.stderr(std::fs::File::create(folder.join("sshd.log")).expect("a log"));
-        Self { server: Server::begin(command, port).await, folder, host_key }
+        Self { server: Server::begin(command, port).await, folder, host_key, ecdsa_host_key }
     }
 
     fn deliver(&self, host_key: &str) -> String {
@@ -144,7 +153,7 @@ async fn an_upload_that_was_cut_off_is_taken_up_and_another_server_gets_nothing(
     let scene = completed("delivery_cut").await;
     let scratch = Scratch::new("delivery_cut_server");
     let ssh = Ssh::begin(&scratch).await;
-    let other = keygen(&ssh.folder.join("other"));
+    let other = keygen(&ssh.folder.join("other"), "ed25519");
     let wrong = run(&scene, &job(&ssh.deliver(&other)), &Environment::default()).await.expect_err("another key");
     assert!(wrong.contains("its key is not `deliver.host_key`"), "{wrong}");
     assert_eq!((ssh.files(), undelivered(&scene).await), (Vec::new(), 1));
@@ -156,10 +165,22 @@ async fn an_upload_that_was_cut_off_is_taken_up_and_another_server_gets_nothing(
     let done = run(&scene, &job(&ssh.deliver(&ssh.host_key)), &Environment::default()).await.expect("delivered");
     assert_eq!((done.exports, ssh.files()), (1, WHOLE.map(str::to_owned).to_vec()));
     ssh.read();
+    let mut connection = scene.day.harness.connection().await;
+    let forget = "update export set delivered_at = null";
+    // what is there is the same in length only
+    let file = folder.join("messages.ndjson");
+    let whole = std::fs::read(&file).expect("read");
+    std::fs::write(&file, whole.to_ascii_uppercase()).expect("written");
+    sqlx::query(forget).execute(&mut connection).await.expect("forgotten");
+    let refused = run(&scene, &job(&ssh.deliver(&ssh.host_key)), &Environment::default()).await.expect_err("another");
+    assert!(refused.contains("messages.ndjson is there already and is another"), "{refused}");
+    std::fs::write(&file, whole).expect("written");
+    // a server with several keys is known by any of them
+    let known = ssh.ecdsa_host_key.clone();
+    assert_eq!(run(&scene, &job(&ssh.deliver(&known)), &Environment::default()).await.expect("there").exports, 1);
     // nobody listens any more
     drop(ssh.server);
-    let mut connection = scene.day.harness.connection().await;
-    sqlx::query("update export set delivered_at = null").execute(&mut connection).await.expect("forgotten");
+    sqlx::query(forget).execute(&mut connection).await.expect("forgotten");
     let gone = job(&format!(
         "kind = \"export\"\n[deliver]\ntype = \"sftp\"\nhost = \"127.0.0.1\"\nport = {}\nuser = \"x\"\nhost_key = \"{other}\"\n\
          password = \"x\"\npath = \"in\"\n",
@@ -217,11 +238,16 @@ async fn an_s3_store_shows_an_export_by_its_manifest_and_twice_is_once() {
     let forget = "update export set delivered_at = null";
     sqlx::query(forget).execute(&mut connection).await.expect("forgotten");
     assert_eq!(run(&scene, &job(&s3(&server, "handover")), &environment).await.expect("there").exports, 1);
-    // another's manifest stays
-    let manifest = keys.iter().find(|key| key.ends_with("manifest.json")).expect("a manifest");
-    let put = bucket.put_object(Some(&credentials), manifest).sign(PATIENCE);
-    assert!(http.put(put).body("{}").send().await.expect("put").status().is_success());
-    sqlx::query(forget).execute(&mut connection).await.expect("forgotten");
-    let refused = run(&scene, &job(&s3(&server, "handover")), &environment).await.expect_err("another's");
-    assert!(refused.contains("nothing is overwritten"), "{refused}");
+    // what is another's stays, manifest or not
+    for name in ["manifest.json", "messages.csv"] {
+        let key = keys.iter().find(|key| key.ends_with(name)).expect("an object");
+        let put = |body: Vec<u8>| http.put(bucket.put_object(Some(&credentials), key).sign(PATIENCE)).body(body).send();
+        assert!(put(b"{}".to_vec()).await.expect("put").status().is_success());
+        sqlx::query(forget).execute(&mut connection).await.expect("forgotten");
+        let refused = run(&scene, &job(&s3(&server, "handover")), &environment).await.expect_err("another's");
+        assert!(refused.contains(&format!("{name} is there already and is another")), "{refused}");
+        let got = http.get(bucket.get_object(Some(&credentials), key).sign(PATIENCE)).send().await.expect("got");
+        assert_eq!(got.text().await.expect("a text"), "{}");
+        assert!(put(files[name].clone()).await.expect("put").status().is_success());
+    }
 }

@@ -5,11 +5,14 @@ use std::process::Command;
 
 use renzheng::config::{Environment, Job, TaxMode};
 use renzheng::schedule::export::{Exported, export};
+use renzheng::store::declarations::OutboxMessage;
+use renzheng::store::publish::Cause;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::declaring::{FACTORY, SCHOOL, Scene};
 use crate::runs::{renzheng_on, say};
+use crate::tax_feed::outbound;
 
 /// Two declarations completed, one message each.
 pub async fn completed(name: &str) -> Scene {
@@ -154,6 +157,12 @@ async fn an_export_that_was_interrupted_is_made_the_same_again_and_nothing_half_
     let mut connection = scene.day.harness.connection().await;
     let hold = "insert into push_hold (held_at, held_by, why) values (now(), 'ops', 'asked')";
     sqlx::query(hold).execute(&mut connection).await.expect("held");
+    // and somebody gives one of them up
+    sqlx::query("update outbox set state = 'rejected', answer = '{}', overtaken = true where employer_id = (select unit_id from unit where uscc = $1)")
+        .bind(FACTORY)
+        .execute(&mut connection)
+        .await
+        .expect("given up");
     let done = run(&scene, &job, &Environment::default()).await.expect("exported");
     assert_eq!((done.exports, done.messages), (1, 2));
     let whole: Vec<String> = folders(&out).into_iter().filter(|name| !name.starts_with('.')).collect();
@@ -179,6 +188,108 @@ async fn whoever_died_after_delivering_delivers_the_same_again_and_another_folde
     let refused = run(&scene, &job, &Environment::default()).await.expect_err("another's");
     assert!(refused.contains("nothing is ever overwritten"), "{refused}");
     assert_eq!(std::fs::read(folder.join("manifest.json")).expect("read"), b"{}");
+}
+
+fn named_job(name: &str, out: &Path, more: &str) -> Job {
+    let text = format!("kind = \"export\"\n[deliver]\ntype = \"directory\"\npath = \"{}\"\n{more}", out.display());
+    Job::parse(Path::new(&format!("jobs/{name}.toml")), &text).expect("a job")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_year_that_cannot_be_delivered_stops_no_other_and_neither_do_answers_that_cannot_be_read() {
+    let scene = completed("export_years").await;
+    let factory = scene.declaring(FACTORY).await.employer;
+    let earlier = OutboxMessage { year: 2024, ..outbound(factory, 9, "360102") };
+    let at = scene.store().now().await.expect("now");
+    let mut publish = scene.store().publish(Cause::Withdrawal, at).await.expect("the lock");
+    publish.enqueue(&earlier, at).await.expect("in the outbox");
+    publish.commit().await.expect("published");
+    let (job, out) = directory(&scene, "acknowledgements = \"nowhere/at/all\"\n");
+    let head = scene.store().feed_head().await.expect("the head");
+    let in_the_way = out.join(format!("2024_{:012}-{head:012}", 0));
+    std::fs::create_dir_all(&in_the_way).expect("made");
+    std::fs::write(in_the_way.join("manifest.json"), "{}").expect("written");
+    let failed = run(&scene, &job, &Environment::default()).await.expect_err("there is no such folder");
+    assert!(failed.contains("the folder of answers nowhere/at/all cannot be read"), "{failed}");
+    let undelivered = scene.store().list_undelivered_exports("export").await.expect("exports");
+    assert_eq!(undelivered.iter().map(|export| export.year).collect::<Vec<_>>(), [2024]);
+    assert_eq!(folders(&out).iter().filter(|name| name.starts_with("2025_")).count(), 1, "the other year is there");
+    // and again: what is stuck is stuck, and stops nothing
+    run(&scene, &job, &Environment::default()).await.expect_err("still");
+    std::fs::remove_dir_all(&in_the_way).expect("removed");
+    run(&scene, &job, &Environment::default()).await.expect_err("the answers");
+    assert_eq!(scene.store().list_undelivered_exports("export").await.expect("exports"), []);
+    read_folder(&in_the_way);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_came_too_early_or_to_another_division_are_taken_when_their_time_comes() {
+    let scene = completed("export_early").await;
+    let answers = scene.folder.path().join("answers");
+    std::fs::create_dir(&answers).expect("made");
+    let out = scene.folder.path().join("out");
+    let of = |name: &str, division: &str| {
+        let more = format!("division = \"{division}\"\nacknowledgements = \"{}\"\n", answers.display());
+        named_job(name, &out, &more)
+    };
+    let (nanchang, yingtan) = (of("nanchang", "3601"), of("yingtan", "3606"));
+    let bodies = bodies(&scene).await;
+    let lines = format!("{}\n{}\n", accepted(&bodies[0], "R-1"), accepted(&bodies[1], "R-2"));
+    std::fs::write(answers.join("1.ndjson"), lines).expect("written");
+    let environment = Environment::default();
+    // one had not left, the other is nothing to this division
+    let done = run(&scene, &nanchang, &environment).await.expect("ran");
+    assert_eq!((done.exports, done.answers, done.refused), (1, 0, 2));
+    let done = run(&scene, &nanchang, &environment).await.expect("ran");
+    assert_eq!((done.answers, done.refused), (1, 0), "it has left since; of the other it was said");
+    assert_eq!(run(&scene, &nanchang, &environment).await.expect("nothing"), Exported::default());
+    let done = run(&scene, &yingtan, &environment).await.expect("ran");
+    assert_eq!((done.exports, done.answers, done.refused), (1, 0, 2));
+    let done = run(&scene, &yingtan, &environment).await.expect("ran");
+    assert_eq!((done.answers, done.refused), (1, 0));
+    assert_eq!(states(&scene).await, ["accepted", "accepted"]);
+    let names = folders(&out);
+    assert!(names[0].starts_with("2025_3601_") && names[1].starts_with("2025_3606_"), "{names:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_answers_is_left_until_it_is_whole() {
+    let scene = completed("export_half").await;
+    let answers = scene.folder.path().join("answers");
+    std::fs::create_dir(&answers).expect("made");
+    let (job, _) = directory(&scene, &format!("acknowledgements = \"{}\"\n", answers.display()));
+    run(&scene, &job, &Environment::default()).await.expect("exported");
+    let bodies = bodies(&scene).await;
+    let row = |body: &[u8], receipt: &str| {
+        let answer = accepted(body, receipt);
+        let text = |field: &str| answer[field].as_str().expect("a text").to_owned();
+        format!("{},accepted,{},{receipt}", text("message_id"), text("digest"))
+    };
+    let header = "message_id,status,digest,receipt";
+    let half = format!("{header}\n{}\n{}", row(&bodies[0], "R-1"), row(&bodies[1], "R-2"));
+    std::fs::write(answers.join("1.csv"), &half).expect("written");
+    let done = run(&scene, &job, &Environment::default()).await.expect("looked at");
+    assert_eq!((done.answers, done.refused), (0, 1));
+    assert_eq!(states(&scene).await, ["sent", "sent"], "the second receipt may go on");
+    std::fs::write(answers.join("1.csv"), format!("{half}2\n")).expect("written");
+    let done = run(&scene, &job, &Environment::default()).await.expect("taken");
+    assert_eq!((done.answers, done.refused), (2, 0));
+    let state = serde_json::to_string(&scene.state(FACTORY).await).expect("a state");
+    assert!(state.contains("R-22"), "{state}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_division_changed_is_refused_with_what_to_do() {
+    let scene = completed("export_moved").await;
+    let (job, out) = directory(&scene, "division = \"3601\"\n");
+    run(&scene, &job, &Environment::default()).await.expect("exported");
+    let (moved, _) = directory(&scene, "division = \"36\"\n");
+    let refused = run(&scene, &moved, &Environment::default()).await.expect_err("another division");
+    assert!(refused.contains("`deliver.division` is `36`, and `export` exported `3601` before"), "{refused}");
+    assert!(refused.contains("give the job file another name"), "{refused}");
+    assert_eq!(folders(&out).len(), 1);
+    let other = named_job("whole", &out, "division = \"36\"\n");
+    assert_eq!(run(&scene, &other, &Environment::default()).await.expect("exported").messages, 2);
 }
 
 fn accepted(body: &[u8], receipt: &str) -> Value {
@@ -265,6 +376,10 @@ nothing of 2025 is new: no folder was written
 exit 2
 renzheng: --after is no place: accepted is the `next` of a manifest or of a page of the feed
 "###);
+    let head = scene.store().feed_head().await.expect("the head");
+    let ahead = renzheng::domain::feed::Cursor::after_publish(head + 1).encode();
+    let refused = run(&[&whole[..], &["--after", &ahead]].concat());
+    assert!(refused.starts_with("exit 2") && refused.contains("begin again without --after"), "{refused}");
     insta::assert_snapshot!(run(&[&whole[..], &["--as", "xml"]].concat()), @r###"
 exit 2
 error: invalid value 'xml' for '--as <FORMS>': accepted are ndjson, csv, csv-gb18030, parted by commas, or all

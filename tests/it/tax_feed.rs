@@ -1,20 +1,28 @@
 //! The feed of a tax department that fetches: nothing missed, nothing twice, nothing of others; and its answers, good and bad.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use renzheng::config::TaxMode;
+use renzheng::config::{AlertSettings, TaxMode};
+use renzheng::crypto::Place;
 use renzheng::declare::message::{body, digest};
 use renzheng::declare::users::AskedReach;
 use renzheng::domain::access::{Action, Role};
 use renzheng::domain::certification::{OutboundMessage, Subject};
 use renzheng::domain::facts::UnitId;
+use renzheng::domain::feed::Cursor;
 use renzheng::domain::ids::Uscc;
 use renzheng::domain::message::{Message, MessageKind};
+use renzheng::notify::{Installation, watch};
 use renzheng::store::Store;
 use renzheng::store::declarations::OutboxMessage;
+use renzheng::store::feed::Wanted;
 use renzheng::store::publish::Cause;
+use renzheng::web::Site;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::access::{division, unit, user};
 use crate::declaring::{FACTORY, SCHOOL, Scene, approval, employer, supervisor, withdrawal};
@@ -30,7 +38,7 @@ async fn unit_of(store: &Store) -> UnitId {
     unit
 }
 
-fn outbound(employer: UnitId, version: u32, tax_division: &str) -> OutboxMessage {
+pub fn outbound(employer: UnitId, version: u32, tax_division: &str) -> OutboxMessage {
     let message = Message { version, kind: MessageKind::Withdrawn, attempt: 1 };
     let uscc = Uscc::parse(EMPLOYER).expect("a code");
     let message_id = renzheng::clock::uuid_v7("2026-04-15T00:00:00Z".parse().expect("an instant"));
@@ -183,9 +191,7 @@ async fn nobody_reads_without_a_token_that_holds_and_a_role_that_may() {
     unit_of(store).await;
     let paths = [("GET", "/api/v1/tax-feed"), ("POST", "/api/v1/tax-feed/answers")];
     for (method, path) in paths {
-        // a body that would be refused for its size is not even read
-        let huge = || site.request(method, path).body("x".repeat(if method == "POST" { 5 << 20 } else { 0 }));
-        let answer = site.ask(huge()).await;
+        let answer = site.ask(site.request(method, path)).await;
         assert_eq!(answer.problem(), (401, "unauthorized".to_owned()), "{method} {path}");
         assert_eq!(answer.header("www-authenticate"), "Bearer");
         assert!(answer.header("content-security-policy").starts_with("default-src 'none'"));
@@ -201,6 +207,14 @@ async fn nobody_reads_without_a_token_that_holds_and_a_role_that_may() {
             assert_eq!(answer.problem(), (403, "forbidden".to_owned()), "{role} {method} {path}");
         }
     }
+    // nobody's body is waited for
+    let address = site.url.strip_prefix("http://").expect("an address");
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("connected");
+    let head = format!("POST {} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 4000000\r\n\r\n", paths[1].1);
+    stream.write_all(head.as_bytes()).await.expect("written");
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).await.expect("an answer");
+    assert_eq!(status, *b"HTTP/1.1 401");
     let everywhere = user(store, "ops", Role::Operator, &AskedReach::Everything).await;
     assert_eq!(site.get("/api/v1/tax-feed", &everywhere).await.status, 200);
     for (query, code) in [
@@ -209,6 +223,7 @@ async fn nobody_reads_without_a_token_that_holds_and_a_role_that_may() {
         ("limit=1001", "bad_limit"),
         ("limit=ten", "bad_limit"),
         ("limit=1&limit=2", "bad_query"),
+        ("after=&since=2026", "bad_query"),
     ] {
         assert_eq!(site.get(&format!("/api/v1/tax-feed?{query}"), &own).await.problem(), (400, code.to_owned()));
     }
@@ -218,12 +233,82 @@ async fn nobody_reads_without_a_token_that_holds_and_a_role_that_may() {
     }
     let many = Value::from(vec![json!(1); 1001]);
     assert_eq!(site.post(paths[1].1, &own, &many).await.problem(), (400, "too_many".to_owned()));
-    let huge = site.request("POST", paths[1].1).bearer_auth(&own).body("x".repeat(5 << 20));
+    let huge = site.request("POST", paths[1].1).bearer_auth(&own).body("x".repeat((4 << 20) + 1));
     assert_eq!(site.ask(huge).await.problem(), (413, "too_large".to_owned()));
     assert_eq!(site.get("/api/v1/nowhere", &own).await.problem(), (404, "not_found".to_owned()));
     assert_eq!(site.get("/nowhere", &own).await.problem(), (404, "not_found".to_owned()));
     let deleted = site.ask(site.request("DELETE", paths[0].1).bearer_auth(&own)).await;
     assert_eq!(deleted.problem(), (405, "method_not_allowed".to_owned()));
+    assert_eq!(site.ask(site.request("HEAD", paths[0].1).bearer_auth(&own)).await.status, 405);
+}
+
+async fn count(harness: &Harness, what: &str) -> i64 {
+    let text = sqlx::AssertSqlSafe(format!("select count(*) from {what}"));
+    sqlx::query_scalar(text).fetch_one(&mut harness.connection().await).await.expect("a count")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_feed_is_not_the_way_it_hands_nothing_on() {
+    let harness = Harness::new("feed_not_fed").await;
+    let token = department(&harness.store, "tax", "36").await;
+    let employer = unit_of(&harness.store).await;
+    publish(&harness.store, employer, [1], "360102").await;
+    for mode in [TaxMode::Push, TaxMode::Files] {
+        let site = Website::serving(Site::new(harness.store.clone()).handing_over_by(mode)).await;
+        assert_eq!(site.get("/api/v1/tax-feed", &token).await.problem(), (409, "not_fed".to_owned()));
+    }
+    assert_eq!(count(&harness, "outbox_attempt").await, 0);
+    assert_eq!(count(&harness, "audit where action = 'read_tax_feed'").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_behind_all_that_was_published_is_told_and_looking_in_vain_leaves_no_trace() {
+    let harness = Harness::new("feed_ahead").await;
+    let (store, site) = (&harness.store, Website::of(&harness.store).await);
+    let token = department(store, "tax", "36").await;
+    publish(store, unit_of(store).await, [1], "360102").await;
+    let page = read(&site, &token, "", 10).await;
+    // what a reader holds of a database that was restored since
+    let head = store.feed_head().await.expect("the head");
+    let ahead = Cursor::after_publish(head + 1).encode();
+    let told = site.get(&format!("/api/v1/tax-feed?after={ahead}"), &token).await;
+    assert_eq!(told.problem(), (409, "cursor_ahead".to_owned()));
+    assert_eq!(ids(&read(&site, &token, &next(&page), 10).await), Vec::<String>::new());
+    assert_eq!(count(&harness, "audit where action = 'read_tax_feed'").await, 1, "of the page that held something");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_or_given_up_after_it_was_read_does_not_leave() {
+    let harness = Harness::new("feed_locked").await;
+    let store = &harness.store;
+    let employer = unit_of(store).await;
+    publish(store, employer, 1..=3, "360102").await;
+    let at = store.now().await.expect("now");
+    let page = store.list_feed(&Cursor::START, Wanted::default(), 10, at).await.expect("a page");
+    let messages: Vec<uuid::Uuid> = page.messages.iter().map(|message| message.message_id).collect();
+    let leaving = async || {
+        let mut change = store.change().await.expect("a change");
+        let leaving = change.lock_leaving(&messages, at).await.expect("locked");
+        change.abandon().await.expect("released");
+        leaving
+    };
+    assert_eq!(leaving().await, 3);
+    let mut connection = harness.connection().await;
+    sqlx::query("update outbox set state = 'rejected', answer = '{}', overtaken = true where version = 2")
+        .execute(&mut connection)
+        .await
+        .expect("given up");
+    let cut = leaving().await;
+    assert_eq!(cut, 1);
+    let mut shown = page.clone();
+    shown.cut(&Cursor::START, cut);
+    assert_eq!((shown.messages.len(), shown.next, shown.more), (1, page.messages[0].place, true));
+    let rest = store.list_feed(&shown.next, Wanted::default(), 10, at).await.expect("a page");
+    let rest: Vec<uuid::Uuid> = rest.messages.iter().map(|message| message.message_id).collect();
+    assert_eq!(rest, [messages[2]], "the reader goes on past what is gone");
+    let hold = "insert into push_hold (held_at, held_by, why) values (now(), 'ops', 'asked')";
+    sqlx::query(hold).execute(&mut connection).await.expect("held");
+    assert_eq!(leaving().await, 0);
 }
 
 fn accepted(message: &Value, receipt: &str) -> Value {
@@ -280,12 +365,14 @@ async fn one_bad_answer_spoils_no_other_and_doubled_late_and_contrary_ones_do_no
     assert_eq!((&told["taken"], &told["refused"]), (&json!(1), &json!(5)));
     assert_eq!(scene.state(SCHOOL).await.name(), "accepted");
     assert_eq!(scene.state(FACTORY).await.name(), "sent", "an acceptance of other bytes is none");
-    let raw: (Vec<u8>, i32, Value) =
-        sqlx::query_as("select body, answers, refused from answer_delivery order by answer_delivery_id desc limit 1")
+    let raw: (Vec<u8>, i32, Value, i64) =
+        sqlx::query_as("select body, answers, refused, answer_delivery_id::bigint from answer_delivery order by answer_delivery_id desc limit 1")
             .fetch_one(&mut connection)
             .await
             .expect("the delivery");
-    assert!(String::from_utf8(raw.0).expect("UTF-8").contains("nonsense"), "kept as it came");
+    let place = Place { table: "answer_delivery", column: "body", row: raw.3 };
+    let plain = store.keys().decrypt(&raw.0, place).expect("encrypted at its place");
+    assert!(std::str::from_utf8(&plain).expect("UTF-8").contains("nonsense"), "kept as it came");
     assert_eq!((raw.1, raw.2.as_array().expect("a list").len()), (6, 5));
 
     // the same again, what was decided since, and the opposite
@@ -296,6 +383,15 @@ async fn one_bad_answer_spoils_no_other_and_doubled_late_and_contrary_ones_do_no
     let held = scene.state(SCHOOL).await;
     assert!(serde_json::to_string(&held).expect("a state").contains("R-1"));
     assert_eq!(held.name(), "accepted");
+    // people learn of it, until the department stands by what it said first
+    let alerts = AlertSettings::default();
+    let installation = Installation { jobs: &[], alerts: &alerts, tax_is_set: true, broken_jobs: None };
+    watch(store, &installation, renzheng::clock::system_now()).await.expect("watched");
+    let open = store.list_alerts(false, 50).await.expect("alerts");
+    assert!(open.iter().any(|alert| alert.kind.as_str() == "message_contradicted"), "{open:?}");
+    let told = answers(json!([accepted(first, "R-1")])).await;
+    assert_eq!(results(&told), ["repeated"]);
+    assert!(store.find_contradicted().await.expect("asked").is_none());
 
     // doubled in one list; and what was unclear is cleared
     let told = answers(json!([accepted(second, "R-2"), accepted(second, "R-2")])).await;
@@ -318,7 +414,40 @@ async fn one_bad_answer_spoils_no_other_and_doubled_late_and_contrary_ones_do_no
         .fetch_one(&mut connection)
         .await
         .expect("a count");
-    assert_eq!(audited, 5, "one row a list");
+    assert_eq!(audited, 6, "one row a list");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_contrary_answers_that_come_at_once_one_is_first_and_the_other_contradicts() {
+    let harness = Harness::new("feed_at_once").await;
+    let (store, site) = (&harness.store, Arc::new(Website::of(&harness.store).await));
+    let token = department(store, "tax", "36").await;
+    publish(store, unit_of(store).await, [1], "360102").await;
+    let page = read(&site, &token, "", 10).await;
+    let message = &page["messages"][0];
+    let rejected = json!({ "status": "rejected", "message_id": message["message_id"], "code": "closed", "text": "x" });
+    // somebody has the message until both are there
+    let mut holder = harness.connection().await;
+    sqlx::query("begin").execute(&mut holder).await.expect("begun");
+    sqlx::query("select from outbox for update").execute(&mut holder).await.expect("locked");
+    let both = [accepted(message, "R-1"), rejected].map(|answer| {
+        let (site, token) = (site.clone(), token.clone());
+        tokio::spawn(async move { site.post("/api/v1/tax-feed/answers", &token, &json!([answer])).await.json() })
+    });
+    let (began, mut beat) = (Instant::now(), tokio::time::interval(Duration::from_millis(20)));
+    while count(&harness, "pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'").await < 2
+    {
+        assert!(began.elapsed() < Duration::from_mins(1), "both wait for the message");
+        beat.tick().await;
+    }
+    sqlx::query("commit").execute(&mut holder).await.expect("released");
+    let mut said = Vec::new();
+    for one in both {
+        said.extend(results(&one.await.expect("answered")));
+    }
+    assert_eq!(said.iter().filter(|word| *word == "contradicts").count(), 1, "{said:?}");
+    assert_eq!(count(&harness, "outbox where contradicted is not null").await, 1);
+    assert_eq!(count(&harness, "outbox_attempt where answer is not null").await, 2, "each answer is kept");
 }
 
 #[tokio::test(flavor = "multi_thread")]

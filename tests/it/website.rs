@@ -1,5 +1,6 @@
 //! The site on loopback, asked as programs and browsers ask it.
 
+use renzheng::config::TaxMode;
 use renzheng::http::{HttpSettings, client};
 use renzheng::store::Store;
 use renzheng::web::{Site, serve};
@@ -45,7 +46,7 @@ impl Answer {
 
 impl Website {
     pub async fn of(store: &Store) -> Self {
-        Self::serving(Site::new(store.clone())).await
+        Self::serving(Site::new(store.clone()).handing_over_by(TaxMode::Feed)).await
     }
 
     pub async fn serving(site: Site) -> Self {

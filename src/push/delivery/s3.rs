@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, IF_NONE_MATCH};
 use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
 
 use super::DeliveryError;
@@ -39,24 +39,6 @@ pub(super) async fn deliver(
         "" => format!("{}/{name}", export.name),
         prefix => format!("{prefix}/{}/{name}", export.name),
     };
-    // a manifest says that everything before it is there
-    let manifest = place(MANIFEST);
-    let asked = bucket.get_object(Some(&credentials), &manifest).sign(SIGNED_FOR);
-    let answer = http.get(asked).send().await.map_err(|error| unreachable(error, &manifest))?;
-    match answer.status() {
-        StatusCode::NOT_FOUND => {}
-        status if status.is_success() => {
-            let there = answer.bytes().await.map_err(|error| unreachable(error, &manifest))?;
-            return if there == export.manifest_bytes.as_slice() {
-                Ok(())
-            } else {
-                Err(DeliveryError::Refused(format!(
-                    "{manifest} is there already and is another: nothing is overwritten"
-                )))
-            };
-        }
-        status => return Err(refused(status, &manifest)),
-    }
     let files = export.files.iter().map(|file| (file.name, &file.bytes));
     for (name, bytes) in files.chain([(MANIFEST, &export.manifest_bytes)]) {
         let place = place(name);
@@ -66,10 +48,24 @@ pub(super) async fn deliver(
         } else {
             "application/json"
         };
-        let request = http.put(put).header(CONTENT_TYPE, kind).body(bytes.clone());
+        // only where nothing is yet
+        let request = http.put(put).header(CONTENT_TYPE, kind).header(IF_NONE_MATCH, "*").body(bytes.clone());
         let answer = request.send().await.map_err(|error| unreachable(error, &place))?;
-        if !answer.status().is_success() {
-            return Err(refused(answer.status(), &place));
+        match answer.status() {
+            status if status.is_success() => {}
+            StatusCode::PRECONDITION_FAILED => {
+                let asked = bucket.get_object(Some(&credentials), &place).sign(SIGNED_FOR);
+                let answer = http.get(asked).send().await.map_err(|error| unreachable(error, &place))?;
+                if !answer.status().is_success() {
+                    return Err(refused(answer.status(), &place));
+                }
+                let there = answer.bytes().await.map_err(|error| unreachable(error, &place))?;
+                if there != bytes.as_slice() {
+                    let what = format!("{place} is there already and is another: nothing is overwritten");
+                    return Err(DeliveryError::Refused(what));
+                }
+            }
+            status => return Err(refused(status, &place)),
         }
     }
     Ok(())
@@ -82,7 +78,7 @@ fn unreachable(error: reqwest::Error, place: &str) -> DeliveryError {
 fn refused(status: StatusCode, place: &str) -> DeliveryError {
     match status.as_u16() {
         401 | 403 => DeliveryError::Credentials(format!("it answers {status} to {place}")),
-        408 | 429 | 500..=599 => DeliveryError::Unreachable(format!("it answers {status} to {place}")),
+        408 | 409 | 429 | 500..=599 => DeliveryError::Unreachable(format!("it answers {status} to {place}")),
         _ => DeliveryError::Refused(format!("it answers {status} to {place}: check endpoint, bucket and region")),
     }
 }

@@ -4,8 +4,9 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
+use russh::Preferred;
 use russh::client::{self, AuthResult, Handle};
-use russh::keys::{PrivateKeyWithHashAlg, PublicKeyOrCertificate, load_secret_key, ssh_key};
+use russh::keys::{Algorithm, PrivateKeyWithHashAlg, PublicKeyOrCertificate, load_secret_key, ssh_key};
 use russh_sftp::client::SftpSession;
 use russh_sftp::client::error::Error as SftpError;
 use russh_sftp::protocol::StatusCode;
@@ -65,6 +66,18 @@ async fn upload(export: &Export, settings: &SftpSettings, environment: &Environm
     Ok(())
 }
 
+/// A server with several keys is to show the one that is known.
+fn preferring(pinned: &ssh_key::PublicKey) -> Preferred {
+    let usual = Preferred::default();
+    let is_own = |algorithm: &Algorithm| match (algorithm, pinned.algorithm()) {
+        // the hash is chosen anew each time
+        (Algorithm::Rsa { .. }, Algorithm::Rsa { .. }) => true,
+        (algorithm, own) => *algorithm == own,
+    };
+    let (own, others): (Vec<Algorithm>, Vec<Algorithm>) = usual.key.iter().cloned().partition(is_own);
+    Preferred { key: own.into_iter().chain(others).collect(), ..usual }
+}
+
 async fn connect(settings: &SftpSettings, environment: &Environment) -> Result<Handle<Pinned>, DeliveryError> {
     let host = environment.resolve(&settings.host)?;
     let pinned = ssh_key::PublicKey::from_openssh(&environment.resolve(&settings.host_key)?).map_err(|_| {
@@ -72,7 +85,8 @@ async fn connect(settings: &SftpSettings, environment: &Environment) -> Result<H
             "`deliver.host_key` is no public key such as `ssh-ed25519 AAAA…`, which `ssh-keyscan` prints".to_owned(),
         )
     })?;
-    let config = client::Config { inactivity_timeout: Some(SILENCE), ..client::Config::default() };
+    let preferred = preferring(&pinned);
+    let config = client::Config { inactivity_timeout: Some(SILENCE), preferred, ..client::Config::default() };
     let mut session =
         client::connect(Arc::new(config), (host.as_str(), settings.port), Pinned(pinned)).await.map_err(|error| {
             match error {
@@ -102,16 +116,17 @@ async fn connect(settings: &SftpSettings, environment: &Environment) -> Result<H
     }
 }
 
-/// Under a temporary name first. A file that has its name already is whole: it got it last.
+/// Under a temporary name first. A file that has its name already is whole, since it got it last: it must be the same, byte for byte.
 async fn put(sftp: &SftpSession, folder: &str, name: &str, bytes: &[u8]) -> Result<(), DeliveryError> {
     let (whole, part) = (format!("{folder}/{name}"), format!("{folder}/.{name}.part"));
     if exists(sftp, &whole).await? {
-        let there = sftp.metadata(&whole).await.map_err(|error| failed(&whole, &error))?;
-        return match there.size {
-            Some(size) if size != bytes.len() as u64 => {
-                Err(DeliveryError::Refused(format!("{whole} is there already and is another: nothing is overwritten")))
-            }
-            _ => Ok(()),
+        let size = sftp.metadata(&whole).await.map_err(|error| failed(&whole, &error))?.size;
+        // what is of another size need not be fetched
+        let may_be_same = size.is_none_or(|size| size == bytes.len() as u64);
+        return if may_be_same && sftp.read(&whole).await.map_err(|error| failed(&whole, &error))? == bytes {
+            Ok(())
+        } else {
+            Err(DeliveryError::Refused(format!("{whole} is there already and is another: nothing is overwritten")))
         };
     }
     // what an upload that was cut off left
