@@ -279,7 +279,7 @@ async fn who_becomes_concerned_later_is_asked_for_by_a_pull_that_queues_itself()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kind_that_no_code_runs_is_given_up_with_a_clear_error() {
+async fn an_export_that_is_not_told_where_its_files_go_is_given_up_with_a_clear_error() {
     let harness = Harness::new("schedule_kind").await;
     harness.clock(day("2026-04-14"), "12:00").await;
     let jobs = [job("export", "kind = \"export\"\nschedule = \"0 9 * * *\"\n")];
@@ -291,7 +291,7 @@ async fn a_kind_that_no_code_runs_is_given_up_with_a_clear_error() {
     let fires = harness.store.list_fires(None, 10).await.expect("fires");
     let errors: Vec<String> = fires.into_iter().filter_map(|fire| fire.error).collect();
     assert_eq!(errors.len(), 1);
-    assert!(errors[0].starts_with("this version does not run jobs of kind `export`"), "{errors:?}");
+    assert!(errors[0].contains("`deliver` is missing"), "{errors:?}");
     let runs = harness.store.list_runs(None, 10).await.expect("runs");
     assert!(runs.len() == 1 && runs[0].state == "failed", "{runs:?}");
 }
