@@ -172,14 +172,20 @@ impl Harness {
         self.copy(&database, &format!("{database}_backup")).await;
     }
 
+    /// Another process on the same database: nothing of the former's connections is left.
+    pub async fn reopen(&mut self) {
+        self.store.close().await;
+        let keys = Keys::read_file(&self.keys.path().join("keys")).expect("the keys");
+        self.store = Store::open(&self.server.url(&self.database), keys).await.expect("a store");
+    }
+
     async fn copy(&mut self, to: &str, from: &str) {
         self.store.close().await;
         let mut admin = connect(&self.server, "postgres").await;
         execute(&mut admin, format!("drop database if exists {to} with (force)")).await;
         execute(&mut admin, format!("create database {to} template {from}")).await;
         admin.close().await.expect("closed");
-        let keys = Keys::read_file(&self.keys.path().join("keys")).expect("the keys");
-        self.store = Store::open(&self.server.url(&self.database), keys).await.expect("a store");
+        self.reopen().await;
     }
 
     /// Sets business time, `time` as `HH:MM` in Shanghai.

@@ -140,7 +140,9 @@ impl Season {
 
     async fn push(&mut self) {
         let dies = self.random.one_in(12).then(|| self.random.below(60));
-        self.department.push(&self.harness.store, dies).await;
+        if self.department.push(&self.harness.store, dies).await.is_none() {
+            self.harness.reopen().await;
+        }
         self.look().await;
     }
 
