@@ -112,7 +112,7 @@ impl Store {
     /// after it.
     pub async fn lock_alerts(&self) -> Result<AlertLock, StoreError> {
         // of a transaction: a process that is frozen in the middle does not keep it for longer than one may stand idle
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         sqlx::query("select pg_advisory_xact_lock($1)").bind(ALERT_LOCK).execute(&mut *transaction).await?;
         Ok(AlertLock { _transaction: transaction })
     }
@@ -121,7 +121,7 @@ impl Store {
     /// that is over. A target that is new hears of what is open; who did not hear that it opened does not hear that it is over.
     /// The caller holds the alerts.
     pub async fn save_conditions(&self, look: Look<'_>, at: DateTime<Utc>) -> Result<Changes, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let open = sqlx::query!("select alert_id, kind, subject, text from alert where closed_at is null")
             .fetch_all(&mut *transaction)
             .await?;
@@ -192,7 +192,7 @@ impl Store {
     /// Somebody knows of it; whether there is such an alert.
     pub async fn acknowledge_alert(&self, alert_id: i32, actor: &Actor, why: &str) -> Result<bool, StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let done = sqlx::query!(
             "update alert set acknowledged_at = $2, acknowledged_by = $3, acknowledged_why = $4 where alert_id = $1",
             alert_id,

@@ -60,7 +60,7 @@ impl Store {
     ) -> Result<i32, StoreError> {
         let at = self.now().await?;
         let jobs: Vec<String> = sources.iter().map(|source| source.job.clone()).collect();
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let backfill_id = sqlx::query_scalar!(
             "insert into backfill (jobs, from_on, to_on, step, parallel, started_at, started_by)
              values ($1, $2, $3, $4, $5, $6, $7) returning backfill_id",
@@ -111,7 +111,7 @@ impl Store {
     /// No further part begins; the one that runs goes on. False if it is paused already.
     pub async fn pause_backfill(&self, backfill_id: i32, actor: &Actor) -> Result<bool, StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let paused = sqlx::query!(
             "update backfill set paused_at = $2 where backfill_id = $1 and paused_at is null",
             backfill_id,
@@ -128,7 +128,7 @@ impl Store {
     /// Its parts begin again. False if it is not paused.
     pub async fn resume_backfill(&self, backfill_id: i32, actor: &Actor) -> Result<bool, StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let resumed = sqlx::query!(
             "update backfill set paused_at = null where backfill_id = $1 and paused_at is not null",
             backfill_id
@@ -145,7 +145,7 @@ impl Store {
     /// The parts that were given up are tried again, with all their attempts, and no others. How many these are.
     pub async fn retry_backfill(&self, backfill_id: i32, actor: &Actor) -> Result<u64, StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let retried = sqlx::query!(
             "update task set state = 'queued', barren = 0, due_at = $2, finished_at = null where backfill_id = $1 and state = 'dead'",
             backfill_id,

@@ -223,7 +223,7 @@ impl Store {
     pub async fn open_batch(&self, opening: &Opening<'_>) -> Result<Batch, StoreError> {
         let record = opening.settings.record;
         let at = self.now().await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         self.ensure_ours(&mut transaction).await?;
         ensure_partition(&mut transaction, record, opening.source).await?;
         let open = sqlx::query_as!(

@@ -32,6 +32,6 @@ impl Change {
 
 impl Store {
     pub async fn change(&self) -> Result<Change, StoreError> {
-        Ok(Change::new(self.pool.begin().await?))
+        Ok(Change::new(self.begin().await?))
     }
 }

@@ -46,7 +46,7 @@ impl Store {
         verified: &Verified,
         run: &Started,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         self.ensure_ours(&mut transaction).await?;
         sqlx::query!(
             "insert into verified (year, shards, shard, seq, business_date, policy_version, run_number)

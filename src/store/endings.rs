@@ -12,7 +12,7 @@ use crate::domain::facts::RecordKind;
 impl Store {
     /// Everything the source has is in.
     pub async fn complete_batch(&self, batch: &mut Batch, validator: Option<&str>) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         self.ensure_ours(&mut transaction).await?;
         sqlx::query!(
             "update batch set state = 'landed', validator = $2, unchanged = $3
@@ -30,7 +30,7 @@ impl Store {
 
     /// What a person who looks at the delivery should know.
     pub async fn note_batch(&self, batch: &Batch, notes: &[String]) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         self.ensure_ours(&mut transaction).await?;
         sqlx::query!(
             "update batch set notes = $2 where batch_id = $1 and run_id = $3",
@@ -46,7 +46,7 @@ impl Store {
     /// Sets a batch aside where people can see why; nothing of it is visible. One that is held already and holds the very same
     /// pages gives way to it.
     pub async fn hold_batch(&self, batch: &Batch, why: &str) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         self.ensure_ours(&mut transaction).await?;
         let same = sqlx::query_scalar!(
             r#"select b.batch_id from batch b
@@ -77,7 +77,7 @@ impl Store {
 
     /// Gives a batch up with its rows: the next run of the job starts afresh.
     pub async fn fail_batch(&self, batch: &Batch, why: &str) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         save_counts(&mut transaction, batch).await?;
         end_batch(&mut transaction, batch.batch_id, Some(batch.run_id), "failed", why).await?;
         delete_rows(&mut transaction, batch.record, batch.source, batch.batch_id).await?;

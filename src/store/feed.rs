@@ -81,7 +81,7 @@ impl Store {
         limit: i64,
         at: DateTime<Utc>,
     ) -> Result<FeedPage, StoreError> {
-        let mut snapshot = self.pool.begin_with("begin isolation level repeatable read, read only").await?;
+        let mut snapshot = self.begin_snapshot().await?;
         let end = find_limit(&mut snapshot, after, wanted, at).await?;
         let bound = match end {
             Limit::Head(seq) => Cursor::after_publish(seq),
@@ -167,7 +167,7 @@ impl Store {
 
     /// The last publish of which everything that is wanted behind a place may be handed on now.
     pub async fn feed_until(&self, wanted: Wanted<'_>, after: &Cursor, at: DateTime<Utc>) -> Result<i64, StoreError> {
-        let mut snapshot = self.pool.begin_with("begin isolation level repeatable read, read only").await?;
+        let mut snapshot = self.begin_snapshot().await?;
         let end = find_limit(&mut snapshot, after, wanted, at).await?;
         snapshot.commit().await?;
         Ok(match end {

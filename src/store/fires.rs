@@ -173,7 +173,7 @@ impl From<ScheduleRow> for ScheduleLine {
 impl Store {
     /// Locks a job's schedule to decide on its fires. One that is seen for the first time begins at `at`: it does not fire for the past.
     pub async fn decide_fires(&self, job: &str, at: DateTime<Utc>) -> Result<Deciding, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         sqlx::query!("insert into schedule (job, decided_until) values ($1, $2) on conflict (job) do nothing", job, at)
             .execute(&mut *transaction)
             .await?;
@@ -201,7 +201,7 @@ impl Store {
     /// From now on the job's fires are passed over. False if it is paused already.
     pub async fn pause_job(&self, job: &str, actor: &Actor, why: &str) -> Result<bool, StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let paused = sqlx::query!(
             "insert into schedule (job, decided_until, paused_at, paused_by, paused_why) values ($1, $2, $2, $3, $4)
              on conflict (job) do update set paused_at = $2, paused_by = $3, paused_why = $4 where schedule.paused_at is null",
@@ -224,7 +224,7 @@ impl Store {
     /// The job runs again from its next fire on. False if it was not paused.
     pub async fn resume_job(&self, job: &str, actor: &Actor) -> Result<bool, StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let resumed = sqlx::query!(
             "update schedule set paused_at = null, paused_by = null, paused_why = null, resumed_at = $2
              where job = $1 and paused_at is not null",

@@ -92,7 +92,7 @@ impl Store {
     /// Gives a held delivery up because a person says so.
     pub async fn discard_batch(&self, batch: &Batch, run_id: Uuid, actor: &Actor, why: &str) -> Result<(), StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let object = format!("batch {}", batch.batch_id);
         record(&mut transaction, &Act::operate(at, actor, "discard", object, Some(why))).await?;
         let text = format!("discarded by {}: {why}", actor.name);

@@ -116,7 +116,7 @@ impl<'a> Lander<'a> {
             self.indexed = true;
         }
         let Landing { line, body } = page;
-        let mut transaction = self.store.pool.begin().await?;
+        let mut transaction = self.store.begin().await?;
         let mut batch = self.batch.clone();
         batch.next_page = line.number + 1;
         batch.resume.clone_from(&line.resume);
@@ -182,7 +182,7 @@ impl<'a> Lander<'a> {
     /// What landing a page would do, without doing it: counts, and the records that are not as they are stored.
     pub async fn compare(&mut self, page: Landing) -> Result<Vec<Difference>, StoreError> {
         let Body::Read { records, refusals, raw_of } = page.body else { return Ok(Vec::new()) };
-        let mut transaction = self.store.pool.begin().await?;
+        let mut transaction = self.store.begin().await?;
         for record in &records {
             self.seen.insert(short(record.record_key));
         }

@@ -158,7 +158,7 @@ impl Store {
         targets: &[String],
         at: DateTime<Utc>,
     ) -> Result<Option<OutgoingMessage>, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let Some(row) = sqlx::query!(
             r#"select message_id, m.alert_id, coalesce(a.kind, n.kind) as "kind!", u.uscc as "uscc?", n.division as "division?", target, event,
                     m.subject, m.text, m.chinese, created_at
@@ -218,7 +218,7 @@ impl Store {
         failed: Option<(&str, DateTime<Utc>)>,
     ) -> Result<(), StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let closed = sqlx::query!(
             "update message_attempt set closed_at = $3, error = $4 where message_id = $1 and number = $2",
             message.message_id,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool, Postgres, Transaction};
 
 use crate::clock;
 use crate::crypto::Keys;
@@ -235,6 +235,24 @@ impl Store {
         self.keys.clone()
     }
 
+    /// A transaction.
+    async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
+        self.begin_as("begin").await
+    }
+
+    /// A transaction that sees the database as it is now, whatever others commit meanwhile, and changes nothing.
+    async fn begin_snapshot(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
+        self.begin_as("begin isolation level repeatable read, read only").await
+    }
+
+    /// Begun in a task of its own, which is never dropped halfway: who is dropped while sqlx begins a transaction leaves it open in the
+    /// pool, and whoever writes next waits for it.
+    async fn begin_as(&self, statement: &'static str) -> Result<Transaction<'static, Postgres>, StoreError> {
+        let pool = self.pool.clone();
+        let begun = tokio::spawn(async move { pool.begin_with(statement).await }).await;
+        Ok(begun.map_err(|_| sqlx::Error::WorkerCrashed)??)
+    }
+
     /// Ends all connections.
     pub async fn close(&self) {
         self.renewals.close().await;
@@ -298,5 +316,44 @@ fn ensure_affected(result: &sqlx::postgres::PgQueryResult, expected: u64) -> Res
     match result.rows_affected() {
         actual if actual == expected => Ok(()),
         actual => Err(StoreError::LostRace { expected, actual }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::Poll;
+    use std::time::Instant;
+
+    use super::testing::Database;
+    use super::*;
+
+    #[tokio::test]
+    async fn who_is_dropped_while_a_transaction_begins_leaves_none_open() {
+        let database = Database::open().await;
+        let store = &database.store;
+        for turns in 0..12 {
+            let mut beginning = pin!(store.begin());
+            let mut turn = 0;
+            std::future::poll_fn(|context| {
+                turn += 1;
+                if turn > turns { Poll::Ready(()) } else { beginning.as_mut().poll(context).map(drop) }
+            })
+            .await;
+        }
+        let begun = Instant::now();
+        loop {
+            let open: i64 = sqlx::query_scalar(
+                "select count(*) from pg_stat_activity where datname = current_database() and state = 'idle in transaction'",
+            )
+            .fetch_one(&store.pool)
+            .await
+            .expect("a count");
+            if open == 0 {
+                break;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "{open} transactions stay open");
+            tokio::task::yield_now().await;
+        }
     }
 }

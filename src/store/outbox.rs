@@ -317,7 +317,7 @@ impl Store {
             return Ok(());
         }
         let (ids, numbers): (Vec<Uuid>, Vec<i32>) = unsent.iter().copied().unzip();
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         sqlx::query!(
             "delete from outbox_attempt a using unnest($1::uuid[], $2::int[]) as c (message_id, number)
              where a.message_id = c.message_id and a.number = c.number and a.closed_at is null",

@@ -39,7 +39,7 @@ impl Store {
         object: &str,
         why: &str,
     ) -> Result<u64, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         // locked first: an attempt that was opened while the lock was waited for is seen by what follows
         sqlx::query!(
             "select from outbox where $1::uuid is null and (state in ('waiting', 'sent', 'unknown') or checking is not null) or message_id = $1

@@ -89,7 +89,7 @@ impl Publish {
 impl Store {
     /// Takes the publish lock and the next sequence. Keep what follows short: everybody who publishes waits.
     pub async fn publish(&self, cause: Cause, at: DateTime<Utc>) -> Result<Publish, StoreError> {
-        let transaction = self.pool.begin().await?;
+        let transaction = self.begin().await?;
         Self::publish_within(transaction, cause, at).await
     }
 

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
 use serde::Serialize;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use super::audit::{Act, record};
@@ -108,7 +108,8 @@ impl Store {
         if !is_indexed(&mut connection, batch.record, batch.source).await? {
             index(&mut connection, batch.record, batch.source).await?;
         }
-        let mut transaction = connection.begin().await?;
+        drop(connection);
+        let mut transaction = self.begin().await?;
         self.ensure_ours(&mut transaction).await?;
         sqlx::query!(
             "update batch set state = 'checked' where batch_id = $1 and run_id = $2 and state = 'landed'",

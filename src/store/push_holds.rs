@@ -63,7 +63,7 @@ impl Store {
     /// Holds it until somebody releases it; false if somebody holds it so already. `object`: what it is, for the audit.
     pub async fn hold_push(&self, held: Held, actor: &Actor, object: &str, why: &str) -> Result<bool, StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         // two who hold the same at once are one after the other
         sqlx::query!("lock table push_hold in share row exclusive mode").execute(&mut *transaction).await?;
         let done = sqlx::query!(
@@ -90,7 +90,7 @@ impl Store {
     /// Releases what holds exactly this, pauses of the program included; how many holds that were.
     pub async fn release_push(&self, held: Held, actor: &Actor, object: &str, why: &str) -> Result<u64, StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let done = sqlx::query!(
             "update push_hold set released_at = $3, released_by = $4
              where released_at is null and (until is null or until > $3)
@@ -111,7 +111,7 @@ impl Store {
 
     /// The program pauses by itself: nothing leaves until then. A pause soon after another goes on with it.
     pub async fn pause_push(&self, at: DateTime<Utc>, until: DateTime<Utc>, why: &str) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         sqlx::query!("lock table push_hold in share row exclusive mode").execute(&mut *transaction).await?;
         let prolonged = sqlx::query!(
             "update push_hold set until = greatest(until, $1), why = $2

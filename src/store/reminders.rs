@@ -97,7 +97,7 @@ impl Store {
             To::Employer(employer) => (Some(employer.0), None),
             To::Division(division) => (None, Some(division)),
         };
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         self.ensure_ours(&mut transaction).await?;
         let reminder_id = sqlx::query_scalar!(
             "insert into reminder (kind, employer_id, division, year, days_before, decided_at, findings)

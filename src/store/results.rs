@@ -139,7 +139,7 @@ impl Store {
         // named, so that of the stored rows only this range is looked at and not all of them
         let persons = || rows.iter().map(|changed| changed.row.person.0);
         let (first, last) = (persons().min(), persons().max());
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         copy_changed(&mut transaction, rows).await?;
         // in one order, so that two who verify the same persons wait and do not deadlock
         sqlx::query(

@@ -115,7 +115,7 @@ impl Store {
         let task = self.commission.as_deref();
         let date = date.or_else(|| task.and_then(|task| task.date));
         let business_date = date.unwrap_or_else(|| clock::business_date(at));
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         self.ensure_ours(&mut transaction).await?;
         let number = sqlx::query_scalar!(
             "insert into run (run_id, kind, job, state, actor, because, business_date, started_at, task_id, missing, part)
@@ -146,7 +146,7 @@ impl Store {
         error: Option<&str>,
     ) -> Result<(), StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         self.ensure_ours(&mut transaction).await?;
         let done = sqlx::query!(
             "update run set state = $2, finished_at = $3, counts = $4, error = $5
@@ -192,7 +192,7 @@ impl Store {
     /// Runs of a job that still say they go on although whoever ran them is gone. The caller holds the job's source.
     pub async fn close_cut_off_runs(&self, job: &str) -> Result<(), StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         self.ensure_ours(&mut transaction).await?;
         close_runs(&mut transaction, Gone::OfJob(job), at).await?;
         Ok(transaction.commit().await?)
@@ -201,7 +201,7 @@ impl Store {
     /// Runs, whichever, that stopped saying that they go on: whoever ran them is gone. How many there were.
     pub async fn close_crashed_runs(&self) -> Result<u64, StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let closed = close_runs(&mut transaction, Gone::Silent, at).await?;
         transaction.commit().await?;
         Ok(closed)

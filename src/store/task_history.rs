@@ -104,7 +104,7 @@ impl Store {
 
     /// What goes first is over, or was waited for long enough: the task may begin, without what is missing.
     pub async fn release_task(&self, task_id: i64, missing: &[String]) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         sqlx::query!(
             "update task set state = 'queued', missing = $2 where task_id = $1 and state = 'waiting'",
             task_id,
@@ -185,7 +185,7 @@ impl Store {
     /// A task that was given up is tried again, with all its attempts. False if it is not given up.
     pub async fn retry_dead_task(&self, task_id: i64, actor: &Actor, why: &str) -> Result<bool, StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let retried = sqlx::query!(
             "update task set state = 'queued', barren = 0, due_at = $2, finished_at = null where task_id = $1 and state = 'dead'",
             task_id,
@@ -205,7 +205,7 @@ impl Store {
     /// A task that was given up, or has not begun, will not be tried any more. False if it is neither.
     pub async fn discard_task(&self, task_id: i64, actor: &Actor, why: &str) -> Result<bool, StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let discarded = sqlx::query!(
             "update task set state = 'discarded', finished_at = $2 where task_id = $1 and state in ('dead', 'queued', 'waiting')",
             task_id,

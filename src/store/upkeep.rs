@@ -161,7 +161,7 @@ impl Store {
     /// Alerts that are over and reminders, with their messages.
     async fn remove_messages(&self, before: DateTime<Utc>, went: &mut u64) -> Result<(), StoreError> {
         loop {
-            let mut transaction = self.pool.begin().await?;
+            let mut transaction = self.begin().await?;
             let old = sqlx::query_scalar!(
                 "select alert_id from alert a where closed_at < $1
                    and not exists (select from message m where m.alert_id = a.alert_id and delivered_at is null and created_at >= $1)

@@ -99,7 +99,7 @@ impl Store {
 
     /// Seals up to the mark if every transaction from before it is over.
     async fn seal_marked(&self, at: DateTime<Utc>) -> Result<u64, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         // a mark that is younger than every transaction here came with a backup from another server: all before it is over
         let marked = sqlx::query_scalar!(
             "select last_id from audit_mark

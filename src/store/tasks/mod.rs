@@ -159,7 +159,7 @@ impl Store {
     /// Queues work; nothing if the same work is there already.
     pub async fn queue_task(&self, task: &NewTask) -> Result<Option<i64>, StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let task_id = insert_task(&mut transaction, task, None, at).await?;
         transaction.commit().await?;
         Ok(task_id)
@@ -312,7 +312,7 @@ impl Store {
     /// Ends the runs of a task whose work was dropped in the middle as it ended, if the task is still ours.
     pub async fn close_runs_of_lease(&self, lease: &Lease, ending: Ending, why: &str) -> Result<(), StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let ours = sqlx::query_scalar!(
             "select task_id from task where task_id = $1 and lease_token = $2 for update",
             lease.task_id,
@@ -331,7 +331,7 @@ impl Store {
     /// Gives the task back as if it had not been claimed: the worker stops, the work is not to blame. False if it was no longer ours.
     pub async fn hand_back_task(&self, lease: &Lease) -> Result<bool, StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let done = sqlx::query!(
             "update task set state = 'queued', attempt = attempt - 1, barren = greatest(barren - 1, 0), lease_token = null,
                     lease_expires_at = null
@@ -355,7 +355,7 @@ impl Store {
 
     /// Gives the task up: a person decides. Its last run, or one made for it, says so. False if it was no longer ours.
     pub async fn bury_task(&self, lease: &Lease, error: &str, at: DateTime<Utc>) -> Result<bool, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let done = sqlx::query!(
             "update task set state = 'dead', error = $3, finished_at = $4, lease_token = null, lease_expires_at = null
              where task_id = $1 and lease_token = $2",
@@ -377,7 +377,7 @@ impl Store {
 
     /// Gives up every task whose workers let its lease expire as often as it may be tried.
     pub async fn bury_spent_tasks(&self, at: DateTime<Utc>) -> Result<u64, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin().await?;
         let spent = sqlx::query!(
             r#"update task t
                set state = 'dead', finished_at = $1, lease_token = null, lease_expires_at = null,
