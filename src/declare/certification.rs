@@ -10,7 +10,7 @@ use crate::clock;
 use crate::crypto::Keys;
 use crate::domain::access::{Action, Actor, Denied};
 use crate::domain::certification_document::{CertificationDocument, CheckCode, Placed, Validity};
-use crate::domain::declaration::{Declaration, Held, Stage};
+use crate::domain::declaration::Held;
 use crate::domain::ids::{mask_name, normalise};
 use crate::domain::policy::Policy;
 use crate::store::audit::Act;
@@ -93,14 +93,6 @@ struct Body {
     certification_number: String,
 }
 
-/// The result that the tax department holds.
-fn in_force(declaration: &Declaration) -> Option<&Held> {
-    match &declaration.stage {
-        Stage::Accepted(held) => Some(held),
-        _ => declaration.standing.as_ref(),
-    }
-}
-
 /// The document of the version in force, or of one that a document was issued of. The first time it is written down for good.
 pub async fn issue(
     store: &Store,
@@ -116,7 +108,7 @@ pub async fn issue(
     }
     let (employer, year) = (declaring.employer, declaring.stored_year());
     let declaration = store.find_declaration(employer, year).await?;
-    let held = in_force(&declaration);
+    let held = declaration.in_force();
     let version = version.or(held.map(|held| held.completion.version)).ok_or(DocumentError::NotAccepted)?;
     // of what is in force its own: an earlier attempt of the version may have had one
     let held = held.filter(|held| held.completion.version == version);

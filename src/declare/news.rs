@@ -45,8 +45,8 @@ async fn apply(store: &Store, together: &[News]) -> Result<u64, DeclareError> {
     let mut publish = store.publish(Cause::Answer, at).await?;
     let mut applied = 0;
     for news in together {
-        if publish.mark_applied(news.message_id, &news.state).await? {
-            take_in(store, &mut publish, news, at).await?;
+        if let Some(news) = publish.mark_applied(news).await? {
+            take_in(store, &mut publish, &news, at).await?;
             applied += 1;
         }
     }

@@ -83,7 +83,7 @@ async fn reconcile_year(
     believe_fewer: bool,
 ) -> Result<YearReconciled, ReconcileError> {
     let mut reconciling = store.begin_reconciliation(year, store.now().await?).await?;
-    let mut finding = Finding { reconciling: Some(&mut reconciling), open: BTreeMap::new() };
+    let mut finding = Finding { reconciling: Some(&mut reconciling), asks: true, open: BTreeMap::new() };
     let looked = look_at(store, client, year, believe_fewer, &mut finding).await;
     let open = finding.open;
     match looked {
@@ -117,6 +117,8 @@ struct Differing {
 struct Finding<'a> {
     /// Where it is stored, if it is.
     reconciling: Option<&'a mut Reconciling>,
+    /// The department is asked again about what it does not hold any more.
+    asks: bool,
     open: BTreeMap<Class, u64>,
 }
 
@@ -131,7 +133,9 @@ impl Finding<'_> {
         }
         if let Some(reconciling) = &mut self.reconciling {
             reconciling.note(&found).await?;
-            reconciling.ask_again(&ids).await?;
+            if self.asks {
+                reconciling.ask_again(&ids).await?;
+            }
         }
         Ok(())
     }
@@ -304,7 +308,8 @@ async fn look_at_part(
     Ok(under_way)
 }
 
-/// Looks at one employer's year anew and keeps what is found, so that a decision rests on what is so now.
+/// Looks at one employer's year anew and keeps what is found, so that a decision rests on what is so now. The department is not asked
+/// again about one employer alone: what others declared of the same persons comes back in order only together.
 pub async fn refresh(store: &Store, client: &Client, uscc: &str, year: i16) -> Result<Judged, ReconcileError> {
     let mut reconciling = store.begin_reconciliation(year, store.now().await?).await?;
     let since = store.now().await?;
@@ -322,7 +327,7 @@ pub async fn refresh(store: &Store, client: &Client, uscc: &str, year: i16) -> R
         Judged::Differs(class) => {
             let detail = Detail { here: here.row(uscc), there };
             let differing = Differing { found: Found { uscc: uscc.to_owned(), class, detail }, here };
-            let mut finding = Finding { reconciling: Some(&mut reconciling), open: BTreeMap::new() };
+            let mut finding = Finding { reconciling: Some(&mut reconciling), ..Finding::default() };
             finding.add(vec![differing]).await?;
         }
         Judged::Equal | Judged::UnderWay => reconciling.close_of(&codes).await?,

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::change::Change;
 use super::jobs::word;
+use super::outbox::News;
 use super::publish::Publish;
 use super::{Store, StoreError, ensure_affected};
 use crate::domain::declaration::Declaration;
@@ -208,16 +209,17 @@ impl Publish {
             .await?)
     }
 
-    /// Marks this news of a message as taken into its declaration; false if somebody else took it, or there is newer news.
-    pub async fn mark_applied(&mut self, message_id: Uuid, state: &str) -> Result<bool, StoreError> {
-        let done = sqlx::query!(
-            "update outbox set applied = true where message_id = $1 and state = $2 and not applied",
-            message_id,
-            state
+    /// Marks this news of a message as taken into its declaration, as it is told now; `None` if somebody else took it, or it is another
+    /// by now.
+    pub async fn mark_applied(&mut self, news: &News) -> Result<Option<News>, StoreError> {
+        let row = sqlx::query!(
+            "update outbox set applied = true where message_id = $1 and state = $2 and not applied returning receipt, answer",
+            news.message_id,
+            news.state
         )
-        .execute(self.connection())
+        .fetch_optional(self.connection())
         .await?;
-        Ok(done.rows_affected() == 1)
+        Ok(row.map(|row| News { receipt: row.receipt, answer: row.answer, ..news.clone() }))
     }
 }
 

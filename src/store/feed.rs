@@ -63,6 +63,25 @@ impl FeedPage {
     }
 }
 
+struct Row {
+    message_id: Uuid,
+    idempotency_key: String,
+    body: Vec<u8>,
+    digest: Vec<u8>,
+    seq: i64,
+    version: i32,
+    withdrawn: bool,
+    attempt: i32,
+}
+
+impl Row {
+    fn read(self) -> FeedMessage {
+        let Self { message_id, idempotency_key, body, digest, seq, version, withdrawn, attempt } = self;
+        let place = Cursor { seq, version, withdrawn, attempt, message_id: message_id.as_u128() };
+        FeedMessage { place, message_id, idempotency_key, body, digest }
+    }
+}
+
 /// How far messages may be handed on now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Limit {
@@ -87,7 +106,8 @@ impl Store {
             Limit::Head(seq) => Cursor::after_publish(seq),
             Limit::Before(place) => place,
         };
-        let rows = sqlx::query!(
+        let rows = sqlx::query_as!(
+            Row,
             r#"select message_id, idempotency_key, body, digest, seq, version, kind = 'withdrawn' as "withdrawn!", attempt
                from outbox o
                where seq >= $1 and seq <= $2 and not overtaken
@@ -113,20 +133,8 @@ impl Store {
         .await?;
         snapshot.commit().await?;
         let more = rows.len() as i64 > limit;
-        let messages = rows.into_iter().take(usize::try_from(limit).unwrap_or_default()).map(|row| FeedMessage {
-            place: Cursor {
-                seq: row.seq,
-                version: row.version,
-                withdrawn: row.withdrawn,
-                attempt: row.attempt,
-                message_id: row.message_id.as_u128(),
-            },
-            message_id: row.message_id,
-            idempotency_key: row.idempotency_key,
-            body: row.body,
-            digest: row.digest,
-        });
-        let messages: Vec<FeedMessage> = messages.collect();
+        let messages: Vec<FeedMessage> =
+            rows.into_iter().take(usize::try_from(limit).unwrap_or_default()).map(Row::read).collect();
         let next = match end {
             Limit::Head(seq) if !more => (*after).max(Cursor::after_publish(seq)),
             _ => messages.last().map_or(*after, |message| message.place),
@@ -142,27 +150,15 @@ impl Store {
 
     /// Messages that were decided on before, in that order, whatever became of them since.
     pub async fn list_decided(&self, messages: &[Uuid]) -> Result<Vec<FeedMessage>, StoreError> {
-        let rows = sqlx::query!(
+        let rows = sqlx::query_as!(
+            Row,
             r#"select message_id as "message_id!", idempotency_key, body, digest, seq, version, kind = 'withdrawn' as "withdrawn!", attempt
                from unnest($1::uuid[]) with ordinality as wanted (message_id, place) join outbox using (message_id) order by place"#,
             messages
         )
         .fetch_all(&self.pool)
         .await?;
-        let messages = rows.into_iter().map(|row| FeedMessage {
-            place: Cursor {
-                seq: row.seq,
-                version: row.version,
-                withdrawn: row.withdrawn,
-                attempt: row.attempt,
-                message_id: row.message_id.as_u128(),
-            },
-            message_id: row.message_id,
-            idempotency_key: row.idempotency_key,
-            body: row.body,
-            digest: row.digest,
-        });
-        Ok(messages.collect())
+        Ok(rows.into_iter().map(Row::read).collect())
     }
 
     /// The last publish of which everything that is wanted behind a place may be handed on now.
@@ -250,25 +246,18 @@ impl Change {
         Ok(first.and_then(|first| usize::try_from(first - 1).ok()).unwrap_or(messages.len()))
     }
 
-    /// Writes down that these messages leave now: an attempt on each that is not answered for good, which stays open until its answer
+    /// Writes down that these messages, which are locked, leave now: an attempt on each that is not answered for good, which stays open until its answer
     /// comes. A message that left this way before and is not answered yet keeps that attempt.
     pub async fn open_handed_on(&mut self, messages: &[Uuid], way: Way, at: DateTime<Utc>) -> Result<(), StoreError> {
-        // the lock first: what others opened meanwhile is seen by the next statement
-        let open: Vec<Uuid> = sqlx::query_scalar!(
-            "select message_id from outbox where message_id = any($1) and state in ('waiting', 'sent', 'unknown')
-             order by message_id for update",
-            messages
-        )
-        .fetch_all(self.connection())
-        .await?;
         sqlx::query!(
             "insert into outbox_attempt (message_id, number, opened_at, way)
              select m.message_id,
                     (select coalesce(max(number), 0) + 1 from outbox_attempt a where a.message_id = m.message_id), $2, $3
-             from unnest($1::uuid[]) as m (message_id)
-             where not exists (select from outbox_attempt a
+             from outbox m
+             where m.message_id = any($1) and state in ('waiting', 'sent', 'unknown')
+               and not exists (select from outbox_attempt a
                                where a.message_id = m.message_id and a.way = $3 and a.closed_at is null)",
-            &open,
+            messages,
             at,
             way.as_str()
         )
@@ -276,7 +265,7 @@ impl Change {
         .await?;
         sqlx::query!(
             "update outbox set state = 'sent', applied = false where message_id = any($1) and state = 'waiting'",
-            &open
+            messages
         )
         .execute(self.connection())
         .await?;

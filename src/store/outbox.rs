@@ -205,9 +205,8 @@ impl Store {
     /// its attempt; so does no answer to an attempt that another has followed, which came too late to say when the next is due.
     ///
     /// A message that is asked about again keeps what it was answered for good: another receipt takes the place of the old one, and
-    /// an answer that says the opposite is kept beside it for people to decide. What was rejected and is forgotten is not sent again:
-    /// nobody confirms it any more, and both sides are the same without it. What the department has forgotten is sent again where it
-    /// had been accepted; what had been rejected is not held by it, as it should be.
+    /// an answer that says the opposite is kept beside it for people to decide. What the department has forgotten is sent again where it
+    /// had been accepted; nobody confirms any more what had been rejected, and both sides are the same without it.
     pub async fn close_attempts(&self, closings: &[Closing]) -> Result<(), StoreError> {
         let at = self.now().await?;
         let mut change = self.change().await?;

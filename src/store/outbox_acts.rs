@@ -30,8 +30,9 @@ pub struct Discardable {
 
 impl Store {
     /// Makes these messages due now; what is answered for good is asked about again. With a message, what was accepted of its employer
-    /// and year is asked about together, in order: what the department has forgotten comes to it again as it came first. Messages whose
-    /// attempt runs stay; so does what was rejected here. How many are due.
+    /// and year is asked about together, in order, and what was accepted of others who declared the same persons' months: what the
+    /// department has forgotten comes to it again as it came first. Messages whose attempt runs stay; so does what was rejected here.
+    /// How many are due.
     pub async fn retry_push(
         &self,
         message_id: Option<Uuid>,
@@ -56,7 +57,11 @@ impl Store {
              where (case when $2::uuid is null then o.state in ('waiting', 'sent', 'unknown') or o.checking is not null
                          else o.message_id = $2
                            or o.state = 'accepted' and exists (select from outbox m where m.message_id = $2 and m.state = 'accepted'
-                                                                and m.employer_id = o.employer_id and m.year = o.year) end)
+                                                                and m.employer_id = o.employer_id and m.year = o.year)
+                           or o.state = 'accepted' and exists (
+                                select from outbox m join declared_month d on d.employer_id = m.employer_id and d.year = m.year
+                                join declared_month c on c.person_id = d.person_id and c.month = d.month
+                                where m.message_id = $2 and m.state = 'accepted' and c.employer_id = o.employer_id and c.year = o.year) end)
                and not o.overtaken
                and not exists (select from outbox_attempt a where a.message_id = o.message_id and a.closed_at is null
                                 and a.opened_at > $3)",

@@ -4,8 +4,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::audit::Act;
 use super::change::Change;
 use super::{Store, StoreError};
+use crate::domain::access::Actor;
 use crate::domain::reconciliation::{Class, Detail};
 
 /// A difference as it was found now.
@@ -86,55 +88,85 @@ pub struct RefusedStatement {
 /// An arbitrary number among the advisory locks of the database; with it goes the year.
 const RECONCILE_LOCK: i32 = 0x7265_636F;
 
+/// As the audit names who asks again.
+const PROGRAM: &str = "renzheng";
+
 /// As differences are closed that are gone by themselves.
 const GONE: &str = "both sides hold the same, or what differs is on its way";
 
+/// Where findings lie until all of them are there: nobody else's row is locked while the department is read.
+const STAGES: [&str; 2] = [
+    "create temporary table found (uscc text primary key, class text not null, detail jsonb not null) on commit drop",
+    "create temporary table asked (message_id uuid primary key) on commit drop",
+];
+
 impl Reconciling {
-    /// Keeps these as open, in place of whatever was open of the same employers.
+    /// Keeps these as open, in place of whatever was open of the same employers, once the look is concluded.
     pub async fn note(&mut self, found: &[Found]) -> Result<(), StoreError> {
-        let codes: Vec<String> = found.iter().map(|one| one.uscc.clone()).collect();
-        let classes: Vec<String> = found.iter().map(|one| one.class.as_str().to_owned()).collect();
+        let codes: Vec<&str> = found.iter().map(|one| one.uscc.as_str()).collect();
+        let classes: Vec<&str> = found.iter().map(|one| one.class.as_str()).collect();
         let details: Result<Vec<_>, _> = found.iter().map(|one| serde_json::to_value(&one.detail)).collect();
         let details = details.map_err(|_| StoreError::frame("a difference that is no JSON"))?;
-        sqlx::query!(
-            "update difference d set closed_at = $4, closed_why = 'became ' || f.class
-             from unnest($2::text[], $3::text[]) as f (uscc, class)
-             where d.uscc = f.uscc and d.year = $1 and d.closed_at is null and d.class <> f.class",
-            self.year,
-            &codes,
-            &classes,
-            self.began_at
+        sqlx::query(
+            "insert into found (uscc, class, detail) select * from unnest($1::text[], $2::text[], $3::jsonb[])",
         )
+        .bind(codes)
+        .bind(classes)
+        .bind(details)
+        .persistent(false)
         .execute(self.change.connection())
         .await?;
-        let opened = sqlx::query_scalar!(
-            r#"insert into difference (uscc, year, class, detail, first_seen_at, last_seen_at)
-               select f.uscc, $1, f.class, f.detail, $5, $5 from unnest($2::text[], $3::text[], $4::jsonb[]) as f (uscc, class, detail)
-               on conflict (uscc, year) where closed_at is null do update set detail = excluded.detail, last_seen_at = excluded.last_seen_at
-               returning xmax = 0 as "is_new!""#,
-            self.year,
-            &codes,
-            &classes,
-            &details,
-            self.began_at
-        )
-        .fetch_all(self.change.connection())
-        .await?;
-        self.concluded.opened += opened.into_iter().filter(|is_new| *is_new).count() as u64;
         Ok(())
     }
 
-    /// Has the department asked about these again, which are answered for good.
+    /// Has the department asked about these again, which are answered for good, once the look is concluded.
     pub async fn ask_again(&mut self, message_ids: &[Uuid]) -> Result<(), StoreError> {
-        let done = sqlx::query!(
-            "update outbox set checking = 'ask', next_attempt_at = $2
-             where message_id = any($1) and state in ('accepted', 'rejected') and not overtaken and checking is null",
-            message_ids,
-            self.began_at
+        sqlx::query("insert into asked (message_id) select distinct unnest($1::uuid[]) on conflict do nothing")
+            .bind(message_ids)
+            .persistent(false)
+            .execute(self.change.connection())
+            .await?;
+        Ok(())
+    }
+
+    /// Puts what was found where everybody sees it, with one row of the audit for what is asked again.
+    async fn store_findings(&mut self) -> Result<(), StoreError> {
+        sqlx::query(
+            "update difference d set closed_at = $2, closed_why = 'became ' || f.class
+             from found f where d.uscc = f.uscc and d.year = $1 and d.closed_at is null and d.class <> f.class",
         )
+        .bind(self.year)
+        .bind(self.began_at)
+        .persistent(false)
         .execute(self.change.connection())
         .await?;
-        self.concluded.asked += done.rows_affected();
+        let opened: i64 = sqlx::query_scalar(
+            "with stored as (
+                 insert into difference (uscc, year, class, detail, first_seen_at, last_seen_at)
+                 select uscc, $1, class, detail, $2, $2 from found
+                 on conflict (uscc, year) where closed_at is null do update set detail = excluded.detail, last_seen_at = excluded.last_seen_at
+                 returning xmax = 0 as is_new)
+             select count(*) filter (where is_new) from stored",
+        )
+        .bind(self.year)
+        .bind(self.began_at)
+        .persistent(false)
+        .fetch_one(self.change.connection())
+        .await?;
+        let asked = sqlx::query(
+            "update outbox o set checking = 'ask', next_attempt_at = $1
+             from asked a where o.message_id = a.message_id and state in ('accepted', 'rejected') and not overtaken and checking is null",
+        )
+        .bind(self.began_at)
+        .persistent(false)
+        .execute(self.change.connection())
+        .await?;
+        (self.concluded.opened, self.concluded.asked) = (opened as u64, asked.rows_affected());
+        if self.concluded.asked > 0 {
+            let program = Actor::program(PROGRAM);
+            let act = Act::operate(self.began_at, &program, "ask_again", format!("outbox {}", self.year), None);
+            self.change.record(&act.with("messages", self.concluded.asked)).await?;
+        }
         Ok(())
     }
 
@@ -154,13 +186,15 @@ impl Reconciling {
     }
 
     /// Stores what was found of some employers of the year.
-    pub async fn conclude_some(self) -> Result<Concluded, StoreError> {
+    pub async fn conclude_some(mut self) -> Result<Concluded, StoreError> {
+        self.store_findings().await?;
         self.change.commit().await?;
         Ok(self.concluded)
     }
 
     /// The whole year was looked at: what was not seen again is gone. A statement that was not believed changes nothing, but that it came.
     pub async fn conclude(mut self, totals: &Totals, at: DateTime<Utc>) -> Result<Concluded, StoreError> {
+        self.store_findings().await?;
         if totals.refused.is_none() {
             let done = sqlx::query!(
                 "update difference set closed_at = $2, closed_why = $3 where year = $1 and closed_at is null and last_seen_at < $2",
@@ -206,6 +240,9 @@ impl Store {
             .bind(i32::from(year))
             .execute(change.connection())
             .await?;
+        for stage in STAGES {
+            sqlx::query(stage).persistent(false).execute(change.connection()).await?;
+        }
         Ok(Reconciling { change, year, began_at, concluded: Concluded::default() })
     }
 

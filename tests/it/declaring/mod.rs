@@ -20,8 +20,8 @@ use renzheng::store::review_cases::CaseKey;
 use std::collections::HashSet;
 
 pub use scene::{
-    ELECTRONICS, FACTORY, SCHOOL, Scene, YEAR, amendment_approval, approval, change, code, employer, month, supervisor,
-    withdrawal,
+    ELECTRONICS, FACTORY, SCHOOL, Scene, YEAR, amendment_approval, approval, change, code, employer, month,
+    open_department, supervisor, withdrawal,
 };
 
 #[tokio::test]

@@ -65,21 +65,9 @@ impl Scene {
 
     async fn on(day: Day, name: &str) -> Self {
         let folder = Scratch::new(&format!("{name}_tax"));
-        let algorithm = SignatureAlgorithm::HmacSm3;
-        let key = |id: &str, secret: &[u8]| Key { id: id.to_owned(), algorithm, secret: secret.to_vec() };
-        let keys = vec![key("ours", b"secret"), key("next", b"next secret")];
         let now = day.harness.store.now().await.expect("now");
         let tax_clock = Arc::new(Mutex::new(now));
-        let shown = Arc::clone(&tax_clock);
-        let department = TaxDepartment::open(&folder.path().join("ledger.ndjson"), keys, None).expect("a department");
-        let department =
-            department.with_faults(Plan::default(), Arc::new(move || *shown.lock().expect("the department's clock")));
-        let department = Arc::new(department);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}/", listener.local_addr().expect("an address"));
-        let listening = router(Arc::clone(&department));
-        tokio::spawn(async move { axum::serve(listener, listening).await });
-        let tax = TaxSettings::new(url, "ours", "secret", algorithm);
+        let (department, tax) = open_department(&folder, &tax_clock).await;
         let client = Client::new(&tax).expect("a client");
         Self { day, client, folder, department, tax_clock, tax }
     }
@@ -219,6 +207,26 @@ impl Scene {
         let time = NaiveTime::parse_from_str(time, "%H:%M:%S").expect("a time");
         self.store().set_clock(clock::shanghai(date, time)).await.expect("the clock is set");
     }
+}
+
+/// A tax department on loopback that remembers what stands in the folder, and how it is spoken to.
+pub async fn open_department(
+    folder: &Scratch,
+    tax_clock: &Arc<Mutex<DateTime<Utc>>>,
+) -> (Arc<TaxDepartment>, TaxSettings) {
+    let algorithm = SignatureAlgorithm::HmacSm3;
+    let key = |id: &str, secret: &[u8]| Key { id: id.to_owned(), algorithm, secret: secret.to_vec() };
+    let keys = vec![key("ours", b"secret"), key("next", b"next secret")];
+    let shown = Arc::clone(tax_clock);
+    let department = TaxDepartment::open(&folder.path().join("ledger.ndjson"), keys, None).expect("a department");
+    let department =
+        department.with_faults(Plan::default(), Arc::new(move || *shown.lock().expect("the department's clock")));
+    let department = Arc::new(department);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    let listening = router(Arc::clone(&department));
+    tokio::spawn(async move { axum::serve(listener, listening).await });
+    (department, TaxSettings::new(url, "ours", "secret", algorithm))
 }
 
 pub fn employer(unit: UnitId) -> Actor {

@@ -7,20 +7,18 @@ use std::task::Poll;
 
 use chrono::{DateTime, Utc};
 use renzheng::config::TaxSettings;
-use renzheng::crypto::SignatureAlgorithm;
 use renzheng::push::Client;
 use renzheng::push::gate::Gate;
 use renzheng::push::reconcile::{Looking, YearReconciled, reconcile};
-use renzheng::sandbox::tax::{Key, TaxDepartment, router};
+use renzheng::sandbox::tax::TaxDepartment;
 use renzheng::sandbox::tax_faults::{Fault, Plan, What};
 use renzheng::sandbox::tax_ledger::{Entry, Ledger};
 use renzheng::schedule::hand_over::{HandedOver, hand_over};
 use renzheng::store::Store;
 
 use crate::acts::Random;
+use crate::declaring::open_department;
 use crate::harness::Scratch;
-
-const ALGORITHM: SignatureAlgorithm = SignatureAlgorithm::HmacSm3;
 
 /// How the department is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,30 +44,19 @@ impl Department {
     pub async fn open() -> Self {
         let folder = Scratch::new("season_tax");
         let clock = Arc::new(Mutex::new(DateTime::UNIX_EPOCH));
-        let (office, url) = Self::listen(&folder, &clock).await;
-        let settings = TaxSettings::new(url, "ours", "secret", ALGORITHM);
+        let (office, settings) = open_department(&folder, &clock).await;
         Self { office, clock, settings, weather: Weather::Fine, gate: Gate::default(), folder }
-    }
-
-    async fn listen(folder: &Scratch, clock: &Arc<Mutex<DateTime<Utc>>>) -> (Arc<TaxDepartment>, String) {
-        let keys = vec![Key { id: "ours".to_owned(), algorithm: ALGORITHM, secret: b"secret".to_vec() }];
-        let shown = Arc::clone(clock);
-        let department = TaxDepartment::open(&folder.path().join("ledger.ndjson"), keys, None).expect("a department");
-        let department =
-            department.with_faults(Plan::default(), Arc::new(move || *shown.lock().expect("the department's clock")));
-        let department = Arc::new(department);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}/", listener.local_addr().expect("an address"));
-        let listening = router(Arc::clone(&department));
-        tokio::spawn(async move { axum::serve(listener, listening).await });
-        (department, url)
     }
 
     /// The department's process died and begins again: it knows what stands in its ledger.
     pub async fn restart(&mut self) {
-        let (office, url) = Self::listen(&self.folder, &self.clock).await;
-        (self.office, self.settings.url) = (office, url);
+        (self.office, self.settings) = open_department(&self.folder, &self.clock).await;
         self.weather(self.weather);
+    }
+
+    /// The department goes back to a backup that the last so many messages are not in.
+    pub fn forget(&self, messages: usize) {
+        self.office.forget_last(messages).expect("forgotten");
     }
 
     pub fn weather(&mut self, weather: Weather) {

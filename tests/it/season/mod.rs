@@ -1,5 +1,5 @@
 //! A declaring season from the first day to the last: fifty employers, users and staff, agencies and a tax department that fail by a seed,
-//! nine days without a tax department, processes that die on both sides, and a restore to last night.
+//! nine days without a tax department, processes that die on both sides, a restore to last night, and a department that forgets.
 
 mod department;
 mod oracle;
@@ -201,6 +201,19 @@ impl Season {
         conflict::decide(store, &supervisor(), &deciding).await.map(drop)
     }
 
+    /// The department forgets what it received last. Nothing leaves before that is noticed: what it counts in between nobody can help.
+    async fn lose_the_departments_memory(&mut self) {
+        self.department.weather(Weather::Fine);
+        let messages = 2 + self.random.below(20) as usize;
+        self.department.forget(messages);
+        self.at("21:00").await;
+        self.reconcile().await;
+        for time in ["21:10", "21:20", "21:30", "21:40"] {
+            self.at(time).await;
+            self.push().await;
+        }
+    }
+
     /// The declarations and what the department counts are the same.
     async fn assert_same(&mut self) {
         let told = self.told();
@@ -244,6 +257,8 @@ async fn play(seed: u64) -> Season {
     let outage = outage_from..outage_from + OUTAGE_DAYS;
     // somewhere else
     let restored = (outage_from + OUTAGE_DAYS + 1 + season.random.below(DAYS - 40)) % (DAYS - 20);
+    // when there is much to forget, and everybody is there
+    let forgotten = (outage_from + OUTAGE_DAYS + 60 + season.random.below(60)) % (DAYS - 20);
     for day in 0..DAYS {
         season.today = season.today.succ_opt().expect("a date");
         if season.random.one_in(40) {
@@ -269,6 +284,9 @@ async fn play(seed: u64) -> Season {
         }
         if day == restored {
             season.restore().await;
+        }
+        if day == forgotten {
+            season.lose_the_departments_memory().await;
         }
     }
     season.department.weather(Weather::Fine);

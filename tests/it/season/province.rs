@@ -19,15 +19,12 @@ pub const EMPLOYERS: u32 = 50;
 /// Of an employer's own; every second employer shares its first worker with the next.
 const WORKERS: u32 = 6;
 
-/// What an agency has to tell and did not yet.
-#[derive(Default)]
-struct Outbound(BTreeMap<String, String>);
-
 pub struct Province {
     pub employers: Vec<Declaring>,
     pub codes: Vec<String>,
     jobs: Vec<Job>,
-    outbound: BTreeMap<&'static str, Outbound>,
+    /// What each agency has to tell and did not yet, by record.
+    outbound: BTreeMap<&'static str, BTreeMap<String, String>>,
     scratch: Scratch,
     stamp: u32,
 }
@@ -51,7 +48,7 @@ impl Province {
         let scratch = Scratch::new("season");
         let jobs = jobs_in(&scratch);
         harness.register(&jobs).await;
-        let outbound = HEADERS.iter().map(|(kind, ..)| (*kind, Outbound::default())).collect();
+        let outbound = HEADERS.iter().map(|(kind, ..)| (*kind, BTreeMap::new())).collect();
         let codes: Vec<String> = (0..EMPLOYERS).map(uscc).collect();
         let mut province = Self { employers: Vec::new(), codes, jobs, outbound, scratch, stamp: 0 };
         for (kind, text) in imports() {
@@ -86,7 +83,7 @@ impl Province {
     }
 
     fn put(&mut self, kind: &'static str, record: &str, line: String) {
-        self.outbound.get_mut(kind).expect("a kind").0.insert(record.to_owned(), line);
+        self.outbound.get_mut(kind).expect("a kind").insert(record.to_owned(), line);
     }
 
     fn certify(&mut self, person: u32) {
@@ -123,7 +120,7 @@ impl Province {
     pub async fn night(&mut self, harness: &Harness, faults: &mut Option<&mut Random>) -> u32 {
         let mut failed = 0;
         for (kind, _, header) in HEADERS {
-            let lines = &self.outbound[kind].0;
+            let lines = &self.outbound[kind];
             let path = self.scratch.path().join(format!("{kind}.csv"));
             let fault = faults.as_mut().map_or(3, |random| random.below(12));
             if lines.is_empty() && fault > 2 {
@@ -147,7 +144,7 @@ impl Province {
             let pulled = ingest::pull(&harness.store, job, &Environment::default(), None, "test", &|_| ()).await;
             let whole = pulled.is_ok_and(|report| report.outcome != PullOutcome::Held && report.counts.refused == 0);
             if whole && fault > 2 {
-                self.outbound.get_mut(kind).expect("a kind").0.clear();
+                self.outbound.get_mut(kind).expect("a kind").clear();
             }
             failed += u32::from(!whole);
         }
