@@ -56,11 +56,12 @@ async fn serve(context: &Context, args: &ServeArgs, stop: CancellationToken) -> 
         .with_context(|| format!("cannot listen at {address}; `--listen` or RENZHENG_LISTEN names another place"))?;
     eprintln!("health and metrics at http://{}", listener.local_addr()?);
     let (store, environment) = (context.store.clone(), context.environment.clone());
+    let reading = context.policy()?;
     let schedule = Schedule::new(
         store.clone(),
         jobs,
         environment,
-        context.policy()?,
+        reading.clone(),
         settings.tax.clone(),
         settings.retention.clone(),
     );
@@ -73,7 +74,7 @@ async fn serve(context: &Context, args: &ServeArgs, stop: CancellationToken) -> 
     loops.run("alerts", keep_watching(schedule, settings.alerts.clone(), tax_is_set, stop.clone()));
     loops.run("seals", keep_sealing(store.clone(), stop.clone()));
     loops.run("messages", keep_delivering(store.clone(), settings.alerts.clone(), stop.clone()));
-    let site = Site::new(store).handing_over_by(settings.tax_mode).behind(&settings.trusted_proxies);
+    let site = Site::new(store, reading).handing_over_by(settings.tax_mode).behind(&settings.trusted_proxies);
     loops.run("http", async move {
         if let Err(error) = web::serve(listener, site, stop.cancelled_owned()).await {
             tracing::error!(error = errors::chain(&error), "nothing is answered over HTTP any more");

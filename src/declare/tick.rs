@@ -1,5 +1,6 @@
 //! 勾选申报月份: ticking and unticking months of a placement while its declaration is open.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::permit::permit;
@@ -32,7 +33,7 @@ pub struct Choosing {
 }
 
 /// What came of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Chosen {
     pub person: PersonId,
     pub months: Vec<Month>,
@@ -117,6 +118,7 @@ pub async fn choose(
     let object = of.placement(declaring.year, *person);
     let act = Act { before: Some(before), after: Some(after), detail, ..Act::read(at, actor, Action::Tick, object) };
     publish.record(&act).await?;
+    publish.answer(&chosen).await?;
     publish.commit().await?;
     Ok(chosen)
 }

@@ -155,6 +155,7 @@ impl Role {
 
 /// Whose data an actor reaches.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     Everything,
@@ -166,6 +167,7 @@ pub enum Scope {
 
 /// Who acts.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Actor {
     /// As the audit log names them.
     pub name: String,

@@ -11,6 +11,7 @@ use crate::domain::certificate::CertificateMonth;
 
 /// One entry of the policy file, as it was used.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct PolicyEntry {
     /// The name of the list in the policy file.
     pub list: &'static str,
@@ -22,6 +23,7 @@ pub struct PolicyEntry {
 
 /// The rule of one check for one month.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Basis {
     pub rule: Said,
     /// Law or notice with article or item, as it is cited; the same in both languages.

@@ -8,11 +8,13 @@ use super::month::Month;
 
 /// A person, opaque: the number under which everything about them is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct PersonId(pub i64);
 
 /// A unit (employer, affiliate, dispatch company), interned from its USCC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct UnitId(pub i32);
 
@@ -26,6 +28,7 @@ macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
         #[repr(u8)]
         pub enum $name { $($(#[$variant_meta])* #[serde(rename = $text)] $variant),+ }
 

@@ -72,6 +72,7 @@ fn is_blank(c: char) -> bool {
 
 /// A citizen identity number, always 18 characters (GB 11643). `Debug` and `Display` show the last four only.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct ResidentId([u8; 18]);
 
 impl ResidentId {

@@ -42,6 +42,8 @@ pub mod reviewing;
 pub mod reward;
 pub mod ruling;
 pub mod said;
+#[cfg(feature = "pipeline")]
+mod schema;
 pub mod statement;
 pub mod ticking;
 pub mod verdict;

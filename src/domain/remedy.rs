@@ -44,6 +44,7 @@ impl Party {
 
 /// One party, as it is told.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct ByWhom {
     pub party: Party,
     #[serde(flatten)]
@@ -52,6 +53,7 @@ pub struct ByWhom {
 
 /// What puts a failing check right.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Remedy {
     pub what: Said,
     /// Who acts, the first one first.

@@ -9,6 +9,7 @@ words! {
 
 /// One sentence, told twice. No full stop at its end: it stands in lists and after labels.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Said {
     pub en: String,
     pub zh: String,

@@ -66,6 +66,7 @@ words! {
 
 /// One code per check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Codes {
     pub wage: WageCode,
     pub pension: InsuranceCode,

@@ -18,7 +18,7 @@ struct Sealed {
 }
 
 /// Every column that rests encrypted.
-const SEALED: [Sealed; 10] = [
+const SEALED: [Sealed; 11] = [
     Sealed {
         table: "person",
         column: "id_number",
@@ -73,6 +73,11 @@ const SEALED: [Sealed; 10] = [
         table: "answer_delivery",
         column: "body",
         sample: "select answer_delivery_id::bigint, body from answer_delivery order by answer_delivery_id desc limit 20",
+    },
+    Sealed {
+        table: "request_answer",
+        column: "answer",
+        sample: "select request_answer_id, answer from request_answer order by request_answer_id desc limit 200",
     },
 ];
 
@@ -225,7 +230,7 @@ mod tests {
     use crate::store::testing::Database;
 
     /// Bytes that are no encrypted values: keyed hashes, digests, and what holds no personal data.
-    const NOT_SEALED: [&str; 18] = [
+    const NOT_SEALED: [&str; 20] = [
         "_sqlx_migrations.checksum",
         "answer_delivery.digest",
         "audit.after",
@@ -243,6 +248,8 @@ mod tests {
         "outbox_attempt.answer",
         "person.id_index",
         "quarantine.id_index",
+        "request_answer.key",
+        "request_answer.request",
         "user_token.hash",
     ];
 

@@ -1,7 +1,10 @@
 //! One transaction in which something is changed together with its row of the audit.
 
+use std::sync::Arc;
+
 use sqlx::{PgConnection, Postgres, Transaction};
 
+use super::request_answers::Request;
 use super::{Store, StoreError};
 
 /// A transaction of ours. What no verification reads is changed by it alone; what one reads, by a
@@ -9,11 +12,17 @@ use super::{Store, StoreError};
 #[derive(Debug)]
 pub struct Change {
     transaction: Transaction<'static, Postgres>,
+    /// What it is made for, if a request asked for it.
+    request: Option<Arc<Request>>,
 }
 
 impl Change {
-    pub(super) fn new(transaction: Transaction<'static, Postgres>) -> Self {
-        Self { transaction }
+    pub(super) fn new(transaction: Transaction<'static, Postgres>, request: Option<Arc<Request>>) -> Self {
+        Self { transaction, request }
+    }
+
+    pub(super) fn request(&self) -> Option<Arc<Request>> {
+        self.request.clone()
     }
 
     pub(super) fn connection(&mut self) -> &mut PgConnection {
@@ -32,6 +41,6 @@ impl Change {
 
 impl Store {
     pub async fn change(&self) -> Result<Change, StoreError> {
-        Ok(Change::new(self.begin().await?))
+        Ok(Change::new(self.begin().await?, self.request.clone()))
     }
 }

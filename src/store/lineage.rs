@@ -1,6 +1,7 @@
 //! Where a stored record came from: the thread from a verdict back to source, delivery, page and row.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
 
@@ -8,7 +9,7 @@ use super::{Store, StoreError};
 use crate::domain::facts::{PersonId, RecordKind, VersionId};
 
 /// The origin of one version of a record. It names no person.
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, sqlx::FromRow, JsonSchema)]
 pub struct Origin {
     pub version_id: i64,
     /// The pull job.

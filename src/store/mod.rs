@@ -71,6 +71,7 @@ pub mod records;
 mod refusals;
 pub mod register;
 pub mod reminders;
+pub mod request_answers;
 pub mod results;
 pub mod review_cases;
 pub mod review_queue;
@@ -123,6 +124,8 @@ pub enum StoreError {
         "the text given holds an ID number, which nothing that is kept may hold; say it without, persons have a `person_id`"
     )]
     HoldsIdNumber,
+    #[error("the same request was answered meanwhile; nothing was done again")]
+    AnsweredBefore,
     #[error("{expected} row should have changed, {actual} did")]
     LostRace { expected: u64, actual: u64 },
     #[error(
@@ -159,6 +162,8 @@ pub struct Store {
     evidence: Option<evidence::files::Files>,
     /// The task it works for, if it works for one.
     commission: Option<std::sync::Arc<commission::Commission>>,
+    /// The request it works for, if it works for one.
+    request: Option<std::sync::Arc<request_answers::Request>>,
 }
 
 impl Store {
@@ -178,7 +183,8 @@ impl Store {
             .acquire_timeout(Duration::from_secs(30))
             .connect_with(options)
             .await?;
-        let store = Self { pool, renewals, keys: std::sync::Arc::new(keys), evidence: None, commission: None };
+        let store =
+            Self { pool, renewals, keys: std::sync::Arc::new(keys), evidence: None, commission: None, request: None };
         match store.prepare().await {
             Ok(()) => Ok(store),
             Err(error) => {

@@ -242,16 +242,24 @@ impl Store {
         .await?;
         rows.into_iter()
             .map(|row| {
-                let number = self.keys.decrypt(&row.id_number, id_number_place(row.person_id))?;
-                let id = std::str::from_utf8(&number)
-                    .ok()
-                    .and_then(|text| ResidentId::parse(text).ok())
-                    .ok_or_else(|| StoreError::inconsistent("person", "id_number", row.person_id))?;
-                let name = String::from_utf8(self.keys.decrypt(&row.name, name_place(row.person_id))?)
-                    .map_err(|_| StoreError::inconsistent("person", "name", row.person_id))?;
-                Ok((PersonId(row.person_id), Identity { person: PersonId(row.person_id), id, name }))
+                let person = PersonId(row.person_id);
+                Ok((person, self.read_identity(person, &row.id_number, &row.name)?))
             })
             .collect()
+    }
+
+    /// Who a person is, decrypted.
+    pub(super) fn read_identity(
+        &self,
+        person: PersonId,
+        id_number: &[u8],
+        name: &[u8],
+    ) -> Result<Identity, StoreError> {
+        let wrong = |column| StoreError::inconsistent("person", column, person.0);
+        let number = self.keys.decrypt(id_number, id_number_place(person.0))?;
+        let id = std::str::from_utf8(&number).ok().and_then(|text| ResidentId::parse(text).ok());
+        let name = String::from_utf8(self.keys.decrypt(name, name_place(person.0))?).map_err(|_| wrong("name"))?;
+        Ok(Identity { person, id: id.ok_or_else(|| wrong("id_number"))?, name })
     }
 
     /// The unit with this code, if anybody ever named it.

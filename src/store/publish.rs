@@ -90,10 +90,11 @@ impl Store {
     /// Takes the publish lock and the next sequence. Keep what follows short: everybody who publishes waits.
     pub async fn publish(&self, cause: Cause, at: DateTime<Utc>) -> Result<Publish, StoreError> {
         let transaction = self.begin().await?;
-        Self::publish_within(transaction, cause, at).await
+        self.publish_within(transaction, cause, at).await
     }
 
     pub(super) async fn publish_within(
+        &self,
         mut transaction: Transaction<'static, Postgres>,
         cause: Cause,
         at: DateTime<Utc>,
@@ -104,7 +105,7 @@ impl Store {
         sqlx::query!("insert into publish (seq, published_at, cause) values ($1, $2, $3)", seq, at, cause.as_str())
             .execute(&mut *transaction)
             .await?;
-        Ok(Publish { change: Change::new(transaction), seq, at })
+        Ok(Publish { change: Change::new(transaction, self.request.clone()), seq, at })
     }
 
     /// The last sequence given out.

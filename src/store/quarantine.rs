@@ -1,6 +1,7 @@
 //! Refused records for people: listed without their content, shown with it to one who may see it, discarded with a reason.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::audit::{Act, record};
@@ -64,7 +65,7 @@ pub struct QuarantineFilter {
 }
 
 /// A refused record that is open at a sequence, without its content.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RefusedRecord {
     pub quarantine_id: i64,
     /// The pull job.

@@ -12,14 +12,14 @@ use crate::domain::money::Fen;
 use crate::domain::month::Month;
 
 /// Where a record stood in its delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, schemars::JsonSchema)]
 pub struct RowPlace {
     pub page: i32,
     pub row: i32,
 }
 
 /// A record that keeps to its contract.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, schemars::JsonSchema)]
 pub struct Record {
     /// Its place in the page's arena, for its raw form.
     pub index: usize,
@@ -35,13 +35,13 @@ pub struct Record {
 }
 
 /// What a record says, and of whom.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, schemars::JsonSchema)]
 pub enum Says {
     OfPerson { id: ResidentId, name: String, fact: PersonFact },
     Filing(FilingFact),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, schemars::JsonSchema)]
 pub enum PersonFact {
     Wage {
         payer: Uscc,
@@ -70,7 +70,7 @@ pub enum PersonFact {
     },
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, schemars::JsonSchema)]
 pub struct FilingFact {
     pub dispatcher: Uscc,
     pub name: String,

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::facts::{Persons, Scope};
 use super::frames::{CopyRows, Width, copy_out};
+use super::people::Identity;
 use super::runs::Started;
 use super::{Store, StoreError};
 use crate::domain::facts::{PersonId, UnitId};
@@ -50,6 +51,13 @@ pub struct RunOrigin {
     pub policy_version: String,
 }
 
+/// A stored row with whose it is.
+#[derive(Clone, Debug)]
+pub struct GridRow {
+    pub row: YearRow,
+    pub identity: Identity,
+}
+
 impl YearRow {
     /// The months of the year with their verdicts.
     pub fn verdicts(&self, year: i32) -> Result<Vec<(Month, Verdict)>, StoreError> {
@@ -71,6 +79,40 @@ impl Store {
         let mut rows = self.year_rows(&Scope { year, seq, persons }).await?;
         rows.retain(|row| row.employer == employer);
         Ok(rows)
+    }
+
+    /// The same with whose they are, by person, after one: so many at most.
+    pub async fn list_grid(
+        &self,
+        year: i32,
+        employer: UnitId,
+        after: PersonId,
+        limit: usize,
+    ) -> Result<Vec<GridRow>, StoreError> {
+        let rows = sqlx::query!(
+            "select person_id, cells, runs, id_number, name
+             from placement p join verification v using (person_id, employer_id, year) join person using (person_id)
+             where p.employer_id = $1 and p.year = $2 and p.to_seq is null and person_id > $3 order by person_id limit $4",
+            employer.0,
+            year as i16,
+            after.0,
+            limit as i64
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let person = PersonId(row.person_id);
+                let wrong = |column| move |_| StoreError::inconsistent("verification", column, person.0);
+                let row_of_year = YearRow {
+                    person,
+                    employer,
+                    cells: row.cells.try_into().map_err(wrong("cells"))?,
+                    runs: row.runs.try_into().map_err(wrong("runs"))?,
+                };
+                Ok(GridRow { row: row_of_year, identity: self.read_identity(person, &row.id_number, &row.name)? })
+            })
+            .collect()
     }
 
     /// Stored rows of a scope (its year and persons), as they stand now.

@@ -11,7 +11,7 @@ use crate::domain::declaration::Declaration;
 use crate::domain::facts::{PersonId, UnitId};
 
 /// One placement, as staff work on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema)]
 pub struct CaseKey {
     pub person: PersonId,
     pub employer: UnitId,
@@ -19,7 +19,7 @@ pub struct CaseKey {
 }
 
 /// Who works on a case, and until when.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Holder {
     pub reviewer: String,
     pub until: DateTime<Utc>,

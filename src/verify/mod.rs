@@ -23,6 +23,7 @@ pub mod contest;
 pub mod explain;
 pub mod foresight;
 pub mod gather;
+pub mod grid;
 pub mod judging;
 pub mod knowledge;
 pub mod nightly;

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use aide::OperationInput;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -12,12 +13,18 @@ use crate::declare::users::actor_of_token;
 use crate::domain::access::Actor;
 
 /// Who shows a token that holds, before anything of the request is read.
+#[derive(Clone, schemars::JsonSchema)]
 pub(super) struct Holder(pub(super) Actor);
+
+impl OperationInput for Holder {}
 
 impl FromRequestParts<Site> for Holder {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Problem> {
+        if let Some(holder) = parts.extensions.get::<Self>() {
+            return Ok(holder.clone());
+        }
         let shown = parts.headers.get(header::AUTHORIZATION);
         let shown = shown.ok_or_else(|| Problem::unauthorized("none was shown"))?;
         let token = shown.to_str().ok().and_then(|text| {
@@ -25,12 +32,16 @@ impl FromRequestParts<Site> for Holder {
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
         });
         let token = token.ok_or_else(|| Problem::unauthorized("what was shown is none"))?;
-        Ok(Self(actor_of_token(&site.store, token).await?))
+        let holder = Self(actor_of_token(&site.store, token).await?);
+        parts.extensions.insert(holder.clone());
+        Ok(holder)
     }
 }
 
 /// The address of whoever asks.
 pub(super) struct Address(pub(super) IpAddr);
+
+impl OperationInput for Address {}
 
 impl FromRequestParts<Site> for Address {
     type Rejection = std::convert::Infallible;

@@ -1,19 +1,26 @@
 //! What is asked over HTTP: whether the process lives, whether it can work, figures for a monitor, the tax department's feed, and the
 //! public check of certification documents.
 
+pub mod api;
 mod asker;
 mod certification_checks;
 mod exposition;
+mod input;
 mod limiter;
+mod load;
 mod metrics;
+mod once;
 pub mod pages;
+mod paging;
 pub mod problem;
 mod protection;
+mod reply;
 mod tax_feed;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use aide::openapi::OpenApi;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::from_fn;
@@ -24,9 +31,11 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 
 use self::limiter::Limiter;
+use self::load::Load;
 use self::problem::Problem;
 use crate::config::TaxMode;
 use crate::errors;
+use crate::policy::Reading;
 use crate::store::Store;
 use crate::store::readiness::Finding;
 
@@ -34,18 +43,22 @@ use crate::store::readiness::Finding;
 #[derive(Clone, Debug)]
 pub struct Site {
     store: Store,
+    /// The rules as they were read when the process began.
+    reading: Arc<Reading>,
     /// How messages reach the tax department: only by `feed` it is handed them here.
     tax_mode: TaxMode,
     /// Whose word is taken for the address of whoever asks.
     trusted_proxies: Arc<[IpAddr]>,
     /// How often strangers may check documents: counted by each process for itself.
     checks: Arc<Limiter>,
+    load: Arc<Load>,
 }
 
 impl Site {
-    pub fn new(store: Store) -> Self {
-        let tax_mode = TaxMode::Push;
-        Self { store, tax_mode, trusted_proxies: Arc::from([]), checks: Arc::new(certification_checks::limiter()) }
+    pub fn new(store: Store, reading: Reading) -> Self {
+        let checks = Arc::new(certification_checks::limiter());
+        let (reading, tax_mode) = (Arc::new(reading), TaxMode::Push);
+        Self { store, reading, tax_mode, trusted_proxies: Arc::from([]), checks, load: Load::new() }
     }
 
     /// Where messages reach the tax department in this way.
@@ -84,7 +97,9 @@ pub fn router(site: Site) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_page))
-        .nest("/api/v1", api())
+        .nest("/api/v1", by_hand())
+        .merge(api::router(&site))
+        .route("/api/openapi.json", get(openapi))
         .route(
             "/check",
             get(certification_checks::form)
@@ -96,8 +111,13 @@ pub fn router(site: Site) -> Router {
         .with_state(site)
 }
 
+/// The document of the API, for whoever asks.
+async fn openapi(State(site): State<Site>) -> Json<&'static OpenApi> {
+    Json(api::document(&site))
+}
+
 /// For programs; everything that goes wrong is told by a problem document.
-fn api() -> Router<Site> {
+fn by_hand() -> Router<Site> {
     let check = post(certification_checks::check_by_program);
     Router::new()
         // what is asked for without its body would count as sent and never arrive

@@ -1,10 +1,15 @@
 //! Problem documents (RFC 9457): what went wrong, for programs by a code, for people in English and Chinese.
 
+use aide::OperationOutput;
+use aide::generate::GenContext;
+use aide::openapi::{MediaType, Operation, Response as Documented, SchemaObject, StatusCode as Code};
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::reply::written;
 use crate::declare::users::TokenError;
 use crate::domain::access::Denied;
 use crate::errors;
@@ -18,20 +23,39 @@ pub struct Problem {
     code: &'static str,
     detail: String,
     detail_zh: String,
+    faults: Vec<Fault>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// A problem document as it is written.
-#[derive(Serialize)]
+/// One of several things that are wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Fault {
+    /// The field, where it is one's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    pub code: String,
+    pub detail: String,
+    pub detail_zh: String,
+}
+
+/// What went wrong: a problem document (RFC 9457).
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
 struct Written<'a> {
     /// `urn:renzheng:problem:` and the code.
     r#type: String,
     /// The status in words.
     title: &'a str,
     status: u16,
+    /// What it is, for programs.
     code: &'a str,
+    /// A sentence in English.
     detail: &'a str,
+    /// A sentence in Chinese.
     detail_zh: &'a str,
+    /// Each of several things that are wrong.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [Fault],
 }
 
 impl Problem {
@@ -41,7 +65,30 @@ impl Problem {
         detail: impl Into<String>,
         detail_zh: impl Into<String>,
     ) -> Self {
-        Self { status, code, detail: detail.into(), detail_zh: detail_zh.into(), headers: Vec::new() }
+        let (detail, detail_zh) = (detail.into(), detail_zh.into());
+        Self { status, code, detail, detail_zh, faults: Vec::new(), headers: Vec::new() }
+    }
+
+    /// The state of things forbids it: somebody may have to do something first.
+    pub fn refused(code: &'static str, detail: impl Into<String>, detail_zh: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, detail, detail_zh)
+    }
+
+    /// What was said cannot be taken as it is.
+    pub fn unprocessable(code: &'static str, detail: impl Into<String>, detail_zh: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail, detail_zh)
+    }
+
+    /// The same with everything that is wrong, one by one.
+    #[must_use]
+    pub fn listing(mut self, faults: impl IntoIterator<Item = Fault>) -> Self {
+        self.faults.extend(faults);
+        self
+    }
+
+    pub fn too_large() -> Self {
+        let detail = "the body is larger than is taken here";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail, "请求内容过大。")
     }
 
     /// The same with a header.
@@ -82,7 +129,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self { status, code, detail, detail_zh, headers } = self;
+        let Self { status, code, detail, detail_zh, faults, headers } = self;
         let written = Written {
             r#type: format!("urn:renzheng:problem:{code}"),
             title: status.canonical_reason().unwrap_or("Error"),
@@ -90,12 +137,33 @@ impl IntoResponse for Problem {
             code,
             detail: &detail,
             detail_zh: &detail_zh,
+            errors: &faults,
         };
         let mut response = (status, Json(written)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response.headers_mut().extend(headers);
         response
+    }
+}
+
+/// Every operation may answer with one; its status says which kind.
+impl OperationOutput for Problem {
+    type Inner = Self;
+
+    fn operation_response(ctx: &mut GenContext, _operation: &mut Operation) -> Option<Documented> {
+        let json_schema = written::<Written<'_>>(ctx);
+        let schema = SchemaObject { json_schema, example: None, external_docs: None };
+        let media = MediaType { schema: Some(schema), ..MediaType::default() };
+        Some(Documented {
+            description: "What went wrong: a problem document (RFC 9457)".to_owned(),
+            content: [("application/problem+json".to_owned(), media)].into_iter().collect(),
+            ..Documented::default()
+        })
+    }
+
+    fn inferred_responses(ctx: &mut GenContext, operation: &mut Operation) -> Vec<(Option<Code>, Documented)> {
+        Self::operation_response(ctx, operation).map(|response| (None, response)).into_iter().collect()
     }
 }
 
@@ -112,7 +180,16 @@ impl From<Denied> for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        Self::failed(&error)
+        match error {
+            StoreError::AnsweredBefore => {
+                let detail = "the same request was answered meanwhile; repeat it under the same name to hear how";
+                Self::refused("answered_meanwhile", detail, "相同请求已处理，请以相同的幂等键重试。")
+            }
+            StoreError::HoldsIdNumber => {
+                Self::unprocessable("note_holds_id_number", error.to_string(), "说明中不得填写身份证号。")
+            }
+            error => Self::failed(&error),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod access;
 mod acts;
 mod agency;
 mod alerts;
+mod api;
 mod audit;
 mod canary;
 mod certification;

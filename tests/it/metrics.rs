@@ -109,7 +109,7 @@ impl Monitor {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (stop, stopped) = oneshot::channel::<()>();
-        let site = Site::new(harness.store.clone());
+        let site = Site::new(harness.store.clone(), harness.policy.clone());
         let serving = tokio::spawn(serve(listener, site, async { drop(stopped.await) }));
         Self { url, stop: Some(stop), serving }
     }

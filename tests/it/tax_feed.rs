@@ -254,7 +254,8 @@ async fn where_the_feed_is_not_the_way_it_hands_nothing_on() {
     let employer = unit_of(&harness.store).await;
     publish(&harness.store, employer, [1], "360102").await;
     for mode in [TaxMode::Push, TaxMode::Files] {
-        let site = Website::serving(Site::new(harness.store.clone()).handing_over_by(mode)).await;
+        let site =
+            Website::serving(Site::new(harness.store.clone(), harness.policy.clone()).handing_over_by(mode)).await;
         assert_eq!(site.get("/api/v1/tax-feed", &token).await.problem(), (409, "not_fed".to_owned()));
     }
     assert_eq!(count(&harness, "outbox_attempt").await, 0);

@@ -2,6 +2,7 @@
 
 use renzheng::config::TaxMode;
 use renzheng::http::{HttpSettings, client};
+use renzheng::policy::load;
 use renzheng::store::Store;
 use renzheng::web::{Site, serve};
 use serde_json::Value;
@@ -46,7 +47,8 @@ impl Answer {
 
 impl Website {
     pub async fn of(store: &Store) -> Self {
-        Self::serving(Site::new(store.clone()).handing_over_by(TaxMode::Feed)).await
+        let reading = load(None).expect("the built-in policy");
+        Self::serving(Site::new(store.clone(), reading).handing_over_by(TaxMode::Feed)).await
     }
 
     pub async fn serving(site: Site) -> Self {

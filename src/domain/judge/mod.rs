@@ -102,6 +102,7 @@ pub struct RegisterKnowledge {
 
 /// Why a check waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Waiting {
     /// The period is not settled: a source has not yet delivered it whole.

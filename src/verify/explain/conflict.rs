@@ -1,5 +1,6 @@
 //! A month that more than one employer counts: the employer hears only that, staff see who.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::VerifyError;
@@ -16,7 +17,7 @@ use crate::domain::remedy::{Remedy, conflict_remedy};
 use crate::domain::said::Said;
 
 /// Why the month is in conflict.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ConflictEvidence {
     #[serde(flatten)]
     pub told: Said,
@@ -28,7 +29,7 @@ pub struct ConflictEvidence {
 }
 
 /// Another employer's stake in the month.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Claimant {
     pub uscc: String,
     pub holds_claim: bool,

@@ -9,6 +9,7 @@ pub mod waiting;
 use std::collections::{BTreeMap, HashSet};
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use conflict::{Claimant, ConflictEvidence};
@@ -45,7 +46,7 @@ pub struct Asked {
 }
 
 /// One cell, explained.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Explanation {
     pub employer_uscc: String,
     pub person_id: PersonId,
@@ -64,7 +65,7 @@ pub struct Explanation {
 }
 
 /// What one check found, what it asks, and what puts it right.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CheckEvidence {
     pub check: Check,
     pub code: &'static str,

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::facts::{
@@ -16,7 +17,7 @@ use crate::domain::said::Said;
 use crate::store::lineage::Origin;
 
 /// How a unit stands to the placement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
     Employer,
@@ -30,7 +31,7 @@ pub enum Standing {
 }
 
 /// A unit as it may be shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ShownUnit {
     pub standing: Standing,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,7 +86,7 @@ impl Units {
 }
 
 /// What a record says.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Says {
     Wage {
@@ -117,7 +118,7 @@ pub enum Says {
 }
 
 /// A record that a code rests on.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Record {
     pub says: Says,
     #[serde(flatten)]
@@ -125,7 +126,7 @@ pub struct Record {
 }
 
 /// A record that was looked at and does not count.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PassedOverRecord {
     pub why: PassedOver,
     #[serde(flatten)]
@@ -135,7 +136,7 @@ pub struct PassedOverRecord {
 }
 
 /// A contract behind a code.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct ContractEvidence {
     pub kind: &'static str,
     pub starts_on: NaiveDate,
@@ -155,7 +156,7 @@ impl From<&Contract> for ContractEvidence {
 }
 
 /// A contract that does not carry the code.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PassedOverContract {
     pub why: PassedOver,
     #[serde(flatten)]

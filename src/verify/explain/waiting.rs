@@ -1,6 +1,7 @@
 //! What is not known and when it will be: the sources that answer for a check, whether one is late, and what is waited for.
 
 use chrono::{Days, NaiveDate};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::clock;
@@ -13,7 +14,7 @@ use crate::store::facts::Freshness;
 use crate::store::quarantine::RefusedRecord;
 
 /// How one source stands that answers for a check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SourceState {
     pub job: String,
     /// Shanghai date of the fetch of the last whole pull.
@@ -73,7 +74,7 @@ impl SourceState {
 }
 
 /// What a pending code waits for.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PendingEvidence {
     #[serde(flatten)]
     pub told: Said,
@@ -88,7 +89,7 @@ pub struct PendingEvidence {
 }
 
 /// What a waiting check is told by.
-#[derive(Debug)]
+#[derive(Debug, JsonSchema)]
 pub struct Waited<'a> {
     pub waiting: Waiting,
     pub period: Option<Month>,
@@ -166,7 +167,7 @@ fn not_settled(period: &str, waits_for: &[SourceState], until: Option<NaiveDate>
 }
 
 /// What was looked for and not found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct LookedFor {
     #[serde(flatten)]
     pub told: Said,

@@ -1,0 +1,79 @@
+//! The API: what employers' pages, staff, payroll vendors and the tax department ask, and the document that describes it.
+
+mod describe;
+mod errors;
+mod results;
+mod session;
+mod ticks;
+mod whose;
+
+use std::sync::OnceLock;
+
+use aide::axum::ApiRouter;
+use aide::generate::in_context;
+use aide::openapi::{Info, License, OpenApi, SecurityScheme};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use schemars::generate::SchemaSettings;
+
+pub use describe::{Access, Whose};
+
+use super::once::once;
+use super::problem::Problem;
+use super::{Site, load};
+
+/// A body of JSON, in bytes; files have limits of their own.
+const MOST_BYTES: usize = 1 << 20;
+
+/// Everything under `/api/v1`, and the document of it.
+fn described(site: &Site) -> (Router<Site>, OpenApi) {
+    in_context(|context| {
+        let settings = SchemaSettings::draft2020_12().with(|settings| {
+            settings.definitions_path = "/components/schemas".into();
+            settings.meta_schema = None;
+        });
+        context.schema = settings.into_generator();
+    });
+    let mut document = OpenApi { info: about(), ..OpenApi::default() };
+    let routes = ApiRouter::new().merge(session::routes()).merge(results::routes()).merge(ticks::routes());
+    let router = ApiRouter::new().nest("/api/v1", routes).finish_api_with(&mut document, |document| {
+        let scheme = SecurityScheme::Http {
+            scheme: "bearer".to_owned(),
+            bearer_format: Some("rz_…".to_owned()),
+            description: Some("A token that an operator handed out; it reaches what is granted to its user".to_owned()),
+            extensions: Default::default(),
+        };
+        document.security_scheme(describe::TOKEN, scheme)
+    });
+    let router = router
+        .layer(from_fn_with_state(site.clone(), once))
+        .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .layer(from_fn_with_state(site.clone(), load::shed))
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() });
+    (router, document)
+}
+
+/// Everything under `/api/v1`.
+pub(super) fn router(site: &Site) -> Router<Site> {
+    described(site).0
+}
+
+/// The OpenAPI document, made once.
+pub fn document(site: &Site) -> &'static OpenApi {
+    static DOCUMENT: OnceLock<OpenApi> = OnceLock::new();
+    DOCUMENT.get_or_init(|| described(site).1)
+}
+
+fn about() -> Info {
+    let description = "Certification of employers' employment of disabled people. Every error is a problem document (RFC 9457) with a stable `code` and a \
+                       sentence in English and Chinese. Every write names itself by `Idempotency-Key`. Lists come in pages: give `next` as `after`. No \
+                       address holds an ID number; persons are named by `person_id`. What is out of your reach is not found.";
+    Info {
+        title: "renzheng".to_owned(),
+        description: Some(description.to_owned()),
+        version: "1".to_owned(),
+        license: Some(License { name: "Apache-2.0".to_owned(), ..License::default() }),
+        ..Info::default()
+    }
+}

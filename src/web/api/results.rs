@@ -1,0 +1,59 @@
+//! Stored results and the evidence behind them.
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use axum::extract::State;
+
+use super::describe::{Access, operation};
+use super::whose::{OfMonth, OfYear, employer};
+use crate::domain::access::{Action, Denied};
+use crate::domain::facts::PersonId;
+use crate::verify::explain::{Asked, Explanation, explain};
+use crate::verify::grid::{GridLine, grid};
+use crate::web::Site;
+use crate::web::asker::Holder;
+use crate::web::input::{Path, Query};
+use crate::web::paging::{Page, Paging, bad_cursor};
+use crate::web::problem::Problem;
+use crate::web::reply::Reply;
+
+pub(super) fn routes() -> ApiRouter<Site> {
+    const TAG: &str = "results";
+    let access = Access::employer(Action::ReadResults);
+    ApiRouter::new()
+        .api_route(
+            "/employers/{uscc}/years/{year}/results",
+            get_with(list, operation("list_results", TAG, access, "An employer's grid: persons, months, checks")),
+        )
+        .api_route(
+            "/employers/{uscc}/persons/{person_id}/months/{month}/explanation",
+            get_with(explained, operation("explain", TAG, access, "The evidence behind every check of one month")),
+        )
+}
+
+async fn list(
+    State(site): State<Site>,
+    Holder(actor): Holder,
+    Path(of): Path<OfYear>,
+    Query(paging): Query<Paging>,
+) -> Result<Reply<Page<GridLine>>, Problem> {
+    let employer = employer(&site.store, &actor, Action::ReadResults, &of.uscc).await?;
+    let limit = paging.limit()?;
+    let after: i64 = paging.after()?.unwrap_or(0);
+    if after < 0 {
+        return Err(bad_cursor());
+    }
+    let lines = grid(&site.store, of.year.into(), employer, PersonId(after), limit + 1).await?;
+    Ok(Reply(Page::of(lines, limit, |line| line.person_id.0.to_string())))
+}
+
+async fn explained(
+    State(site): State<Site>,
+    Holder(actor): Holder,
+    Path(of): Path<OfMonth>,
+) -> Result<Reply<Explanation>, Problem> {
+    let employer = employer(&site.store, &actor, Action::ReadResults, &of.uscc).await?;
+    let asked = Asked { employer, person: of.person_id, month: of.month, reveal: false };
+    let explanation = explain(&site.store, &site.reading, asked).await?;
+    Ok(Reply(explanation.ok_or(Denied::NotFound)?))
+}

@@ -1,0 +1,68 @@
+//! The employer that a path names, by its unified social credit code.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::declare::Declaring;
+use crate::domain::access::{Action, Actor, Denied};
+use crate::domain::facts::{PersonId, UnitId};
+use crate::domain::ids::Uscc;
+use crate::domain::month::Month;
+use crate::store::Store;
+use crate::web::problem::Problem;
+
+/// An employer.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct OfEmployer {
+    /// Its unified social credit code
+    pub(super) uscc: Uscc,
+}
+
+/// A business year of an employer.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct OfYear {
+    /// The employer's unified social credit code
+    pub(super) uscc: Uscc,
+    /// Business year
+    #[schemars(range(min = 2000, max = 2100))]
+    pub(super) year: i16,
+}
+
+/// A placement.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct OfPlacement {
+    /// The employer's unified social credit code
+    pub(super) uscc: Uscc,
+    /// Business year
+    #[schemars(range(min = 2000, max = 2100))]
+    pub(super) year: i16,
+    pub(super) person_id: PersonId,
+}
+
+/// A month of a placement.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct OfMonth {
+    /// The employer's unified social credit code
+    pub(super) uscc: Uscc,
+    pub(super) person_id: PersonId,
+    pub(super) month: Month,
+}
+
+/// The employer, if the actor may do this there; who was never entered is as little found as who is out of reach.
+pub(super) async fn employer(store: &Store, actor: &Actor, action: Action, uscc: &Uscc) -> Result<UnitId, Problem> {
+    let owned = store.owners_of_codes(std::slice::from_ref(uscc)).await?.remove(uscc).ok_or(Denied::NotFound)?;
+    actor.may(action, owned.owner())?;
+    Ok(owned.employer)
+}
+
+impl OfYear {
+    pub(super) async fn declaring(&self, store: &Store, actor: &Actor, action: Action) -> Result<Declaring, Problem> {
+        Ok(Declaring { employer: employer(store, actor, action, &self.uscc).await?, year: self.year.into() })
+    }
+}
+
+impl OfPlacement {
+    pub(super) async fn declaring(&self, store: &Store, actor: &Actor, action: Action) -> Result<Declaring, Problem> {
+        Ok(Declaring { employer: employer(store, actor, action, &self.uscc).await?, year: self.year.into() })
+    }
+}

@@ -1,0 +1,116 @@
+//! What a request says: in its path, its query and its body, each refused with a problem document that names the place.
+
+use aide::OperationInput;
+use aide::generate::GenContext;
+use aide::openapi::Operation;
+use aide::operation::{ParamLocation, add_parameters, parameters_from_schema};
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use super::problem::Problem;
+
+/// The variables of the path.
+pub(super) struct Path<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read: Result<axum::extract::Path<T>, PathRejection> =
+            axum::extract::Path::from_request_parts(parts, state).await;
+        // what is not of the form of a name names nothing
+        read.map(|axum::extract::Path(read)| Self(read)).map_err(|_| Problem::not_found())
+    }
+}
+
+impl<T: JsonSchema> OperationInput for Path<T> {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        axum::extract::Path::<T>::operation_input(ctx, operation);
+    }
+}
+
+/// The query.
+pub(super) struct Query<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read: Result<axum::extract::Query<T>, QueryRejection> =
+            axum::extract::Query::from_request_parts(parts, state).await;
+        read.map(|axum::extract::Query(read)| Self(read)).map_err(|_| {
+            let detail = "the query is not as described in /api/openapi.json: a word of it is not known, missing or not of its kind";
+            Problem::bad_request("bad_query", detail, "查询参数不符合接口说明。")
+        })
+    }
+}
+
+impl<T: JsonSchema> OperationInput for Query<T> {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        let schema = ctx.schema.subschema_for::<T>();
+        let parameters = parameters_from_schema(ctx, schema, ParamLocation::Query);
+        add_parameters(ctx, operation, parameters);
+    }
+}
+
+/// A body of JSON.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/json") {
+            let detail = "the body is to be JSON, said by `Content-Type: application/json`";
+            let detail_zh = "请求内容须为JSON（Content-Type: application/json）。";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail, detail_zh));
+        }
+        let body = Bytes::from_request(request, state).await.map_err(broken_off)?;
+        let mut reader = serde_json::Deserializer::from_slice(&body);
+        let read: T = serde_path_to_error::deserialize(&mut reader).map_err(|error| unreadable(&error))?;
+        reader.end().map_err(|_| {
+            Problem::bad_request("bad_body", "something follows the JSON of the body", "JSON之后有多余内容。")
+        })?;
+        Ok(Self(read))
+    }
+}
+
+impl<T: JsonSchema> OperationInput for Body<T> {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        axum::Json::<T>::operation_input(ctx, operation);
+    }
+}
+
+/// The place, and what kind of fault it is; not what was found there, which may be somebody's number.
+fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let (line, column) = (error.inner().line(), error.inner().column());
+    let place = match error.path().to_string() {
+        path if path == "." => format!("line {line}, column {column}"),
+        path => format!("`{path}` (line {line}, column {column})"),
+    };
+    let fault = match error.inner().classify() {
+        serde_json::error::Category::Data => {
+            "is not what /api/openapi.json describes: unknown, missing or not of its kind"
+        }
+        serde_json::error::Category::Syntax => "is no JSON",
+        serde_json::error::Category::Eof => "is where the JSON ends too early",
+        serde_json::error::Category::Io => "could not be read",
+    };
+    let detail_zh = format!("请求内容第{line}行第{column}列不符合接口说明。");
+    Problem::bad_request("bad_body", format!("{place} {fault}"), detail_zh)
+}
+
+/// A body that did not come whole.
+pub(super) fn broken_off(rejection: BytesRejection) -> Problem {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(),
+        _ => Problem::bad_request("broken_off", "the request broke off", "请求未完整到达。"),
+    }
+}

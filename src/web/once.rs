@@ -1,0 +1,158 @@
+//! Writes are done once: a request that says its name in `Idempotency-Key` is answered the same however often it comes.
+
+use std::sync::Arc;
+
+use aide::OperationInput;
+use aide::generate::GenContext;
+use aide::openapi::{HeaderStyle, Operation, Parameter, ParameterData, ParameterSchemaOrContent, SchemaObject};
+use aide::operation::add_parameters;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use schemars::json_schema;
+use sha2::{Digest, Sha256};
+
+use super::Site;
+use super::asker::Holder;
+use super::input::broken_off;
+use super::problem::Problem;
+use crate::domain::access::Actor;
+use crate::store::Store;
+use crate::store::request_answers::{Answered, Request as Named};
+
+/// By which a caller names a request.
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Says that an answer is one that was given before.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// SHA-256 of a body (RFC 9530).
+pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
+const MOST_SIGNS: usize = 128;
+
+/// An answer as JSON, at most. Lists are paged, so that none comes near.
+const MOST_ANSWER_BYTES: usize = 8 << 20;
+
+/// Who writes, and the store that keeps the answer with what is written.
+pub(super) struct Writer {
+    pub(super) actor: Actor,
+    pub(super) store: Store,
+}
+
+impl FromRequestParts<Site> for Writer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Problem> {
+        let Holder(actor) = Holder::from_request_parts(parts, site).await?;
+        let named = parts.extensions.get::<Arc<Named>>().ok_or_else(|| {
+            let detail = format!(
+                "whoever writes names the request by an `Idempotency-Key` of 1 to {MOST_SIGNS} visible ASCII signs, such as a UUID, and \
+                 repeats it under the same name until it is answered"
+            );
+            Problem::bad_request("idempotency_key_missing", detail, "写入请求须附带 Idempotency-Key。")
+        })?;
+        Ok(Self { actor, store: site.store.for_request(named.clone()) })
+    }
+}
+
+impl OperationInput for Writer {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        let description = "The caller's own name for this request. The same name with the same request gets the same answer, for good; with another \
+                           request it is refused. What was refused changed nothing and is decided anew";
+        let schema = json_schema!({ "type": "string", "pattern": "^[!-~]{1,128}$" });
+        add_parameters(ctx, operation, [header_parameter("Idempotency-Key", description, schema)]);
+    }
+}
+
+/// A header that a request needs.
+pub(super) fn header_parameter(name: &str, description: &str, json_schema: schemars::Schema) -> Parameter {
+    Parameter::Header {
+        parameter_data: ParameterData {
+            name: name.to_owned(),
+            description: Some(description.to_owned()),
+            required: true,
+            deprecated: None,
+            format: ParameterSchemaOrContent::Schema(SchemaObject { json_schema, example: None, external_docs: None }),
+            example: None,
+            examples: Default::default(),
+            explode: None,
+            extensions: Default::default(),
+        },
+        style: HeaderStyle::Simple,
+    }
+}
+
+/// Around everything that may write.
+pub(super) async fn once(State(site): State<Site>, request: Request, next: Next) -> Result<Response, Problem> {
+    if request.method() == Method::GET || request.method() == Method::HEAD || !request.headers().contains_key(KEY) {
+        return Ok(next.run(request).await);
+    }
+    let (mut parts, body) = request.into_parts();
+    let key = key_of(&parts.headers)?;
+    let Holder(actor) = Holder::from_request_parts(&mut parts, &site).await?;
+    let (digest, body) = match parts.headers.get(CONTENT_DIGEST) {
+        // whoever streams a body says its digest first, and is held to it where it is read
+        Some(digest) => (digest.as_bytes().to_vec(), body),
+        None => {
+            let read =
+                Bytes::from_request(Request::from_parts(parts.clone(), body), &site).await.map_err(broken_off)?;
+            (Sha256::digest(&read).to_vec(), Body::from(read))
+        }
+    };
+    let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+    let asks = format!("{}\n{target}\n{}", parts.method, hex::encode(digest));
+    let named = Arc::new(Named::new(&site.store, &actor.name, &key, &asks, site.store.now().await?));
+    if let Some(answer) = answered(&site.store, &named).await? {
+        return Ok(answer);
+    }
+    parts.extensions.insert(named.clone());
+    let response = next.run(Request::from_parts(parts, body)).await;
+    if response.status() != StatusCode::OK {
+        // refused perhaps because the same request was done while this one waited
+        return Ok(answered(&site.store, &named).await?.unwrap_or(response));
+    }
+    if named.is_answered() {
+        return Ok(response);
+    }
+    let (parts, body) = response.into_parts();
+    let answer = to_bytes(body, MOST_ANSWER_BYTES).await.map_err(|error| Problem::failed(&error))?;
+    if !site.store.keep_answer(&named, &answer).await?
+        && let Some(answer) = answered(&site.store, &named).await?
+    {
+        return Ok(answer);
+    }
+    Ok(Response::from_parts(parts, Body::from(answer)))
+}
+
+fn key_of(headers: &HeaderMap) -> Result<String, Problem> {
+    let mut values = headers.get_all(KEY).iter();
+    match (values.next().and_then(|key| key.to_str().ok()), values.next()) {
+        (Some(key), None)
+            if (1..=MOST_SIGNS).contains(&key.len()) && key.bytes().all(|sign| sign.is_ascii_graphic()) =>
+        {
+            Ok(key.to_owned())
+        }
+        _ => {
+            let detail = format!("an `Idempotency-Key` is given once and has 1 to {MOST_SIGNS} visible ASCII signs");
+            Err(Problem::bad_request("bad_idempotency_key", detail, "Idempotency-Key 格式不正确。"))
+        }
+    }
+}
+
+/// The answer that was given before, or that the name was used for something else.
+async fn answered(store: &Store, named: &Named) -> Result<Option<Response>, Problem> {
+    match store.find_answer(named).await? {
+        None => Ok(None),
+        Some(Answered::Otherwise) => {
+            let detail = "this `Idempotency-Key` named another request before; give each request its own";
+            let detail_zh = "该幂等键已用于内容不同的请求，请更换。";
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", detail, detail_zh))
+        }
+        Some(Answered::Before(answer)) => {
+            let headers = [(header::CONTENT_TYPE, "application/json"), (REPLAYED, "true")]
+                .map(|(name, value)| (name, HeaderValue::from_static(value)));
+            Ok(Some((headers, answer).into_response()))
+        }
+    }
+}

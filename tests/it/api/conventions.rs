@@ -1,0 +1,145 @@
+//! What holds for every operation: names of requests, pages, bodies, the document itself.
+
+use serde_json::json;
+
+use super::{Api, Says};
+use crate::access::{E1, province, unit, user};
+use crate::website::Website;
+use renzheng::domain::access::Role;
+use renzheng::domain::ids::Uscc;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_is_named_done_once_and_answered_the_same() {
+    let province = province("api_once").await;
+    let store = &province.harness.store;
+    let site = Website::of(store).await;
+    let api = Api::of(&site).await;
+    let token = user(store, "li.hua", Role::Employer, &unit(E1)).await;
+    let other = user(store, "wang.fang", Role::Employer, &unit(E1)).await;
+    let employer = store.find_unit(&Uscc::parse(E1).expect("a code")).await.expect("asked").expect("known");
+    let person = store.list_placements(&[employer]).await.expect("placements")[0].person.0.to_string();
+    let at = Says::at(&[("uscc", E1), ("year", "2025"), ("person_id", &person)]);
+    let untick = |months: serde_json::Value| at.clone().body(json!({ "months": months, "ticked": false }));
+
+    // a request without a name is no write
+    let path = format!("/api/v1/employers/{E1}/years/2025/placements/{person}/ticks");
+    let body = json!({ "months": ["2025-03"], "ticked": false }).to_string();
+    let unnamed = site.request("PUT", &path).bearer_auth(&token).header("content-type", "application/json").body(body);
+    assert_eq!(site.ask(unnamed).await.problem(), (400, "idempotency_key_missing".to_owned()));
+    let bad = api.call(&token, "tick", untick(json!(["2025-03"])).header("idempotency-key", "with blank")).await;
+    assert_eq!(bad.problem(), (400, "bad_idempotency_key".to_owned()));
+
+    let named = |says: Says| says.header("idempotency-key", "k-1");
+    let first = api.call(&token, "tick", named(untick(json!(["2025-03"])))).await;
+    assert_eq!((first.status, first.json()["changed"].as_u64()), (200, Some(1)), "{}", first.text);
+    let again = api.call(&token, "tick", named(untick(json!(["2025-03"])))).await;
+    assert_eq!((again.status, &again.text), (200, &first.text), "the same, though nothing would change now");
+    assert_eq!((first.header("idempotency-replayed"), again.header("idempotency-replayed")), ("", "true"));
+    let otherwise = api.call(&token, "tick", named(untick(json!(["2025-04"])))).await;
+    assert_eq!(otherwise.problem(), (422, "key_reused".to_owned()));
+    // names are each user's own
+    let of_other = api.call(&other, "tick", named(untick(json!(["2025-04"])))).await;
+    assert_eq!((of_other.status, of_other.json()["changed"].as_u64()), (200, Some(1)), "{}", of_other.text);
+    // what is refused is decided anew
+    let refused = api.call(&token, "tick", untick(json!(["2024-03"])).header("idempotency-key", "k-2")).await;
+    assert_eq!(refused.status, 409, "{}", refused.text);
+    let after = api.call(&token, "tick", untick(json!(["2025-05"])).header("idempotency-key", "k-2")).await;
+    assert_eq!(after.status, 200, "{}", after.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_same_requests_at_once_are_one() {
+    let province = province("api_race").await;
+    let store = &province.harness.store;
+    let site = Website::of(store).await;
+    let api = Api::of(&site).await;
+    let token = user(store, "li.hua", Role::Employer, &unit(E1)).await;
+    let employer = store.find_unit(&Uscc::parse(E1).expect("a code")).await.expect("asked").expect("known");
+    let person = store.list_placements(&[employer]).await.expect("placements")[0].person.0.to_string();
+    let says = Says::at(&[("uscc", E1), ("year", "2025"), ("person_id", &person)])
+        .body(json!({ "months": ["2025-03"], "ticked": false }))
+        .header("idempotency-key", "k-1");
+    let calls = (0..100).map(|_| api.call(&token, "tick", says.clone()));
+    let answers = futures_util::future::join_all(calls).await;
+    assert!(
+        answers.iter().all(|answer| answer.status == 200),
+        "{:?}",
+        answers.iter().map(|one| &one.text).collect::<Vec<_>>()
+    );
+    assert!(answers.iter().all(|answer| answer.json()["changed"] == 1), "each hears of the one change");
+    assert_eq!(answers.iter().filter(|answer| answer.header("idempotency-replayed") == "").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_request_is_refused_with_its_place_and_without_what_it_held() {
+    let province = province("api_bodies").await;
+    let store = &province.harness.store;
+    let site = Website::of(store).await;
+    let token = user(store, "li.hua", Role::Employer, &unit(E1)).await;
+    let path = format!("/api/v1/employers/{E1}/years/2025/placements/1/ticks");
+    let ask = |kind: &'static str, body: &str| {
+        let request =
+            site.request("PUT", &path).bearer_auth(&token).header("idempotency-key", "k").header("content-type", kind);
+        site.ask(request.body(body.to_owned()))
+    };
+    let code = |answer: &crate::website::Answer| answer.problem().1;
+    assert_eq!(code(&ask("text/plain", "{}").await), "not_json");
+    for body in [
+        "",
+        "{",
+        "[]",
+        r#"{"months":["2025-13"],"ticked":true}"#,
+        r#"{"months":[],"ticked":true,"x":1}"#,
+        r#"{"ticked":true} {}"#,
+    ] {
+        assert_eq!(code(&ask("application/json", body).await), "bad_body", "{body}");
+    }
+    let number = "360001196501010019";
+    let answer = ask("application/json", &format!(r#"{{"months":["{number}"],"ticked":true}}"#)).await;
+    assert!(!answer.text.contains(number) && answer.text.contains("months[0]"), "{}", answer.text);
+    let large = format!(r#"{{"months":["{}"]}}"#, "x".repeat(2 << 20));
+    assert_eq!(code(&ask("application/json", &large).await), "too_large");
+
+    let get = async |path: &str| site.get(path, &token).await.problem();
+    let results = format!("/api/v1/employers/{E1}/years/2025/results");
+    assert_eq!(get(&format!("{results}?limit=0")).await.1, "bad_limit");
+    assert_eq!(get(&format!("{results}?limit=501")).await.1, "bad_limit");
+    assert_eq!(get(&format!("{results}?after=x")).await.1, "bad_cursor");
+    assert_eq!(get(&format!("{results}?page=2")).await.1, "bad_query");
+    assert_eq!(get("/api/v1/employers/36/years/2025/results").await.1, "not_found");
+    assert_eq!(get("/api/v1/nothing").await.1, "not_found");
+    let answer = site.ask(site.request("DELETE", &results).bearer_auth(&token)).await;
+    assert_eq!(answer.problem(), (405, "method_not_allowed".to_owned()));
+    assert!(answer.header("allow").contains("GET"), "{:?}", answer.headers);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_of_a_list_hold_every_row_once() {
+    let province = province("api_pages").await;
+    let store = &province.harness.store;
+    let site = Website::of(store).await;
+    let api = Api::of(&site).await;
+    let token = user(store, "li.hua", Role::Employer, &unit(E1)).await;
+    let at = Says::at(&[("uscc", E1), ("year", "2025")]);
+    let whole = api.done(&token, "list_results", at.clone()).await;
+    assert_eq!(whole["next"], json!(null));
+    let (mut rows, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let says = at.clone().query("limit", "1");
+        let page = api.done(
+            &token,
+            "list_results",
+            match &after {
+                Some(after) => says.query("after", after),
+                None => says,
+            },
+        );
+        let page = page.await;
+        rows.extend(page["items"].as_array().expect("rows").clone());
+        match page["next"].as_str() {
+            Some(next) => after = Some(next.to_owned()),
+            None => break,
+        }
+    }
+    assert_eq!(whole["items"], json!(rows));
+}

@@ -1,0 +1,8 @@
+//! The API as its document describes it, asked over a real socket.
+
+mod client;
+mod conventions;
+mod matrix;
+mod samples;
+
+pub use client::{Api, Says};
