@@ -72,7 +72,7 @@ async fn watch(context: &Context) -> anyhow::Result<()> {
 
 async fn list(context: &Context, args: &AlertsArgs, out: Output) -> anyhow::Result<Ended> {
     watch(context).await?;
-    let alerts = context.store.list_alerts(args.all, args.limit).await?;
+    let alerts = context.store.list_alerts(args.all, None, args.limit).await?;
     let ids: Vec<i32> = alerts.iter().map(|alert| alert.alert_id).collect();
     let mut messages = context.store.list_messages(&ids).await?;
     let lines: Vec<Line> = alerts

@@ -163,7 +163,7 @@ fn unknown(message_id: Uuid) -> anyhow::Error {
 async fn status(context: &Context, filter: &OutboxFilter, limit: i64, out: Output) -> anyhow::Result<()> {
     let store = &context.store;
     let standing = Standing { figures: store.outbox_figures().await?, holds: store.list_holds().await? };
-    let lines = store.list_outbox_of(filter, limit).await?;
+    let lines = store.list_outbox_of(filter, None, limit).await?;
     out.value(&standing, standing_text)?;
     if out.is_json() {
         return lines.iter().try_for_each(|line| out.json(line));

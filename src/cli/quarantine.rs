@@ -88,7 +88,7 @@ pub(super) async fn run(common: &Common, command: &QuarantineCommand, out: Outpu
 }
 
 async fn list(context: &Context, filter: &QuarantineFilter, limit: i64, out: Output) -> anyhow::Result<Ended> {
-    let (lines, beyond) = context.store.list_quarantine(filter, limit).await?;
+    let (lines, beyond) = context.store.list_quarantine(filter, None, limit).await?;
     if beyond > 0 {
         eprintln!("{beyond} more are open; --limit shows them, --job and --code choose among them");
     }

@@ -9,6 +9,7 @@ use super::{Common, Ended};
 use crate::clock;
 use crate::config::TaxSettings;
 use crate::declare::Declaring;
+use crate::declare::differences::list_differences;
 use crate::declare::settle::{Settled, settle};
 use crate::domain::access::{Action, Scope};
 use crate::domain::ids::Uscc;
@@ -140,15 +141,8 @@ pub(super) fn describe(years: &[YearReconciled]) -> String {
 }
 
 async fn list(context: &Context, all: bool, limit: i64, out: Output) -> anyhow::Result<Ended> {
-    let mut differences = context.store.list_differences(all, limit).await?;
-    if context.actor.scope != Scope::Everything {
-        let codes: Vec<Uscc> = differences.iter().filter_map(|one| Uscc::parse(&one.uscc).ok()).collect();
-        let owners = context.store.owners_of_codes(&codes).await?;
-        differences.retain(|one| {
-            let owned = Uscc::parse(&one.uscc).ok().and_then(|code| owners.get(&code));
-            owned.is_some_and(|owned| context.actor.reaches(owned.owner()))
-        });
-    }
+    let limit = usize::try_from(limit).unwrap_or_default();
+    let differences = list_differences(&context.store, &context.actor, all, None, limit).await?;
     if out.is_json() {
         for difference in &differences {
             out.json(&told(difference))?;

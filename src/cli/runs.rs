@@ -67,7 +67,7 @@ pub(super) async fn run(common: &Common, args: &RunsArgs, out: Output) -> anyhow
 }
 
 async fn list(context: &Context, args: &RunsArgs, out: Output) -> anyhow::Result<Ended> {
-    let runs = context.store.list_runs(args.job.as_deref(), args.limit).await?;
+    let runs = context.store.list_runs(args.job.as_deref(), None, args.limit).await?;
     if out.is_json() {
         for run in &runs {
             out.json(run)?;

@@ -61,7 +61,7 @@ async fn act(context: &Context, command: &TokenCommand, out: Output) -> anyhow::
             let issued = Issued {
                 token_id: issued.token_id,
                 account: account.clone(),
-                token: issued.token.text,
+                token: issued.token,
                 expires_at: rfc3339(issued.expires_at),
             };
             out.value(&issued, |issued| issued.token.clone())?;

@@ -120,7 +120,7 @@ async fn act(context: &Context, command: &UserCommand, out: Output) -> anyhow::R
         UserCommand::Grant(args) => {
             let reach = reach_of(&args.reach)?;
             let period = Period { from: args.from, until: args.until };
-            let grant_id = users::grant(store, actor, &args.account, &reach, period).await?;
+            let grant_id = users::grant(store, actor, &args.account, &reach, period).await?.grant_id;
             out.value(&serde_json::json!({ "granted": grant_id, "account": args.account }), |_| {
                 format!("grant {grant_id} of {} holds on its days", args.account)
             })?;

@@ -10,6 +10,7 @@ pub mod conflict;
 pub mod consent;
 pub mod corrections;
 pub mod deregister;
+pub mod differences;
 pub mod discard;
 pub mod drift;
 pub mod evidence;
@@ -127,6 +128,17 @@ impl DeclareError {
 fn faults(months: &[NotAmendable]) -> String {
     let told = months.iter().map(|one| format!("person_id {} {}: {}", one.person.0, one.month, one.fault));
     told.collect::<Vec<_>>().join("; ")
+}
+
+/// What a step answers that has nothing else to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct Done {
+    /// False: it stood so already.
+    pub changed: bool,
+}
+
+impl Done {
+    pub const CHANGED: Self = Self { changed: true };
 }
 
 /// Of these, what the actor reaches.

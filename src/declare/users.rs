@@ -1,7 +1,10 @@
 //! Use cases about users: who is known here, what is granted to whom, by which token they are known. Each is written to the audit.
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use super::Done;
 use crate::clock;
 use crate::crypto::{CryptoError, NewToken, token_hash};
 use crate::domain::access::{Action, Actor, Denied, Role, Scope};
@@ -9,7 +12,7 @@ use crate::domain::grant::{Grant, GrantRefused, Reach, check_grant, is_account, 
 use crate::domain::ids::Uscc;
 use crate::store::audit::Act;
 use crate::store::change::Change;
-use crate::store::users::{Revoked, UserLine};
+use crate::store::users::{Revoked, TokenFound, UserLine};
 use crate::store::{Store, StoreError};
 
 /// Why something about users was not done.
@@ -121,6 +124,7 @@ pub async fn add_user(store: &Store, actor: &Actor, account: &str, name: &str, r
         return Err(UserError::Taken(account.to_owned()));
     }
     change.record(&about(at, actor, account, "add", None).with("role", role.as_str())).await?;
+    change.answer(&Done::CHANGED).await?;
     Ok(change.commit().await?)
 }
 
@@ -139,14 +143,21 @@ pub struct Period {
     pub until: Option<NaiveDate>,
 }
 
-/// One more grant; its number.
+/// A grant just made.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct GrantAdded {
+    pub account: String,
+    pub grant_id: i32,
+}
+
+/// One more grant.
 pub async fn grant(
     store: &Store,
     actor: &Actor,
     account: &str,
     reach: &AskedReach,
     period: Period,
-) -> Result<i32, UserError> {
+) -> Result<GrantAdded, UserError> {
     may_manage(actor)?;
     refuse_own(actor, account)?;
     let at = store.now().await?;
@@ -168,8 +179,10 @@ pub async fn grant(
         .with("from", new.from_on.to_string())
         .with("until", new.until_on.map(|day| day.to_string()));
     change.record(&act).await?;
+    let added = GrantAdded { account: account.to_owned(), grant_id };
+    change.answer(&added).await?;
     change.commit().await?;
-    Ok(grant_id)
+    Ok(added)
 }
 
 /// Ends one grant, or the user as a whole, from this moment on. What was granted stays on record.
@@ -198,19 +211,21 @@ pub async fn revoke(
         }
     };
     change.record(&act).await?;
+    change.answer(&Done::CHANGED).await?;
     Ok(change.commit().await?)
 }
 
-/// A token just made. Its text is nowhere else.
-#[derive(Debug)]
-pub struct Issued {
+/// A token just made. Its text is nowhere else, but with the answer to the request that made it, encrypted.
+#[derive(Serialize, JsonSchema)]
+pub struct TokenAdded {
     pub token_id: i32,
-    pub token: NewToken,
+    pub account: String,
+    pub token: String,
     pub expires_at: DateTime<Utc>,
 }
 
 /// A token for a user, for so many days: until the end of the last of them in Shanghai.
-pub async fn add_token(store: &Store, actor: &Actor, account: &str, days: u32) -> Result<Issued, UserError> {
+pub async fn add_token(store: &Store, actor: &Actor, account: &str, days: u32) -> Result<TokenAdded, UserError> {
     may_manage(actor)?;
     if !(1..=MOST_DAYS).contains(&days) {
         return Err(UserError::TokenLife);
@@ -227,8 +242,10 @@ pub async fn add_token(store: &Store, actor: &Actor, account: &str, days: u32) -
         .with("role", user.role.as_str())
         .with("expires_at", clock::rfc3339(expires_at));
     change.record(&act).await?;
+    let added = TokenAdded { token_id, account: account.to_owned(), token: token.text, expires_at };
+    change.answer(&added).await?;
     change.commit().await?;
-    Ok(Issued { token_id, token, expires_at })
+    Ok(added)
 }
 
 /// Ends a token from this moment on.
@@ -239,6 +256,7 @@ pub async fn revoke_token(store: &Store, actor: &Actor, token_id: i32, why: &str
     let revoked = Revoked { at, by: actor.name.clone(), why: why.to_owned() };
     let account = change.revoke_token(token_id, &revoked).await?.ok_or(UserError::NoToken(token_id))?;
     change.record(&about(at, actor, &account, "revoke_token", Some(why)).with("token", token_id)).await?;
+    change.answer(&Done::CHANGED).await?;
     Ok(change.commit().await?)
 }
 
@@ -277,30 +295,30 @@ pub enum TokenError {
 /// Who holds the token, with what is granted to them today.
 pub async fn actor_of_token(store: &Store, token: &str) -> Result<Actor, TokenError> {
     let hash = token_hash(token).ok_or(TokenError::Malformed)?;
-    let (token, user) = store.find_token(&hash).await?.ok_or(TokenError::Unknown)?;
-    let at = store.now().await?;
-    if user.revoked.is_some() {
-        return Err(TokenError::UserRevoked(user.account));
+    let found = store.find_token(&hash).await?.ok_or(TokenError::Unknown)?;
+    if found.user_revoked {
+        return Err(TokenError::UserRevoked(found.account));
     }
-    if let Some(revoked) = token.revoked {
-        return Err(TokenError::Revoked(revoked.at));
+    if let Some(revoked_at) = found.revoked_at {
+        return Err(TokenError::Revoked(revoked_at));
     }
-    if token.expires_at <= at {
-        return Err(TokenError::Expired(token.expires_at));
+    if found.expires_at <= found.at {
+        return Err(TokenError::Expired(found.expires_at));
     }
-    let today = clock::business_date(at);
-    let Some(scope) = scope_on(&user.domain_grants(), today) else {
-        return Err(TokenError::NoGrant { account: user.account, today });
+    let today = clock::business_date(found.at);
+    let grants: Vec<Grant> = found.grants.iter().map(|(grant, _)| grant.clone()).collect();
+    let Some(scope) = scope_on(&grants, today) else {
+        return Err(TokenError::NoGrant { account: found.account, today });
     };
-    store.note_token_use(token.token_id, at).await?;
-    Ok(Actor { on_behalf_of: behalf(&user, today), name: user.account, role: user.role, scope })
+    store.note_token_use(&found).await?;
+    Ok(Actor { on_behalf_of: behalf(&found, today), name: found.account, role: found.role, scope })
 }
 
 /// The one employer a handler acts for that day. Of several, what was done says which.
-fn behalf(user: &UserLine, today: NaiveDate) -> Option<String> {
-    let mut codes = user.grants.iter().zip(user.domain_grants()).filter(|(_, grant)| grant.holds_on(today));
-    match (user.role, codes.next(), codes.next()) {
-        (Role::Handler, Some((grant, _)), None) => grant.uscc.as_ref().map(|code| format!("employer {code}")),
+fn behalf(found: &TokenFound, today: NaiveDate) -> Option<String> {
+    let mut codes = found.grants.iter().filter(|(grant, _)| grant.holds_on(today));
+    match (found.role, codes.next(), codes.next()) {
+        (Role::Handler, Some((_, Some(code))), None) => Some(format!("employer {code}")),
         _ => None,
     }
 }

@@ -5,6 +5,7 @@ pub const DISCARDED_HERE: &str = "discarded_here";
 
 /// Who must act on a rejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Acts {
     /// The employer corrects what it entered.
@@ -39,6 +40,7 @@ impl Acts {
 
 /// A code of the tax department, explained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Meaning {
     pub english: &'static str,
     pub chinese: &'static str,

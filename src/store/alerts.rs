@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::{Postgres, Transaction};
 
@@ -81,7 +82,7 @@ pub struct Changes {
 }
 
 /// An alert for people.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct AlertLine {
     pub alert_id: i32,
     pub kind: String,
@@ -177,12 +178,13 @@ impl Store {
     }
 
     /// Alerts, newest first: those that are not over, or the latest of all.
-    pub async fn list_alerts(&self, all: bool, limit: i64) -> Result<Vec<AlertLine>, StoreError> {
+    pub async fn list_alerts(&self, all: bool, before: Option<i32>, limit: i64) -> Result<Vec<AlertLine>, StoreError> {
         Ok(sqlx::query_as!(
             AlertLine,
             "select alert_id, kind, subject, text, chinese, opened_at, closed_at, closed_why, acknowledged_at, acknowledged_by, acknowledged_why
-             from alert where $1 or closed_at is null order by alert_id desc limit $2",
+             from alert where ($1 or closed_at is null) and ($2::int is null or alert_id < $2) order by alert_id desc limit $3",
             all,
+            before,
             limit
         )
         .fetch_all(&self.pool)

@@ -75,6 +75,31 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Records many reads at once, in their order. Reads give no reason and change nothing.
+    pub async fn record_all(&self, acts: &[Act<'_>]) -> Result<(), StoreError> {
+        let at: Vec<DateTime<Utc>> = acts.iter().map(|act| act.at).collect();
+        let text = |of: for<'a> fn(&'a Act<'_>) -> &'a str| acts.iter().map(|act| of(act).to_owned()).collect::<Vec<String>>();
+        let on_behalf_of: Vec<Option<String>> = acts.iter().map(|act| act.actor.on_behalf_of.clone()).collect();
+        sqlx::query!(
+            "insert into audit (at, actor, role, on_behalf_of, action, object, detail)
+             select at, actor, role, on_behalf_of, action, object, '{}'
+             from unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+                  with ordinality as read (at, actor, role, on_behalf_of, action, object, place)
+             order by place",
+            &at,
+            &text(|act| act.actor.name.as_str()),
+            &text(|act| act.actor.role.as_str()),
+            &on_behalf_of as &[Option<String>],
+            &text(|act| act.action.as_str()),
+            &text(|act| act.object.as_str())
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+}
+
 /// Writes it in the transaction of what it is about. Words that hold an ID number are refused, and with them what they are about.
 pub(super) async fn record(connection: &mut PgConnection, act: &Act<'_>) -> Result<(), StoreError> {
     let details = act.detail.as_object().into_iter().flat_map(|detail| detail.values());

@@ -1,6 +1,7 @@
 //! Reading the audit log: newest first, page by page.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Store, StoreError};
@@ -20,7 +21,7 @@ pub struct AuditFilter {
 }
 
 /// One row of the audit.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct AuditLine {
     pub audit_id: i64,
     pub at: DateTime<Utc>,

@@ -1,6 +1,7 @@
 //! The outbox for people: lines, one message with everything about it, figures.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -8,7 +9,7 @@ use super::{Store, StoreError};
 use crate::domain::facts::UnitId;
 
 /// One line of the outbox for people.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct OutboxLine {
     pub message_id: Uuid,
     pub uscc: String,
@@ -56,7 +57,7 @@ pub struct OutboxBody {
 }
 
 /// How many messages have a state, and the oldest of them.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct OutboxFigure {
     pub state: String,
     pub messages: i64,
@@ -80,11 +81,16 @@ pub struct Contradicted {
 impl Store {
     /// The outbox for people, newest first.
     pub async fn list_outbox(&self, limit: i64) -> Result<Vec<OutboxLine>, StoreError> {
-        self.list_outbox_of(&OutboxFilter::default(), limit).await
+        self.list_outbox_of(&OutboxFilter::default(), None, limit).await
     }
 
     /// The same of an employer, a year, a state.
-    pub async fn list_outbox_of(&self, filter: &OutboxFilter, limit: i64) -> Result<Vec<OutboxLine>, StoreError> {
+    pub async fn list_outbox_of(
+        &self,
+        filter: &OutboxFilter,
+        before: Option<Uuid>,
+        limit: i64,
+    ) -> Result<Vec<OutboxLine>, StoreError> {
         let at = self.now().await?;
         Ok(sqlx::query_as!(
             OutboxLine,
@@ -104,13 +110,16 @@ impl Store {
                              then 'withdrawn' else o.state end as state) as s
                where ($2::int is null or employer_id = $2) and ($3::smallint is null or year = $3)
                  and ($4::text is null or s.state = $4) and ($5::uuid is null or message_id = $5)
+                 and ($7::uuid is null or (created_at, seq, version, kind, attempt)
+                                          < (select created_at, seq, version, kind, attempt from outbox b where b.message_id = $7))
                order by created_at desc, seq desc, version desc, kind desc, attempt desc limit $6"#,
             at,
             filter.employer.map(|employer| employer.0),
             filter.year,
             filter.state.as_deref(),
             filter.message_id,
-            limit
+            limit,
+            before
         )
         .fetch_all(&self.pool)
         .await?)
@@ -119,7 +128,7 @@ impl Store {
     /// One message with its bytes.
     pub async fn find_outbox_message(&self, message_id: Uuid) -> Result<Option<(OutboxLine, OutboxBody)>, StoreError> {
         let filter = OutboxFilter { message_id: Some(message_id), ..OutboxFilter::default() };
-        let Some(line) = self.list_outbox_of(&filter, 1).await?.pop() else { return Ok(None) };
+        let Some(line) = self.list_outbox_of(&filter, None, 1).await?.pop() else { return Ok(None) };
         let body = sqlx::query_as!(
             OutboxBody,
             "select idempotency_key, body, digest from outbox where message_id = $1",

@@ -1,6 +1,7 @@
 //! Holds on the outbox: nothing leaves while one stands, of everybody or of one employer's year.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::audit::{Act, record};
@@ -32,7 +33,7 @@ impl Held {
 }
 
 /// A hold that stands.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Hold {
     pub hold_id: i32,
     /// Nothing: everything is held.

@@ -14,7 +14,7 @@ use crate::domain::facts::{PersonId, RecordKind, UnitId};
 use crate::domain::month::Month;
 
 /// One refused record, without its content.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct QuarantineLine {
     pub quarantine_id: i64,
     pub job: String,
@@ -117,6 +117,7 @@ impl Store {
     pub async fn list_quarantine(
         &self,
         filter: &QuarantineFilter,
+        before: Option<i64>,
         limit: i64,
     ) -> Result<(Vec<QuarantineLine>, u64), StoreError> {
         let lines = sqlx::query_as!(
@@ -128,11 +129,13 @@ impl Store {
                left join person p on p.id_index = q.id_index
                where closed_seq is null and b.state in ('published', 'held') and ($1::text is null or job = $1)
                  and ($2::text is null or code = $2) and (cardinality($3::bigint[]) = 0 or quarantine_id = any($3))
+                 and ($5::bigint is null or quarantine_id < $5)
                order by quarantine_id desc limit $4"#,
             filter.job,
             filter.code,
             &filter.ids,
-            limit
+            limit,
+            before
         )
         .fetch_all(&self.pool)
         .await?;

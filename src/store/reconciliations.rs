@@ -1,6 +1,7 @@
 //! Looks at both sides' statements, and the differences that they found, open until they are gone or a person has settled them.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -19,7 +20,7 @@ pub struct Found {
 }
 
 /// A difference as it is kept.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DifferenceLine {
     pub difference_id: i64,
     pub uscc: String,
@@ -258,12 +259,18 @@ impl Store {
     }
 
     /// Differences, oldest first: those that are open, or all.
-    pub async fn list_differences(&self, all: bool, limit: i64) -> Result<Vec<DifferenceLine>, StoreError> {
+    pub async fn list_differences(
+        &self,
+        all: bool,
+        after: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<DifferenceLine>, StoreError> {
         let rows = sqlx::query_as!(
             StoredDifference,
             "select difference_id, uscc, year, class, detail, first_seen_at, last_seen_at, closed_at, closed_why, settled_by
-             from difference where $1 or closed_at is null order by difference_id limit $2",
+             from difference where ($1 or closed_at is null) and ($2::bigint is null or difference_id > $2) order by difference_id limit $3",
             all,
+            after,
             limit
         )
         .fetch_all(&self.pool)

@@ -83,7 +83,7 @@ impl Ending {
 }
 
 /// One line of the run history.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, schemars::JsonSchema)]
 pub struct RunLine {
     pub run_id: Uuid,
     /// The small number by which people name it.
@@ -164,13 +164,19 @@ impl Store {
     }
 
     /// The latest runs, newest first; of one job if named.
-    pub async fn list_runs(&self, job: Option<&str>, limit: i64) -> Result<Vec<RunLine>, StoreError> {
+    pub async fn list_runs(
+        &self,
+        job: Option<&str>,
+        before: Option<i32>,
+        limit: i64,
+    ) -> Result<Vec<RunLine>, StoreError> {
         Ok(sqlx::query_as!(
             RunLine,
             "select run_id, run_number, kind, job, state, actor, because, business_date, started_at,
                     finished_at, counts, error from run
-             where $1::text is null or job = $1 order by run_number desc limit $2",
+             where ($1::text is null or job = $1) and ($2::int is null or run_number < $2) order by run_number desc limit $3",
             job,
+            before,
             limit
         )
         .fetch_all(&self.pool)

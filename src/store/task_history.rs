@@ -34,7 +34,7 @@ pub struct Standing {
 }
 
 /// One task for people.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, schemars::JsonSchema)]
 pub struct TaskLine {
     pub task_id: i64,
     pub kind: String,

@@ -1,6 +1,7 @@
 //! Users, their grants and tokens. Names of users rest encrypted; an account stands in clear, as the audit names it.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::PgConnection;
 
@@ -19,7 +20,7 @@ use crate::domain::ids::Uscc;
 pub struct UserId(pub i64);
 
 /// Who took something back, when and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Revoked {
     pub at: DateTime<Utc>,
     pub by: String,
@@ -79,7 +80,7 @@ impl GrantLine {
 }
 
 /// A token as stored: not the token itself.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct TokenLine {
     pub token_id: i32,
     pub account: String,
@@ -89,6 +90,22 @@ pub struct TokenLine {
     /// To the minute.
     pub last_used_at: Option<DateTime<Utc>>,
     pub revoked: Option<Revoked>,
+}
+
+/// A token that was shown, with what stands granted to its user.
+#[derive(Clone, Debug)]
+pub struct TokenFound {
+    pub token_id: i32,
+    pub account: String,
+    pub role: Role,
+    pub expires_at: DateTime<Utc>,
+    last_used_at: Option<DateTime<Utc>>,
+    pub revoked_at: Option<DateTime<Utc>>,
+    pub user_revoked: bool,
+    /// Each with the code of the unit, where it reaches one.
+    pub grants: Vec<(Grant, Option<String>)>,
+    /// Business time.
+    pub at: DateTime<Utc>,
 }
 
 /// A token's last use is written down when so much time has passed since the use before.
@@ -128,23 +145,51 @@ impl Store {
         Ok(line.collect())
     }
 
-    /// The token with this hash, and its user.
-    pub async fn find_token(&self, hash: &[u8; 32]) -> Result<Option<(TokenLine, UserLine)>, StoreError> {
-        let found = sqlx::query!(
-            "select token_id, account from user_token join app_user using (user_id) where hash = $1",
+    /// The token with this hash, its user and what stands granted to them: asked with every request, so by one question.
+    pub async fn find_token(&self, hash: &[u8; 32]) -> Result<Option<TokenFound>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select token_id, account, role, expires_at, last_used_at, t.revoked_at, u.revoked_at is not null as "user_revoked!",
+                      grant_id as "grant_id?", g.unit_id as "unit_id?", uscc as "uscc?", division as "division?", from_on as "from_on?",
+                      until_on as "until_on?", clock_timestamp() as "clock!", clock_offset_us
+               from user_token t join app_user u using (user_id) cross join installation
+               left join user_grant g on g.user_id = u.user_id and g.revoked_at is null left join unit on unit.unit_id = g.unit_id
+               where hash = $1 order by grant_id"#,
             &hash[..]
         )
-        .fetch_optional(&self.pool)
+        .fetch_all(&self.pool)
         .await?;
-        let Some(found) = found else { return Ok(None) };
-        let token =
-            self.list_tokens(Some(&found.account)).await?.into_iter().find(|one| one.token_id == found.token_id);
-        let user = self.list_users(Some(&found.account)).await?.pop();
-        Ok(token.zip(user))
+        let Some(first) = rows.first() else { return Ok(None) };
+        let role = Role::parse(&first.role)
+            .ok_or_else(|| StoreError::inconsistent("app_user", "role", first.account.as_str()))?;
+        let mut found = TokenFound {
+            token_id: first.token_id,
+            account: first.account.clone(),
+            role,
+            expires_at: first.expires_at,
+            last_used_at: first.last_used_at,
+            revoked_at: first.revoked_at,
+            user_revoked: first.user_revoked,
+            grants: Vec::with_capacity(rows.len()),
+            at: first.clock + TimeDelta::microseconds(first.clock_offset_us),
+        };
+        for row in rows {
+            let (Some(_), Some(from_on)) = (row.grant_id, row.from_on) else { continue };
+            let reach = match (row.unit_id, row.division) {
+                (Some(unit), _) => Reach::Unit(UnitId(unit)),
+                (None, Some(division)) => Reach::Division(division),
+                (None, None) => Reach::Everything,
+            };
+            found.grants.push((Grant { reach, from_on, until_on: row.until_on, revoked: false }, row.uscc));
+        }
+        Ok(Some(found))
     }
 
     /// Notes that a token was used, unless that was noted a moment ago.
-    pub async fn note_token_use(&self, token_id: i32, at: DateTime<Utc>) -> Result<(), StoreError> {
+    pub async fn note_token_use(&self, token: &TokenFound) -> Result<(), StoreError> {
+        let (token_id, at) = (token.token_id, token.at);
+        if token.last_used_at.is_some_and(|last| last > at - USE_NOTED_EVERY) {
+            return Ok(());
+        }
         sqlx::query!(
             "update user_token set last_used_at = $2 where token_id = $1 and (last_used_at is null or last_used_at <= $3)",
             token_id,

@@ -14,7 +14,9 @@ pub mod pages;
 mod paging;
 pub mod problem;
 mod protection;
+mod reads;
 mod reply;
+mod request_id;
 mod tax_feed;
 
 use std::net::{IpAddr, SocketAddr};
@@ -29,10 +31,12 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use self::limiter::Limiter;
 use self::load::Load;
 use self::problem::Problem;
+use self::reads::Reads;
 use crate::config::TaxMode;
 use crate::errors;
 use crate::policy::Reading;
@@ -52,13 +56,22 @@ pub struct Site {
     /// How often strangers may check documents: counted by each process for itself.
     checks: Arc<Limiter>,
     load: Arc<Load>,
+    reads: Arc<Reads>,
 }
 
 impl Site {
     pub fn new(store: Store, reading: Reading) -> Self {
         let checks = Arc::new(certification_checks::limiter());
         let (reading, tax_mode) = (Arc::new(reading), TaxMode::Push);
-        Self { store, reading, tax_mode, trusted_proxies: Arc::from([]), checks, load: Load::new() }
+        Self {
+            store,
+            reading,
+            tax_mode,
+            trusted_proxies: Arc::from([]),
+            checks,
+            load: Load::new(),
+            reads: Arc::default(),
+        }
     }
 
     /// Where messages reach the tax department in this way.
@@ -87,8 +100,18 @@ pub async fn serve(
     site: Site,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
+    let stop = CancellationToken::new();
+    let writing = tokio::spawn({
+        let (site, stop) = (site.clone(), stop.clone());
+        async move { site.reads.keep_writing(&site.store, &stop).await }
+    });
     let service = router(site).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(shutdown).await
+    let served = axum::serve(listener, service).with_graceful_shutdown(shutdown).await;
+    stop.cancel();
+    if writing.await.is_err() {
+        tracing::error!("what was read last may be missing in the audit");
+    }
+    served
 }
 
 /// Everything that can be asked.
@@ -108,6 +131,7 @@ pub fn router(site: Site) -> Router {
         )
         .fallback(|| async { Problem::not_found() })
         .layer(from_fn(protection::protect))
+        .layer(from_fn(request_id::number))
         .with_state(site)
 }
 

@@ -1,5 +1,7 @@
 //! Lists come in pages, each with a cursor to the next.
 
+use std::str::FromStr;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -32,19 +34,29 @@ pub(super) struct Page<T> {
 impl Paging {
     /// Rows of the page at most.
     pub(super) fn limit(&self) -> Result<usize, Problem> {
-        match self.limit.unwrap_or(USUAL) {
-            limit @ 1..=MOST => Ok(limit.into()),
-            _ => {
-                let detail = format!("`limit` is 1 to {MOST}");
-                Err(Problem::bad_request("bad_limit", detail, format!("limit 须为1至{MOST}。")))
-            }
-        }
+        limit_of(self.limit)
     }
 
     /// The place after which the page begins.
-    pub(super) fn after<T: std::str::FromStr>(&self) -> Result<Option<T>, Problem> {
-        self.after.as_deref().map(|after| after.parse().map_err(|_| bad_cursor())).transpose()
+    pub(super) fn after<T: FromStr>(&self) -> Result<Option<T>, Problem> {
+        cursor(self.after.as_deref())
     }
+}
+
+/// Rows of a page at most, as they were asked for.
+pub(super) fn limit_of(asked: Option<u16>) -> Result<usize, Problem> {
+    match asked.unwrap_or(USUAL) {
+        limit @ 1..=MOST => Ok(limit.into()),
+        _ => {
+            let detail = format!("`limit` is 1 to {MOST}");
+            Err(Problem::bad_request("bad_limit", detail, format!("limit 须为1至{MOST}。")))
+        }
+    }
+}
+
+/// The place after which a page begins, as it was given out.
+pub(super) fn cursor<T: FromStr>(asked: Option<&str>) -> Result<Option<T>, Problem> {
+    asked.map(|after| after.parse().map_err(|_| bad_cursor())).transpose()
 }
 
 /// `after` is none of the cursors that were given.

@@ -50,7 +50,7 @@ pub async fn user(store: &Store, account: &str, role: Role, reach: &AskedReach) 
 }
 
 async fn token(store: &Store, account: &str) -> String {
-    users::add_token(store, &actor(), account, 90).await.expect("a token").token.text
+    users::add_token(store, &actor(), account, 90).await.expect("a token").token
 }
 
 /// The program as the holder of a token runs it.
@@ -286,7 +286,7 @@ async fn a_token_expires_and_its_last_use_is_noted_once_a_minute() {
     harness.clock(day("2026-04-15"), "10:00").await;
     user(store, "auditor", Role::Auditor, &AskedReach::Everything).await;
     let issued = users::add_token(store, &actor(), "auditor", 1).await.expect("a token");
-    let text = issued.token.text;
+    let text = issued.token;
     let used = async || {
         let tokens = store.list_tokens(Some("auditor")).await.expect("tokens");
         tokens.into_iter().find(|token| token.token_id == issued.token_id).expect("it").last_used_at

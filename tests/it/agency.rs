@@ -177,7 +177,8 @@ impl Agency {
 
     /// Reasons of the open refused records, in the order in which they came.
     pub async fn refused(&self) -> Vec<String> {
-        let (lines, _) = self.harness.store.list_quarantine(&QuarantineFilter::default(), 1000).await.expect("lines");
+        let (lines, _) =
+            self.harness.store.list_quarantine(&QuarantineFilter::default(), None, 1000).await.expect("lines");
         lines.iter().rev().map(|line| format!("{} {}", line.code, line.field.as_deref().unwrap_or_default())).collect()
     }
 

@@ -77,12 +77,12 @@ impl Scene {
 
     async fn discard(&self) {
         let store = &self.agency.harness.store;
-        let run = store.list_runs(None, 1).await.expect("runs").remove(0);
+        let run = store.list_runs(None, None, 1).await.expect("runs").remove(0);
         renzheng::ingest::decide::discard(store, &run, &actor(), "cut off").await.expect("discarded");
     }
 
     async fn open(&self) -> Vec<AlertLine> {
-        self.agency.harness.store.list_alerts(false, 100).await.expect("alerts")
+        self.agency.harness.store.list_alerts(false, None, 100).await.expect("alerts")
     }
 
     async fn kinds(&self) -> Vec<String> {
@@ -234,7 +234,7 @@ async fn a_held_delivery_is_told_once_by_webhook_and_by_mail_and_so_is_its_end()
     assert_eq!(header(&letters[0], "Subject"), "renzheng: delivery held (pull-wage)");
 
     let store = &scene.agency.harness.store;
-    for run in store.list_runs(None, 2).await.expect("runs") {
+    for run in store.list_runs(None, None, 2).await.expect("runs") {
         renzheng::ingest::decide::discard(store, &run, &actor(), "cut off").await.expect("discarded");
     }
     assert_eq!(scene.watch().await, Changes { opened: 0, closed: 1 });
@@ -426,7 +426,7 @@ async fn what_was_wrong_with_a_job_that_is_no_more_is_over_and_says_why() {
     scene.deliver().await;
     let closed = scene.watch_jobs(&[], clock::system_now()).await;
     assert_eq!(closed, Changes { opened: 0, closed: 1 });
-    let alert = scene.agency.harness.store.list_alerts(true, 1).await.expect("alerts").remove(0);
+    let alert = scene.agency.harness.store.list_alerts(true, None, 1).await.expect("alerts").remove(0);
     assert_eq!(alert.closed_why.as_deref(), Some("there is no such job any more"));
     scene.deliver().await;
     let told = posted(&server).pop().expect("a post");

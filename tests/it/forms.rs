@@ -29,7 +29,7 @@ fn wide(text: &str) -> String {
 /// Open refused records, in the order of their rows.
 async fn quarantine(agency: &Agency) -> Vec<QuarantineLine> {
     let (mut lines, beyond) =
-        agency.harness.store.list_quarantine(&QuarantineFilter::default(), 1000).await.expect("lines");
+        agency.harness.store.list_quarantine(&QuarantineFilter::default(), None, 1000).await.expect("lines");
     assert_eq!(beyond, 0);
     lines.sort_by_key(|line| (line.page_number, line.row_number));
     lines

@@ -146,7 +146,7 @@ async fn figures_are_true_and_absent_where_they_are_not_known() {
     let now = day.harness.store.now().await.expect("business time");
     day.harness.store.set_clock(now + chrono::TimeDelta::hours(5)).await.expect("the clock is set");
     let samples = monitor.samples().await;
-    let (runs, refused) = (day.harness.store.list_runs(None, 100).await.expect("runs"), "done_with_refusals");
+    let (runs, refused) = (day.harness.store.list_runs(None, None, 100).await.expect("runs"), "done_with_refusals");
     let ended = runs.iter().filter(|run| run.job == "pull-wage" && run.state == refused).count() as f64;
     let wages = [("job", "pull-wage"), ("kind", "pull"), ("state", refused)];
     assert_eq!(find(&samples, "renzheng_runs_total", &wages), Some(ended));

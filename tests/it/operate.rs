@@ -182,7 +182,7 @@ async fn work_that_takes_longer_than_it_may_ends_its_run_as_timed_out() {
     let (_, stepped) = schedule.step(true, &CancellationToken::new()).await.expect("stepped").expect("a task");
     holding.rollback().await.expect("given back");
     assert!(matches!(stepped, Stepped::GivenUp(_)), "{stepped:?}");
-    let run = harness.store.list_runs(None, 1).await.expect("runs").remove(0);
+    let run = harness.store.list_runs(None, None, 1).await.expect("runs").remove(0);
     assert_eq!((run.state.as_str(), run.error.as_deref()), ("timed_out", Some("took longer than `timeout` = 1s")));
 }
 
@@ -191,7 +191,7 @@ async fn alerts(store: &Store, jobs: &[Job], broken_jobs: Option<&str>) -> Vec<A
     let alerts = AlertSettings::default();
     let installation = Installation { jobs, alerts: &alerts, tax_is_set: false, broken_jobs };
     notify::watch(store, &installation, clock::system_now()).await.expect("looked");
-    store.list_alerts(false, 100).await.expect("alerts")
+    store.list_alerts(false, None, 100).await.expect("alerts")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -230,7 +230,7 @@ async fn a_tax_department_that_is_not_set_is_told_once_and_nothing_is_given_up()
     assert_eq!(open.len(), 1);
     assert_eq!(open[0].kind, AlertKind::TaxNotSet.as_str());
     assert!(open[0].text.starts_with("1 messages wait for the tax department, which is not set"), "{}", open[0].text);
-    let runs = harness.store.list_runs(None, 10).await.expect("runs");
+    let runs = harness.store.list_runs(None, None, 10).await.expect("runs");
     assert!(runs.iter().all(|run| run.state == "done"), "{runs:?}");
     assert_eq!((runs.len(), &runs[0].counts["waiting"]), (3, &1.into()));
 }
@@ -321,7 +321,7 @@ async fn a_job_runs_for_the_business_date_that_a_person_names() {
     harness.clock(day("2026-04-15"), "12:00").await;
     let said = say(&harness, scratch.path(), &["run", "nightly", "--date", "2026-02-28"]);
     assert!(said.starts_with("exit 0\nnightly: 2025: 0 placements"), "{said}");
-    let last = async || -> Vec<RunLine> { harness.store.list_runs(Some("nightly"), 2).await.expect("runs") };
+    let last = async || -> Vec<RunLine> { harness.store.list_runs(Some("nightly"), None, 2).await.expect("runs") };
     let runs = last().await;
     // last year and the running one, as every night
     assert_eq!(runs.iter().map(|run| run.business_date).collect::<Vec<_>>(), [day("2026-02-28"); 2]);
@@ -364,6 +364,6 @@ async fn pulls_of_one_night_fired_before_midnight_are_of_that_night() {
     agency.harness.clock(day("2026-04-16"), "00:10").await;
     schedule.tick().await.expect("ticked");
     assert_eq!(schedule.drain().await.expect("drained").len(), 1);
-    let run = agency.harness.store.list_runs(None, 1).await.expect("runs").remove(0);
+    let run = agency.harness.store.list_runs(None, None, 1).await.expect("runs").remove(0);
     assert_eq!(run.business_date, day("2026-04-15"));
 }

@@ -63,7 +63,10 @@ impl Scene {
         let year = self.look().await;
         assert!(year.is_clean() && year.totals.under_way == 0, "{year:?}");
         assert_eq!(year.totals.digest_here, year.totals.digest_there);
-        assert!(self.store().list_differences(false, 10).await.expect("differences").is_empty(), "nothing is open");
+        assert!(
+            self.store().list_differences(false, None, 10).await.expect("differences").is_empty(),
+            "nothing is open"
+        );
         self.assert_only_what_was_confirmed_leaves().await;
     }
 
@@ -82,7 +85,7 @@ impl Scene {
         let alerts = AlertSettings::default();
         let installation = Installation { jobs: &[], alerts: &alerts, tax_is_set: true, broken_jobs: None };
         watch(self.store(), &installation, system_now()).await.expect("watched");
-        let lines = self.store().list_alerts(false, 50).await.expect("alerts");
+        let lines = self.store().list_alerts(false, None, 50).await.expect("alerts");
         let of_sides =
             lines.into_iter().filter(|line| matches!(line.kind.as_str(), "difference_open" | "statement_refused"));
         of_sides.map(|line| (line.subject, line.text)).collect()
@@ -146,7 +149,7 @@ async fn what_the_department_forgot_is_asked_about_and_sent_again_with_the_same_
     scene.push().await;
     assert_eq!(scene.ledger().entries().last().map(|entry| entry.body.clone()), Some(bytes));
     scene.assert_equal().await;
-    let closed = scene.store().list_differences(true, 10).await.expect("differences");
+    let closed = scene.store().list_differences(true, None, 10).await.expect("differences");
     assert!(closed[0].closed_at.is_some() && closed[0].settled_by.is_none(), "gone by itself");
 }
 
@@ -185,7 +188,11 @@ async fn other_numbers_are_told_to_people_and_withdrawn_once_one_decides_so() {
     scene.department.change_months(&scene.heard_last(), 35).expect("changed");
     assert_eq!(scene.found().await, Class::OtherContent);
     assert_eq!(scene.found().await, Class::OtherContent, "nothing is done about it by itself");
-    assert_eq!(scene.store().list_differences(true, 10).await.expect("differences").len(), 1, "seen twice, it is one");
+    assert_eq!(
+        scene.store().list_differences(true, None, 10).await.expect("differences").len(),
+        1,
+        "seen twice, it is one"
+    );
     let alerted = scene.alerted().await;
     assert!(alerted[0].0 == "other_content" && alerted[0].1.contains("reconcile settle"), "{alerted:?}");
 
@@ -293,7 +300,7 @@ async fn a_message_of_somebody_unknown_shuts_the_gate_until_the_department_remov
     let gate = Gate::default();
     let handed_over = scene.hand_over(&gate).await;
     assert_eq!((handed_over.gate, handed_over.attempts.attempts()), (Opening::Ahead, 0));
-    let open = scene.store().list_differences(false, 10).await.expect("differences");
+    let open = scene.store().list_differences(false, None, 10).await.expect("differences");
     assert_eq!((open[0].uscc.as_str(), open[0].class), (stranger, Class::MissingHere));
     let alerted = scene.alerted().await;
     assert!(alerted[0].1.contains("nothing leaves after a start"), "{alerted:?}");
@@ -387,7 +394,7 @@ async fn an_empty_statement_changes_nothing_until_a_person_believes_it() {
     scene.department.forget_all_but(0).expect("forgotten");
     let year = scene.look().await;
     assert!(year.totals.refused.as_ref().is_some_and(|why| why.contains("empty")), "{year:?}");
-    assert!(scene.store().list_differences(true, 10).await.expect("differences").is_empty());
+    assert!(scene.store().list_differences(true, None, 10).await.expect("differences").is_empty());
     let alerted = scene.alerted().await;
     assert!(alerted[0].0 == "2025" && alerted[0].1.contains("--believe-fewer"), "{alerted:?}");
     let year = scene.look_with(Looking { year: Some(2025), believe_fewer: true }).await;
@@ -492,7 +499,7 @@ async fn a_statement_that_is_not_as_agreed_changes_nothing() {
         let years = reconcile(scene.store(), &client, Looking::default()).await.expect("compared");
         let refused = years[0].totals.refused.clone().unwrap_or_default();
         assert!(refused.contains(why), "{why}: {refused}");
-        assert!(scene.store().list_differences(true, 10).await.expect("differences").is_empty(), "{why}");
+        assert!(scene.store().list_differences(true, None, 10).await.expect("differences").is_empty(), "{why}");
         let handed_over = Gate::default().look(scene.store(), &client).await.expect("looked");
         assert_eq!(handed_over.0, Opening::Unknown, "{why}: nothing leaves on such a word");
     }

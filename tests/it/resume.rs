@@ -65,6 +65,6 @@ async fn a_pull_that_died_after_its_last_page_is_published_by_the_next_run() {
         (PullOutcome::Published, 2),
         "the delivery after it is taken whole"
     );
-    let runs = store.list_runs(Some(&job.name), 10).await.expect("runs");
+    let runs = store.list_runs(Some(&job.name), None, 10).await.expect("runs");
     assert!(runs.iter().all(|run| run.state != "running"), "{runs:?}");
 }

@@ -41,7 +41,7 @@ pub fn say(command: &mut Command) -> String {
 }
 
 async fn last_run(store: &Store) -> RunLine {
-    store.list_runs(None, 1).await.expect("runs").remove(0)
+    store.list_runs(None, None, 1).await.expect("runs").remove(0)
 }
 
 async fn execute(harness: &Harness, statement: &'static str) {
@@ -251,7 +251,7 @@ async fn a_running_pull_shows_its_pages_and_rows_and_is_followed_to_its_end() {
     });
     // the third page never comes: two are in
     let pages = async || {
-        let runs = harness.store.list_runs(None, 1).await.expect("runs");
+        let runs = harness.store.list_runs(None, None, 1).await.expect("runs");
         let Some(run) = runs.first() else { return 0 };
         harness.store.find_so_far(run.run_id).await.expect("so far").map_or(0, |so_far| so_far.pages)
     };

@@ -292,7 +292,7 @@ async fn an_export_that_is_not_told_where_its_files_go_is_given_up_with_a_clear_
     let errors: Vec<String> = fires.into_iter().filter_map(|fire| fire.error).collect();
     assert_eq!(errors.len(), 1);
     assert!(errors[0].contains("`deliver` is missing"), "{errors:?}");
-    let runs = harness.store.list_runs(None, 10).await.expect("runs");
+    let runs = harness.store.list_runs(None, None, 10).await.expect("runs");
     assert!(runs.len() == 1 && runs[0].state == "failed", "{runs:?}");
 }
 

@@ -388,7 +388,7 @@ async fn one_bad_answer_spoils_no_other_and_doubled_late_and_contrary_ones_do_no
     let alerts = AlertSettings::default();
     let installation = Installation { jobs: &[], alerts: &alerts, tax_is_set: true, broken_jobs: None };
     watch(store, &installation, renzheng::clock::system_now()).await.expect("watched");
-    let open = store.list_alerts(false, 50).await.expect("alerts");
+    let open = store.list_alerts(false, None, 50).await.expect("alerts");
     assert!(open.iter().any(|alert| alert.kind.as_str() == "message_contradicted"), "{open:?}");
     let told = answers(json!([accepted(first, "R-1")])).await;
     assert_eq!(results(&told), ["repeated"]);

@@ -79,7 +79,7 @@ async fn after_upkeep_every_verification_of_the_past_can_still_be_recomputed() {
         day.deliver_wages(wages);
         day.pull_all().await;
         let summary = day.harness.verify(YEAR).await;
-        let run = store.list_runs(Some("verify"), 1).await.expect("runs").remove(0);
+        let run = store.list_runs(Some("verify"), None, 1).await.expect("runs").remove(0);
         let point = Point { seq: summary.seq, business_date: run.business_date };
         past.push((point, run.run_number, stored_at(&day, run.run_number).await));
         pass(store, 1).await;
@@ -152,7 +152,7 @@ async fn much_that_is_old_goes_in_pieces_and_the_record_says_how_much() {
     pass(store, 91).await;
     let removed = maintain(store, &usual()).await;
     assert_eq!(removed.removed[&RetentionClass::RunLines], 4500);
-    let record = store.list_runs(Some("maintain"), 1).await.expect("runs").remove(0);
+    let record = store.list_runs(Some("maintain"), None, 1).await.expect("runs").remove(0);
     assert_eq!((record.state.as_str(), &record.counts["removed"]["run_lines"]), ("done", &4500.into()));
 }
 
@@ -179,7 +179,7 @@ async fn alerts_that_are_over_go_after_a_year_with_their_messages_and_those_that
     // that a began, that it is over, and a itself
     assert_eq!(maintain(store, &usual()).await.removed[&RetentionClass::Messages], 3);
     let left: Vec<String> =
-        store.list_alerts(true, 10).await.expect("alerts").into_iter().map(|alert| alert.subject).collect();
+        store.list_alerts(true, None, 10).await.expect("alerts").into_iter().map(|alert| alert.subject).collect();
     assert_eq!(left, ["b"]);
 }
 

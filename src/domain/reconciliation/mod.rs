@@ -305,6 +305,7 @@ fn message_of(last: &Last) -> Message {
 
 /// Both rows as they were compared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Detail {
     pub here: Option<Row>,
     pub there: Option<Row>,

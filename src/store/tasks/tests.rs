@@ -115,7 +115,7 @@ async fn a_task_that_kills_its_workers_is_given_up_with_its_error_and_a_run_that
     let dead = store.find_task(task_id).await.expect("asked").expect("there");
     assert_eq!(dead.state, "dead");
     assert_eq!(dead.error.as_deref(), Some("given up: its worker was lost in each of the last 3 attempts"));
-    let run = store.list_runs(Some("a"), 5).await.expect("runs").remove(0);
+    let run = store.list_runs(Some("a"), None, 5).await.expect("runs").remove(0);
     assert_eq!((run.state.as_str(), run.error), ("failed", dead.error));
     assert_eq!(store.task_of_run(run.run_id).await.expect("asked").0, Some(task_id));
     assert!(store.retry_dead_task(task_id, &tester(), "mended").await.expect("asked"));

@@ -2,10 +2,15 @@
 
 mod describe;
 mod errors;
+mod operations;
+mod outbox;
 mod results;
 mod session;
 mod ticks;
+mod users;
+mod watch;
 mod whose;
+mod why;
 
 use std::sync::OnceLock;
 
@@ -16,6 +21,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use schemars::generate::SchemaSettings;
+use tower_http::compression::CompressionLayer;
 
 pub use describe::{Access, Whose};
 
@@ -36,7 +42,14 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
         context.schema = settings.into_generator();
     });
     let mut document = OpenApi { info: about(), ..OpenApi::default() };
-    let routes = ApiRouter::new().merge(session::routes()).merge(results::routes()).merge(ticks::routes());
+    let routes = ApiRouter::new()
+        .merge(session::routes())
+        .merge(results::routes())
+        .merge(ticks::routes())
+        .merge(outbox::routes())
+        .merge(operations::routes())
+        .merge(watch::routes())
+        .merge(users::routes());
     let router = ApiRouter::new().nest("/api/v1", routes).finish_api_with(&mut document, |document| {
         let scheme = SecurityScheme::Http {
             scheme: "bearer".to_owned(),
@@ -50,6 +63,8 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
         .layer(from_fn_with_state(site.clone(), once))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(from_fn_with_state(site.clone(), load::shed))
+        // whoever reads an answer shows a token, which no other site can send along: its length tells nobody else anything
+        .layer(CompressionLayer::new().gzip(true))
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() });
     (router, document)
 }

@@ -43,6 +43,8 @@ async fn list(
     if after < 0 {
         return Err(bad_cursor());
     }
+    let object = format!("results {}: employer {}", of.year, of.uscc);
+    site.reads.note(&site.store, &actor, Action::ReadResults, object).await;
     let lines = grid(&site.store, of.year.into(), employer, PersonId(after), limit + 1).await?;
     Ok(Reply(Page::of(lines, limit, |line| line.person_id.0.to_string())))
 }
@@ -53,6 +55,8 @@ async fn explained(
     Path(of): Path<OfMonth>,
 ) -> Result<Reply<Explanation>, Problem> {
     let employer = employer(&site.store, &actor, Action::ReadResults, &of.uscc).await?;
+    let object = format!("explanation {}: employer {}, person {}", of.month, of.uscc, of.person_id.0);
+    site.reads.note(&site.store, &actor, Action::ReadResults, object).await;
     let asked = Asked { employer, person: of.person_id, month: of.month, reveal: false };
     let explanation = explain(&site.store, &site.reading, asked).await?;
     Ok(Reply(explanation.ok_or(Denied::NotFound)?))

@@ -16,10 +16,33 @@ pub fn sample(id: &str, named: &Named) -> Option<Says> {
     let path = [("uscc", named.uscc.as_str()), ("year", "2025"), ("person_id", &named.person_id), ("month", "2025-03")];
     let at = Says::at(&path);
     let with = |body: Value| Some(at.clone().body(body));
+    let why = json!({ "why": "x" });
+    let message = [("message_id", "019d8ec6-1a00-7000-8000-000000000001")];
     match id {
         // session and results
         "read_session" | "list_results" | "explain" => Some(at),
         "tick" => with(json!({ "months": ["2025-03"], "ticked": false })),
+        // operations
+        "list_jobs" | "list_runs" | "list_alerts" | "list_differences" | "list_refusals" | "list_audit" => {
+            Some(Says::default())
+        }
+        "read_outbox" | "list_messages" | "list_users" | "list_tokens" => Some(Says::default()),
+        "pause_job" => Some(Says::at(&[("job", "pull-wage")]).body(why)),
+        "resume_job" => Some(Says::at(&[("job", "pull-wage")])),
+        "read_task" => Some(Says::at(&[("task_id", "7")])),
+        "retry_task" | "discard_task" => Some(Says::at(&[("task_id", "7")]).body(why)),
+        "acknowledge_alert" => Some(Says::at(&[("alert_id", "7")]).body(why)),
+        "discard_refusals" => Some(Says::default().body(json!({ "quarantine_ids": [7], "why": "x" }))),
+        "read_message" => Some(Says::at(&message)),
+        "retry_message" | "discard_message" => Some(Says::at(&message).body(why)),
+        "hold_outbox" | "release_outbox" => Some(Says::default().body(why)),
+        // users
+        "add_user" => Some(Says::default().body(json!({ "account": "new.user", "name": "新", "role": "auditor" }))),
+        "read_user" => Some(Says::at(&[("account", "new.user")])),
+        "grant" => Some(Says::at(&[("account", "new.user")]).body(json!({ "division": "3601" }))),
+        "revoke" => Some(Says::at(&[("account", "new.user")]).body(json!({ "grant_id": 7, "why": "x" }))),
+        "add_token" => Some(Says::at(&[("account", "new.user")]).body(json!({ "days": 1 }))),
+        "revoke_token" => Some(Says::at(&[("token_id", "0")]).body(why)),
         _ => None,
     }
 }

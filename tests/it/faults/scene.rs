@@ -95,7 +95,7 @@ pub async fn left_over(harness: &Harness) -> i64 {
 
 /// The runs of the job, the last first.
 pub async fn runs(agency: &Agency) -> Vec<RunLine> {
-    agency.harness.store.list_runs(Some(&agency.job.name), 50).await.expect("runs")
+    agency.harness.store.list_runs(Some(&agency.job.name), None, 50).await.expect("runs")
 }
 
 pub async fn pull(agency: &Agency, environment: &Environment) -> Result<Report, PullError> {

@@ -153,7 +153,7 @@ async fn alerts(office: &Office) -> Vec<String> {
     let alerts = renzheng::config::AlertSettings::default();
     let installation = notify::Installation { jobs: &[], alerts: &alerts, tax_is_set: false, broken_jobs: None };
     notify::watch(&harness.store, &installation, clock::system_now()).await.expect("looked");
-    let open = harness.store.list_alerts(false, 100).await.expect("listed");
+    let open = harness.store.list_alerts(false, None, 100).await.expect("listed");
     let ours = open.into_iter().filter(|alert| alert.kind == AlertKind::LookUpsRefused.as_str());
     ours.map(|alert| alert.subject).collect()
 }

@@ -110,7 +110,7 @@ impl Season {
         let mut settled = 0;
         if years.iter().any(|year| !year.open.is_empty()) {
             let store = &self.harness.store;
-            for difference in store.list_differences(false, 1000).await.expect("differences") {
+            for difference in store.list_differences(false, None, 1000).await.expect("differences") {
                 self.classes.insert(difference.class.to_string());
                 let place = self.province.codes.iter().position(|code| *code == difference.uscc).expect("an employer");
                 let why = "the database was restored";
@@ -296,7 +296,7 @@ async fn play(seed: u64) -> Season {
         season.department.push(&season.harness.store, None).await;
         season.reconcile().await;
     }
-    let left = season.harness.store.list_differences(false, 10).await.expect("differences");
+    let left = season.harness.store.list_differences(false, None, 10).await.expect("differences");
     assert!(left.is_empty(), "seed {seed}: {left:?}");
     season.assert_same().await;
     season
