@@ -13,6 +13,7 @@ use crate::policy::PolicyError;
 mod affiliate;
 mod alerts;
 mod amend;
+mod announcement;
 mod audit;
 mod backfill;
 mod certification;
@@ -47,6 +48,7 @@ mod results;
 mod review;
 mod review_conflict;
 mod review_text;
+mod reward;
 mod run;
 mod run_record;
 mod runs;
@@ -155,6 +157,11 @@ enum Command {
         #[command(subcommand)]
         command: notice::NoticeCommand,
     },
+    /// What the federation tells everybody (通知公告)
+    Announcement {
+        #[command(subcommand)]
+        command: announcement::AnnouncementCommand,
+    },
     /// Judge a business year: what changed since the last time, or everything; only what differs is written
     Verify(verify::VerifyArgs),
     /// Read results
@@ -216,6 +223,11 @@ enum Command {
     Reconcile(reconcile::ReconcileArgs),
     /// Write messages as files for the tax department, or take its answers from one
     Export(export::ExportArgs),
+    /// Apply for the reward for exceeding the ratio (超比例奖励申请)
+    Reward {
+        #[command(subcommand)]
+        command: reward::RewardCommand,
+    },
     /// Calculate the levy (残保金)
     Levy(levy::LevyArgs),
     /// Who may do what, where and how long: users and what is granted to them
@@ -342,6 +354,7 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Affiliate { command } => affiliate::run(&common, &command, out).await,
         Command::Employer { command } => employer::run(&common, &command, out).await,
         Command::Notice { command } => notice::run(&common, &command, out).await,
+        Command::Announcement { command } => announcement::run(&common, &command, out).await,
         Command::Verify(args) => verify::run(&common, &args, out).await,
         Command::Results(args) => results::run(&common, &args, out).await,
         Command::Explain(args) => explain::run(&common, &args, out).await,
@@ -359,6 +372,7 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Reconcile(args) => reconcile::run(&common, &args, out).await,
         Command::Certification { command } => certification::run(&common, &command, out).await,
         Command::Export(args) => export::run(&common, &args, out).await,
+        Command::Reward { command } => reward::run(&common, &command, out).await,
         Command::Levy(args) => levy::run(&common, &args, out),
         Command::User { command } => users::run(&common, &command, out).await,
         Command::Token { command } => tokens::run(&common, &command, out).await,
@@ -370,13 +384,17 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
 
 /// Wrong usage or configuration: the caller must change something, and nothing was done.
 fn is_usage(error: &anyhow::Error) -> bool {
+    use crate::declare::announcements::AnnouncementError;
     use crate::declare::certification::DocumentError;
     use crate::declare::import::ImportError;
+    use crate::declare::reward::RewardError;
     use crate::declare::users::UserError;
     use crate::domain::access::Denied;
     error.is::<UsageError>()
         || error.is::<Denied>()
         || error.downcast_ref::<DocumentError>().is_some_and(|error| error.code().is_some())
+        || error.downcast_ref::<AnnouncementError>().is_some_and(|error| error.code().is_some())
+        || error.downcast_ref::<RewardError>().is_some_and(|error| error.code().is_some())
         || error.downcast_ref::<UserError>().is_some_and(UserError::is_refusal)
         || error.is::<ConfigError>()
         || error.is::<PolicyError>()

@@ -2,6 +2,7 @@
 //! loads, decides, saves in one transaction.
 
 pub mod amend;
+pub mod announcements;
 pub mod audit;
 mod case;
 pub mod certification;
@@ -23,6 +24,7 @@ pub mod news;
 mod permit;
 pub mod register;
 pub mod review;
+pub mod reward;
 pub mod settle;
 pub mod standing;
 pub mod tick;

@@ -74,6 +74,13 @@ words! {
         ManageUsers = "manage_users",
         /// Jobs, runs, quarantine, outbox, alerts, keys, the database.
         Operate = "operate",
+        /// What the federation tells everybody (通知公告), where it is for the reader's division.
+        ReadAnnouncements = "read_announcements",
+        /// Publish an announcement, correct it, take it back.
+        PublishAnnouncement = "publish_announcement",
+        /// Apply for the reward for exceeding the ratio (超比例奖励), and take that back.
+        ApplyReward = "apply_reward",
+        DecideReward = "decide_reward",
     }
 }
 
@@ -90,6 +97,7 @@ impl Action {
                 | Self::DecideWithdrawal
                 | Self::DecideAmendment
                 | Self::CloseDeclaration
+                | Self::DecideReward
         )
     }
 }
@@ -114,6 +122,8 @@ impl Role {
                     | A::AskAmendment
                     | A::Consent
                     | A::IssueDocument
+                    | A::ReadAnnouncements
+                    | A::ApplyReward
             ),
             // what binds the employer beyond the case at hand is the employer's own word
             Self::Handler => Self::Employer.may(action) && !matches!(action, A::Consent),
@@ -131,6 +141,7 @@ impl Role {
                     | A::Reverify
                     | A::IssueDocument
                     | A::Reveal
+                    | A::ReadAnnouncements
             ),
             Self::Supervisor => {
                 Self::Reviewer.may(action)
@@ -144,11 +155,13 @@ impl Role {
                             | A::CloseDeclaration
                             | A::SettleDifference
                             | A::ReadAudit
+                            | A::PublishAnnouncement
+                            | A::DecideReward
                     )
             }
             Self::Operator => !action.is_decision(),
-            Self::Auditor => matches!(action, A::ReadResults | A::ReadAudit),
-            Self::TaxDepartment => matches!(action, A::ReadTaxFeed | A::AnswerTaxFeed),
+            Self::Auditor => matches!(action, A::ReadResults | A::ReadAudit | A::ReadAnnouncements),
+            Self::TaxDepartment => matches!(action, A::ReadTaxFeed | A::AnswerTaxFeed | A::ReadAnnouncements),
         }
     }
 }
@@ -295,6 +308,10 @@ mod tests {
         read_audit: supervisor operator auditor
         manage_users: operator
         operate: operator
+        read_announcements: employer handler reviewer supervisor operator auditor tax_department
+        publish_announcement: supervisor operator
+        apply_reward: employer handler operator
+        decide_reward: supervisor
         ");
     }
 

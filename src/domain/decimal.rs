@@ -17,6 +17,8 @@ pub struct Exact(BigRational);
 /// Digits that are read before and after the point; more is a mistake of the writer.
 const MAX_WHOLE: usize = 9;
 const MAX_DECIMALS: usize = 10;
+/// Digits of either part of a fraction that we wrote.
+const MAX_SHOWN: usize = 40;
 
 /// What is wrong with a decimal's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -64,6 +66,18 @@ impl Exact {
         };
         let scale = ten_to(decimals.len() as u32);
         Ok(Self(BigRational::new(digits(whole) * &scale + digits(decimals), scale)))
+    }
+
+    /// What `Display` writes of a number from 0 up: a decimal, or a fraction such as `5/6`. For what we wrote ourselves.
+    pub fn parse_shown(text: &str) -> Result<Self, DecimalError> {
+        let Some((numerator, denominator)) = text.split_once('/') else { return Self::parse(text) };
+        let whole = |digits: &str| {
+            let fits = (1..=MAX_SHOWN).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+            digits.parse::<BigInt>().ok().filter(|_| fits).ok_or(DecimalError::Malformed)
+        };
+        Self(BigRational::from_integer(whole(numerator)?))
+            .divided_by(&Self(BigRational::from_integer(whole(denominator)?)))
+            .ok_or(DecimalError::Malformed)
     }
 
     pub fn is_zero(&self) -> bool {
@@ -182,6 +196,11 @@ impl<'de> Deserialize<'de> for Exact {
     }
 }
 
+/// Reads what was written from an exact number, a fraction too: for values of ours that were kept.
+pub fn deserialize_shown<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Exact, D::Error> {
+    Exact::parse_shown(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,6 +232,16 @@ mod tests {
         assert_eq!(Exact::twelfths(10).to_string(), "5/6");
         assert_eq!(Exact::twelfths(10).to_decimals(2), "0.83");
         assert_eq!(Exact::twelfths(12).to_fraction(), "1/1");
+    }
+
+    #[test]
+    fn what_was_shown_is_read_again_as_it_was() {
+        for number in [exact("0"), exact("0.4575"), Exact::twelfths(10), &Exact::twelfths(7) * &exact("0.015")] {
+            assert_eq!(Exact::parse_shown(&number.to_string()), Ok(number));
+        }
+        for text in ["1/0", "/2", "1/", "-1/2", "1/2/3", "1.5/2", &format!("1/{}", "9".repeat(41))] {
+            assert_eq!(Exact::parse_shown(text), Err(DecimalError::Malformed), "{text}");
+        }
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! 残疾人就业保障金: what an employer owes for a business year, every step exact, money rounded at the end only.
 
-use super::counting::{Headcount, PlacedPersons};
+use super::counting::Headcount;
 use super::decimal::Exact;
 use super::facts::{EmployerKind, words};
 use super::money::Fen;
-use super::policy::{LevyRules, PlacedPersonsRounding};
+use super::policy::LevyRules;
 
 words! {
     /// Which relief decides the amount due.
@@ -118,11 +118,7 @@ pub struct Levy {
 pub fn assess(input: &LevyInput, rules: &LevyRules) -> Levy {
     let headcount = input.headcount.exact();
     let required = headcount * &rules.required_ratio;
-    let exact_placed = PlacedPersons::from_weighted_months(input.weighted_person_months).exact();
-    let placed = match rules.placed_persons_rounding {
-        PlacedPersonsRounding::Exact => exact_placed,
-        PlacedPersonsRounding::TwoDecimals => exact_placed.rounded(2),
-    };
+    let placed = rules.placed_persons_rounding.placed(input.weighted_person_months);
     let placed_ratio = placed.divided_by(headcount);
     let gap = (&required - &placed).max(Exact::zero());
     let (wage_used, wage_cap) = cap_wage(&input.average_wage, rules);
@@ -185,7 +181,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::policy::{ReliefRules, ReliefTier};
+    use crate::domain::policy::{PlacedPersonsRounding, ReliefRules, ReliefTier};
 
     fn exact(text: &str) -> Exact {
         Exact::parse(text).expect("decimal")

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod age;
+pub mod announcement;
 pub mod basis;
 pub mod certificate;
 pub mod certification;
@@ -40,6 +41,7 @@ pub mod retention;
 pub mod review;
 pub mod reviewing;
 pub mod reward;
+pub mod reward_application;
 pub mod ruling;
 pub mod said;
 #[cfg(feature = "pipeline")]

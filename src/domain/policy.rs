@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::age::RetirementRules;
 use super::certificate::{CertificateMonth, WeightRules};
-use super::counting::Headcount;
+use super::counting::{Headcount, PlacedPersons};
 use super::dated::Dated;
 pub use super::dated::{DatedError, Entry, NoRule};
 use super::decimal::Exact;
@@ -34,6 +34,17 @@ words! {
 words! {
     /// How placed persons enter the levy.
     PlacedPersonsRounding { Exact = "exact", TwoDecimals = "two_decimals" }
+}
+
+impl PlacedPersonsRounding {
+    /// Placed persons: weighted person-months ÷ 12.
+    pub fn placed(self, weighted_person_months: u32) -> Exact {
+        let placed = PlacedPersons::from_weighted_months(weighted_person_months).exact();
+        match self {
+            Self::Exact => placed,
+            Self::TwoDecimals => placed.rounded(2),
+        }
+    }
 }
 
 /// Minimum wages per month of the three classes.

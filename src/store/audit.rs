@@ -79,7 +79,8 @@ impl Store {
     /// Records many reads at once, in their order. Reads give no reason and change nothing.
     pub async fn record_all(&self, acts: &[Act<'_>]) -> Result<(), StoreError> {
         let at: Vec<DateTime<Utc>> = acts.iter().map(|act| act.at).collect();
-        let text = |of: for<'a> fn(&'a Act<'_>) -> &'a str| acts.iter().map(|act| of(act).to_owned()).collect::<Vec<String>>();
+        let text =
+            |of: for<'a> fn(&'a Act<'_>) -> &'a str| acts.iter().map(|act| of(act).to_owned()).collect::<Vec<String>>();
         let on_behalf_of: Vec<Option<String>> = acts.iter().map(|act| act.actor.on_behalf_of.clone()).collect();
         sqlx::query!(
             "insert into audit (at, actor, role, on_behalf_of, action, object, detail)

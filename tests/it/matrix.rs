@@ -53,6 +53,10 @@ const COMMANDS: &[(Action, &str)] = &[
     (Action::ReadAudit, "audit list"),
     (Action::ManageUsers, "user list"),
     (Action::Operate, "runs"),
+    (Action::ReadAnnouncements, "announcement list"),
+    (Action::PublishAnnouncement, "announcement publish --title x --division 3601 --text FILE"),
+    (Action::ApplyReward, "reward apply --employer EMPLOYER --year 2025"),
+    (Action::DecideReward, "reward decide --employer EMPLOYER --year 2025 --approve result_confirmed"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
