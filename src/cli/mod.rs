@@ -37,7 +37,9 @@ mod keys;
 mod levy;
 mod look_up;
 mod notice;
+mod objection;
 mod output;
+mod person;
 mod placement;
 mod push;
 mod push_text;
@@ -154,6 +156,16 @@ enum Command {
     Notice {
         #[command(subcommand)]
         command: notice::NoticeCommand,
+    },
+    /// The code by which a person opens what is kept of them
+    Person {
+        #[command(subcommand)]
+        command: person::PersonCommand,
+    },
+    /// What persons object to, and the answers of staff
+    Objection {
+        #[command(subcommand)]
+        command: objection::ObjectionCommand,
     },
     /// Judge a business year: what changed since the last time, or everything; only what differs is written
     Verify(verify::VerifyArgs),
@@ -342,6 +354,8 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Affiliate { command } => affiliate::run(&common, &command, out).await,
         Command::Employer { command } => employer::run(&common, &command, out).await,
         Command::Notice { command } => notice::run(&common, &command, out).await,
+        Command::Person { command } => person::run(&common, &command, out).await,
+        Command::Objection { command } => objection::run(&common, &command, out).await,
         Command::Verify(args) => verify::run(&common, &args, out).await,
         Command::Results(args) => results::run(&common, &args, out).await,
         Command::Explain(args) => explain::run(&common, &args, out).await,
@@ -372,11 +386,13 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
 fn is_usage(error: &anyhow::Error) -> bool {
     use crate::declare::certification::DocumentError;
     use crate::declare::import::ImportError;
+    use crate::declare::person::PersonError;
     use crate::declare::users::UserError;
     use crate::domain::access::Denied;
     error.is::<UsageError>()
         || error.is::<Denied>()
         || error.downcast_ref::<DocumentError>().is_some_and(|error| error.code().is_some())
+        || error.downcast_ref::<PersonError>().is_some_and(|error| error.code().is_some())
         || error.downcast_ref::<UserError>().is_some_and(UserError::is_refusal)
         || error.is::<ConfigError>()
         || error.is::<PolicyError>()

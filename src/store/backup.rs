@@ -18,7 +18,7 @@ struct Sealed {
 }
 
 /// Every column that rests encrypted.
-const SEALED: [Sealed; 10] = [
+const SEALED: [Sealed; 12] = [
     Sealed {
         table: "person",
         column: "id_number",
@@ -73,6 +73,16 @@ const SEALED: [Sealed; 10] = [
         table: "answer_delivery",
         column: "body",
         sample: "select answer_delivery_id::bigint, body from answer_delivery order by answer_delivery_id desc limit 20",
+    },
+    Sealed {
+        table: "objection",
+        column: "content",
+        sample: "select objection_id, content from objection order by objection_id desc limit 200",
+    },
+    Sealed {
+        table: "objection",
+        column: "answer",
+        sample: "select objection_id, answer from objection where answer is not null order by objection_id desc limit 200",
     },
 ];
 
@@ -225,7 +235,7 @@ mod tests {
     use crate::store::testing::Database;
 
     /// Bytes that are no encrypted values: keyed hashes, digests, and what holds no personal data.
-    const NOT_SEALED: [&str; 18] = [
+    const NOT_SEALED: [&str; 20] = [
         "_sqlx_migrations.checksum",
         "answer_delivery.digest",
         "audit.after",
@@ -242,6 +252,8 @@ mod tests {
         "outbox.digest",
         "outbox_attempt.answer",
         "person.id_index",
+        "person_code.hash",
+        "person_miss.id_index",
         "quarantine.id_index",
         "user_token.hash",
     ];

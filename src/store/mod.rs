@@ -51,6 +51,7 @@ pub mod look_ups;
 pub mod messages;
 pub mod metrics;
 pub mod notices;
+pub mod objections;
 pub mod originals;
 pub mod outbox;
 pub mod outbox_acts;
@@ -60,6 +61,8 @@ pub mod owners;
 pub mod page_log;
 mod partitions;
 pub mod people;
+pub mod person_codes;
+pub mod person_months;
 pub mod publish;
 pub mod publish_batch;
 pub mod push_holds;
@@ -88,6 +91,7 @@ mod touched;
 pub mod upkeep;
 pub mod users;
 pub mod verification_lock;
+pub mod who_looked;
 
 /// The migrations, in the order of their numbers.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("schemas/migrations");
