@@ -157,8 +157,8 @@ mod tests {
     #[test]
     fn an_employer_hears_of_an_objection_without_what_was_said() {
         let objected = Objected { person: PersonId(17), months: claim(&[1, 2, 5], &[]).months };
-        insta::assert_snapshot!(objected.english("王* …0019"), @"");
-        insta::assert_snapshot!(objected.chinese("王* …0019"), @"");
+        insta::assert_snapshot!(objected.english("王* …0019"), @"王* …0019 objects to being counted for 2025-01 to 2025-02, 2025-05. Nothing changes by that: the federation looks into it; make sure that the placement, its months and wages are right");
+        insta::assert_snapshot!(objected.chinese("王* …0019"), @"王* …0019对2025-01至2025-02、2025-05被计入提出异议。认定结果不因此改变,由残联核实;请核对安置信息、申报月份及工资。");
     }
 
     #[cfg(feature = "pipeline")]

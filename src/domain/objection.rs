@@ -164,6 +164,15 @@ mod tests {
             Refused::AnswerNeeded,
         ];
         let told: Vec<String> = all.iter().map(|one| format!("{}: {one}; {}", one.code(), one.chinese())).collect();
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @r###"
+months: an objection names months: 1 to 36; 请选择1至36个月份。
+not_counted: this employer does not count you in 2025-02; 该单位在2025-02未将您计入。
+text_needed: say in words what is wrong; 请说明具体情况。
+text_too_long: the text has 1001 signs; accepted are up to 1000; 文字共1001字,不得超过1000字。
+too_many_open: 5 objections of yours wait for an answer; another is taken when one of them is answered; 您已有5项异议待答复,答复后可再提出。
+no_objection: there is no such objection; 未找到该异议。
+answered: it is answered already; 该异议已答复。
+answer_needed: an answer tells the person why: 1 to 1000 signs; 请填写给本人的答复,不超过1000字。
+"###);
     }
 }
