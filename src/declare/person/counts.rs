@@ -29,6 +29,7 @@ pub struct CountedAt {
 }
 
 /// One month at one employer.
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CountedMonth {
     pub month: Month,

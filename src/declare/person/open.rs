@@ -90,7 +90,8 @@ pub async fn open(store: &Store, shown: Credentials<'_>) -> Result<PersonActor, 
     let number_fits = numbers.fold(false, |fits, number| fits | same_hash(&number, &given));
     let (hash, expires_at) =
         standing.map_or(([0; 32], DateTime::<Utc>::MIN_UTC), |standing| (standing.hash, standing.expires_at));
-    let code_fits = same_hash(&hash, &code_hash(store, &code)) & (at < expires_at);
+    let holds = at < expires_at;
+    let code_fits = same_hash(&hash, &code_hash(store, &code)) & holds;
     let Some(person) = person.filter(|_| number_fits & code_fits) else {
         change.save_person_miss(&door, at).await?;
         change.commit().await?;
