@@ -38,7 +38,9 @@ mod keys;
 mod levy;
 mod look_up;
 mod notice;
+mod objection;
 mod output;
+mod person;
 mod placement;
 mod push;
 mod push_text;
@@ -161,6 +163,16 @@ enum Command {
     Announcement {
         #[command(subcommand)]
         command: announcement::AnnouncementCommand,
+    },
+    /// The code by which a person opens what is kept of them
+    Person {
+        #[command(subcommand)]
+        command: person::PersonCommand,
+    },
+    /// What persons object to, and the answers of staff
+    Objection {
+        #[command(subcommand)]
+        command: objection::ObjectionCommand,
     },
     /// Judge a business year: what changed since the last time, or everything; only what differs is written
     Verify(verify::VerifyArgs),
@@ -355,6 +367,8 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Employer { command } => employer::run(&common, &command, out).await,
         Command::Notice { command } => notice::run(&common, &command, out).await,
         Command::Announcement { command } => announcement::run(&common, &command, out).await,
+        Command::Person { command } => person::run(&common, &command, out).await,
+        Command::Objection { command } => objection::run(&common, &command, out).await,
         Command::Verify(args) => verify::run(&common, &args, out).await,
         Command::Results(args) => results::run(&common, &args, out).await,
         Command::Explain(args) => explain::run(&common, &args, out).await,
@@ -387,6 +401,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
     use crate::declare::announcements::AnnouncementError;
     use crate::declare::certification::DocumentError;
     use crate::declare::import::ImportError;
+    use crate::declare::person::PersonError;
     use crate::declare::reward::RewardError;
     use crate::declare::users::UserError;
     use crate::domain::access::Denied;
@@ -395,6 +410,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
         || error.downcast_ref::<DocumentError>().is_some_and(|error| error.code().is_some())
         || error.downcast_ref::<AnnouncementError>().is_some_and(|error| error.code().is_some())
         || error.downcast_ref::<RewardError>().is_some_and(|error| error.code().is_some())
+        || error.downcast_ref::<PersonError>().is_some_and(|error| error.code().is_some())
         || error.downcast_ref::<UserError>().is_some_and(UserError::is_refusal)
         || error.is::<ConfigError>()
         || error.is::<PolicyError>()

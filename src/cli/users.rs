@@ -76,8 +76,8 @@ struct ReachArgs {
 }
 
 fn parse_role(text: &str) -> Result<Role, String> {
-    let all = || Role::ALL.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
-    Role::parse(text).ok_or_else(|| format!("accepted are {}", all()))
+    let all = || Role::OF_USERS.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
+    Role::parse(text).filter(|role| Role::OF_USERS.contains(role)).ok_or_else(|| format!("accepted are {}", all()))
 }
 
 /// A user as shown.

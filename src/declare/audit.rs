@@ -74,7 +74,7 @@ async fn within_reach(store: &Store, actor: &Actor, rows: Vec<AuditLine>) -> Res
 }
 
 /// The codes of units that a text names.
-fn codes_in(text: &str) -> impl Iterator<Item = Uscc> {
+pub(super) fn codes_in(text: &str) -> impl Iterator<Item = Uscc> {
     text.split(|sign: char| !sign.is_ascii_alphanumeric())
         .filter(|word| word.len() == 18)
         .filter_map(|word| Uscc::parse(word).ok())

@@ -28,6 +28,8 @@ pub enum UserError {
     NotAnAccount(String),
     #[error("a user has a name of 1 to 100 signs")]
     NotAName,
+    #[error("the role {0} is no user's: persons are known by their own papers and a code (`renzheng person code`)")]
+    NotOfUsers(Role),
     #[error("there is a user `{0}` already; another account, or `renzheng user grant {0}`")]
     Taken(String),
     #[error("there is no user `{0}`; `renzheng user list` shows all")]
@@ -57,6 +59,7 @@ impl UserError {
             Self::NotOfEverything => "not_of_everything",
             Self::NotAnAccount(_) => "not_an_account",
             Self::NotAName => "not_a_name",
+            Self::NotOfUsers(_) => "not_of_users",
             Self::Taken(_) => "account_taken",
             Self::Unknown(_) => "unknown_user",
             Self::UserRevoked(_) => "user_revoked",
@@ -75,6 +78,7 @@ impl UserError {
             Self::NotOfEverything => "只有全局管理员可以管理用户。",
             Self::NotAnAccount(_) => "账号须为2至32位小写字母、数字、点、横线或下划线，以字母开头。",
             Self::NotAName => "姓名须为1至100个字。",
+            Self::NotOfUsers(_) => "该角色不授予用户。",
             Self::Taken(_) => "该账号已存在。",
             Self::Unknown(_) => "未找到该用户。",
             Self::UserRevoked(_) => "该用户已停用。",
@@ -117,6 +121,9 @@ pub async fn add_user(store: &Store, actor: &Actor, account: &str, name: &str, r
     let name = name.trim();
     if name.is_empty() || name.chars().count() > 100 {
         return Err(UserError::NotAName);
+    }
+    if !Role::OF_USERS.contains(&role) {
+        return Err(UserError::NotOfUsers(role));
     }
     let at = store.now().await?;
     let mut change = store.change().await?;

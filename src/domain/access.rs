@@ -1,6 +1,6 @@
 //! Who may do what: one table of roles and actions, and whose data a role reaches.
 
-use super::facts::{UnitId, words};
+use super::facts::{PersonId, UnitId, words};
 
 words! {
     /// Roles, each held by a user within a scope.
@@ -19,6 +19,8 @@ words! {
         Auditor = "auditor",
         /// A tax department's program that fetches messages and answers them.
         TaxDepartment = "tax_department",
+        /// A person whom placements are about, known by their own papers and a code. No user has this role: it is granted to nobody.
+        Person = "person",
     }
 }
 
@@ -53,6 +55,8 @@ words! {
         /// That the original of a certificate was seen.
         SeeOriginal = "see_original",
         DecideConflict = "decide_conflict",
+        /// Answer what a person objects to.
+        DecideObjection = "decide_objection",
         DecideWithdrawal = "decide_withdrawal",
         DecideAmendment = "decide_amendment",
         /// Issue a rejected message again, or open a rejected declaration.
@@ -70,6 +74,12 @@ words! {
         AnswerTaxFeed = "answer_tax_feed",
         /// Numbers and names in full.
         Reveal = "reveal",
+        /// A code by which a person opens what is kept of them, handed out or ended.
+        IssuePersonCode = "issue_person_code",
+        /// What is kept of oneself: a person opens it.
+        OpenOwn = "open_own",
+        /// That an employer counts one wrongly.
+        Object = "object",
         ReadAudit = "read_audit",
         ManageUsers = "manage_users",
         /// Jobs, runs, quarantine, outbox, alerts, keys, the database.
@@ -94,6 +104,7 @@ impl Action {
                 | Self::UndoDecision
                 | Self::SeeOriginal
                 | Self::DecideConflict
+                | Self::DecideObjection
                 | Self::DecideWithdrawal
                 | Self::DecideAmendment
                 | Self::CloseDeclaration
@@ -103,6 +114,17 @@ impl Action {
 }
 
 impl Role {
+    /// Those that users have.
+    pub const OF_USERS: [Self; 7] = [
+        Self::Employer,
+        Self::Handler,
+        Self::Reviewer,
+        Self::Supervisor,
+        Self::Operator,
+        Self::Auditor,
+        Self::TaxDepartment,
+    ];
+
     /// The table: whether the role may do this at all, on what is within its scope.
     pub const fn may(self, action: Action) -> bool {
         use Action as A;
@@ -138,6 +160,8 @@ impl Role {
                     | A::DecideMonth
                     | A::UndoDecision
                     | A::SeeOriginal
+                    | A::DecideObjection
+                    | A::IssuePersonCode
                     | A::Reverify
                     | A::IssueDocument
                     | A::Reveal
@@ -159,9 +183,10 @@ impl Role {
                             | A::DecideReward
                     )
             }
-            Self::Operator => !action.is_decision(),
+            Self::Operator => !action.is_decision() && !Self::Person.may(action),
             Self::Auditor => matches!(action, A::ReadResults | A::ReadAudit | A::ReadAnnouncements),
             Self::TaxDepartment => matches!(action, A::ReadTaxFeed | A::AnswerTaxFeed | A::ReadAnnouncements),
+            Self::Person => matches!(action, A::OpenOwn | A::Object),
         }
     }
 }
@@ -235,6 +260,12 @@ impl Actor {
         Self::operator(name)
     }
 
+    /// A person who showed who they are; what is theirs is found by the person alone.
+    pub fn person(person: PersonId) -> Self {
+        let name = format!("person {}", person.0);
+        Self { name, role: Role::Person, scope: Scope::Units(Vec::new()), on_behalf_of: None }
+    }
+
     pub fn reaches(&self, owner: Owner<'_>) -> bool {
         match &self.scope {
             Scope::Everything => true,
@@ -295,6 +326,7 @@ mod tests {
         undo_decision: reviewer supervisor
         see_original: reviewer supervisor
         decide_conflict: supervisor
+        decide_objection: reviewer supervisor
         decide_withdrawal: supervisor
         decide_amendment: supervisor
         reissue: supervisor operator
@@ -305,6 +337,9 @@ mod tests {
         read_tax_feed: operator tax_department
         answer_tax_feed: operator tax_department
         reveal: reviewer supervisor operator
+        issue_person_code: reviewer supervisor operator
+        open_own: person
+        object: person
         read_audit: supervisor operator auditor
         manage_users: operator
         operate: operator

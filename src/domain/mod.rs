@@ -30,6 +30,7 @@ pub mod message;
 pub mod money;
 pub mod month;
 pub mod notice;
+pub mod objection;
 pub mod overlap;
 pub mod placement;
 pub mod policy;

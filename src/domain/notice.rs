@@ -11,6 +11,8 @@ words! {
     NoticeKind {
         /// Two employers have months of one person in common.
         DoubleClaim = "double_claim",
+        /// A person objects to months for which an employer counts them.
+        Objection = "objection",
     }
 }
 
@@ -59,6 +61,66 @@ impl DoubleClaim {
     }
 }
 
+/// The parameters of a [`NoticeKind::Objection`]: neither what the person says nor of which kind it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Objected {
+    pub person: PersonId,
+    pub months: Vec<Month>,
+}
+
+impl Objected {
+    /// `who` is the person, masked as its reader may see them.
+    pub fn english(&self, who: &str) -> String {
+        let months = spans(&self.months).iter().map(|(first, last)| span(*first, *last, " to ")).collect::<Vec<_>>();
+        format!(
+            "{who} objects to being counted for {}. Nothing changes by that: the federation looks into it; make sure that the placement, \
+             its months and wages are right",
+            months.join(", ")
+        )
+    }
+
+    /// As [`Objected::english`].
+    pub fn chinese(&self, who: &str) -> String {
+        let months = spans(&self.months).iter().map(|(first, last)| span(*first, *last, "至")).collect::<Vec<_>>();
+        format!(
+            "{who}对{}被计入提出异议。认定结果不因此改变,由残联核实;请核对安置信息、申报月份及工资。",
+            months.join("、")
+        )
+    }
+}
+
+/// What a notice says, read from its parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    DoubleClaim(DoubleClaim),
+    Objection(Objected),
+}
+
+impl Told {
+    pub fn person(&self) -> PersonId {
+        match self {
+            Self::DoubleClaim(claim) => claim.person,
+            Self::Objection(objected) => objected.person,
+        }
+    }
+
+    /// `who` is the person, masked as its reader may see them.
+    pub fn english(&self, who: &str) -> String {
+        match self {
+            Self::DoubleClaim(claim) => claim.english(who),
+            Self::Objection(objected) => objected.english(who),
+        }
+    }
+
+    /// As [`Told::english`].
+    pub fn chinese(&self, who: &str) -> String {
+        match self {
+            Self::DoubleClaim(claim) => claim.chinese(who),
+            Self::Objection(objected) => objected.chinese(who),
+        }
+    }
+}
+
 fn span(first: Month, last: Month, to: &str) -> String {
     if first == last { first.to_string() } else { format!("{first}{to}{last}") }
 }
@@ -90,6 +152,13 @@ mod tests {
         person 17 is placed at or claimed by both 91369900MA00000152 and 91369900MA0TEXT12D for 2025-12: if both declare them, contract or dispatch agreement decides which of them counts the months
         ");
         insta::assert_snapshot!(to_staff.chinese("person 17"), @"person 17在2025-12同时被91369900MA00000152和91369900MA0TEXT12D登记安置或申报;如双方均申报,依据劳动合同或劳务派遣协议裁定。");
+    }
+
+    #[test]
+    fn an_employer_hears_of_an_objection_without_what_was_said() {
+        let objected = Objected { person: PersonId(17), months: claim(&[1, 2, 5], &[]).months };
+        insta::assert_snapshot!(objected.english("王* …0019"), @"王* …0019 objects to being counted for 2025-01 to 2025-02, 2025-05. Nothing changes by that: the federation looks into it; make sure that the placement, its months and wages are right");
+        insta::assert_snapshot!(objected.chinese("王* …0019"), @"王* …0019对2025-01至2025-02、2025-05被计入提出异议。认定结果不因此改变,由残联核实;请核对安置信息、申报月份及工资。");
     }
 
     #[cfg(feature = "pipeline")]

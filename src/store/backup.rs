@@ -18,7 +18,7 @@ struct Sealed {
 }
 
 /// Every column that rests encrypted.
-const SEALED: [Sealed; 11] = [
+const SEALED: [Sealed; 13] = [
     Sealed {
         table: "person",
         column: "id_number",
@@ -78,6 +78,16 @@ const SEALED: [Sealed; 11] = [
         table: "request_answer",
         column: "answer",
         sample: "select request_answer_id, answer from request_answer order by request_answer_id desc limit 200",
+    },
+    Sealed {
+        table: "objection",
+        column: "content",
+        sample: "select objection_id, content from objection order by objection_id desc limit 200",
+    },
+    Sealed {
+        table: "objection",
+        column: "answer",
+        sample: "select objection_id, answer from objection where answer is not null order by objection_id desc limit 200",
     },
 ];
 
@@ -230,7 +240,7 @@ mod tests {
     use crate::store::testing::Database;
 
     /// Bytes that are no encrypted values: keyed hashes, digests, and what holds no personal data.
-    const NOT_SEALED: [&str; 20] = [
+    const NOT_SEALED: [&str; 22] = [
         "_sqlx_migrations.checksum",
         "answer_delivery.digest",
         "audit.after",
@@ -247,6 +257,8 @@ mod tests {
         "outbox.digest",
         "outbox_attempt.answer",
         "person.id_index",
+        "person_code.hash",
+        "person_miss.id_index",
         "quarantine.id_index",
         "request_answer.key",
         "request_answer.request",

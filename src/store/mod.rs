@@ -52,6 +52,7 @@ pub mod look_ups;
 pub mod messages;
 pub mod metrics;
 pub mod notices;
+pub mod objections;
 pub mod originals;
 pub mod outbox;
 pub mod outbox_acts;
@@ -61,6 +62,8 @@ pub mod owners;
 pub mod page_log;
 mod partitions;
 pub mod people;
+pub mod person_codes;
+pub mod person_months;
 pub mod place;
 pub mod publish;
 pub mod publish_batch;
@@ -92,6 +95,7 @@ mod touched;
 pub mod upkeep;
 pub mod users;
 pub mod verification_lock;
+pub mod who_looked;
 
 /// The migrations, in the order of their numbers.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("schemas/migrations");

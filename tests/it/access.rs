@@ -97,10 +97,10 @@ async fn every_role_does_by_commands_what_the_table_says_and_nothing_else() {
     let (harness, store) = (&province.harness, &province.harness.store);
     let scratch = Scratch::new("access_roles_files");
     let (own_file, foreign_file) = (employers_file(&scratch, E1, "360102"), employers_file(&scratch, E3, "360821"));
-    for role in Role::ALL {
+    for role in &Role::OF_USERS {
         let reach = match role {
             Role::Employer | Role::Handler => unit(E1),
-            Role::Reviewer | Role::Supervisor | Role::Auditor | Role::TaxDepartment => division("3601"),
+            Role::Reviewer | Role::Supervisor | Role::Auditor | Role::TaxDepartment | Role::Person => division("3601"),
             Role::Operator => AskedReach::Everything,
         };
         let everywhere = matches!(reach, AskedReach::Everything);

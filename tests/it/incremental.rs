@@ -289,6 +289,13 @@ impl Province {
         self.put(kind, record, line);
     }
 
+    /// The register knows the person as a disabled soldier too.
+    pub fn enrol_soldier(&mut self, person: u32, number: &str) {
+        let (stamp, id) = (self.stamped(), id_number(person));
+        let line = format!("S{person},{stamp},{id},某人,disabled_soldier,{number},5,2020-01-01,,valid");
+        self.put("certificate", format!("soldier {person}"), line);
+    }
+
     /// Where an agency puts its delivery.
     pub fn delivery(&self, kind: &str) -> std::path::PathBuf {
         self.scratch.path().join(format!("{kind}.csv"))

@@ -40,6 +40,7 @@ mod matrix;
 mod metrics;
 mod nights;
 mod operate;
+mod person;
 mod program;
 mod provinces;
 mod pulls;

@@ -177,7 +177,7 @@ fn match_of<'a>(
 }
 
 /// A number without the suffix of its reissue: the card in hand and the register may differ by it. Soldiers' are free text.
-fn comparable(number: &str) -> String {
+pub(in crate::declare) fn comparable(number: &str) -> String {
     match CertificateNumber::parse(number) {
         Ok(parsed) => CertificateNumber { reissue: None, ..parsed }.reveal(),
         Err(_) => normalise(number).into_owned(),

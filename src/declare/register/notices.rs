@@ -7,7 +7,7 @@ use super::RegisterError;
 use crate::domain::access::{Action, Actor, Denied, Owner, Scope};
 use crate::domain::facts::PersonId;
 use crate::domain::ids::mask_name;
-use crate::domain::notice::{DoubleClaim, NoticeKind};
+use crate::domain::notice::{NoticeKind, Told};
 use crate::store::Store;
 use crate::store::audit::Act;
 use crate::store::notices::Addressee;
@@ -52,23 +52,25 @@ pub struct Wanted {
 pub async fn list_notices(store: &Store, actor: &Actor, wanted: &Wanted) -> Result<Vec<NoticeTold>, RegisterError> {
     actor.may_at_all(Action::ReadResults)?;
     let notices = store.list_notices(&actor.scope, wanted.all, wanted.before, wanted.limit).await?;
-    let mut claims: Vec<DoubleClaim> = Vec::with_capacity(notices.len());
+    let mut says: Vec<Told> = Vec::with_capacity(notices.len());
     for notice in &notices {
-        match notice.kind {
-            NoticeKind::DoubleClaim => claims.push(serde_json::from_value(notice.params.clone())?),
-        }
+        let params = notice.params.clone();
+        says.push(match notice.kind {
+            NoticeKind::DoubleClaim => Told::DoubleClaim(serde_json::from_value(params)?),
+            NoticeKind::Objection => Told::Objection(serde_json::from_value(params)?),
+        });
     }
-    let persons: Vec<PersonId> = claims.iter().map(|claim| claim.person).collect();
+    let persons: Vec<PersonId> = says.iter().map(Told::person).collect();
     let identities = store.identities(&persons).await?;
     let employers = notices.iter().filter_map(|notice| match notice.addressee {
         Addressee::Employer(unit) => Some(unit),
         Addressee::Division(_) => None,
     });
     let codes = store.unit_codes(&employers.collect::<Vec<_>>()).await?;
-    let told = notices.into_iter().zip(claims).map(|(notice, claim)| {
-        let person = identities.get(&claim.person);
+    let told = notices.into_iter().zip(says).map(|(notice, says)| {
+        let person = identities.get(&says.person());
         let who = person.map_or_else(
-            || format!("person {}", claim.person.0),
+            || format!("person {}", says.person().0),
             |person| format!("{} {}", mask_name(&person.name), person.id.masked()),
         );
         NoticeTold {
@@ -79,8 +81,8 @@ pub async fn list_notices(store: &Store, actor: &Actor, wanted: &Wanted) -> Resu
             },
             kind: notice.kind,
             object: notice.object,
-            en: claim.english(&who),
-            zh: claim.chinese(&who),
+            en: says.english(&who),
+            zh: says.chinese(&who),
             created_at: notice.created_at,
             read_at: notice.read_at,
             read_by: notice.read_by,

@@ -1,0 +1,80 @@
+//! The code by which a person opens what is kept of them: staff hand it out with the person before them, and can end it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+
+use super::{PersonError, PersonRefused};
+use crate::crypto::NewCode;
+use crate::domain::access::{Action, Actor, Denied};
+use crate::domain::facts::PersonId;
+use crate::store::Store;
+use crate::store::audit::Act;
+use crate::store::change::Change;
+use crate::store::person_codes::{StandingCode, code_hash};
+
+/// How long a code holds.
+pub const CODE_DAYS: i64 = 365;
+
+/// A code just made. It is shown this once: only its hash is kept.
+#[derive(Serialize)]
+pub struct IssuedCode {
+    pub person: PersonId,
+    /// In groups of four signs.
+    pub code: String,
+    pub expires_at: DateTime<Utc>,
+    /// A former one ended with it.
+    pub replaces: bool,
+}
+
+impl std::fmt::Debug for IssuedCode {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("IssuedCode").field("person", &self.person).finish_non_exhaustive()
+    }
+}
+
+/// Makes a code for a person; a new one ends the former.
+pub async fn issue_code(
+    store: &Store,
+    actor: &Actor,
+    person: PersonId,
+    why: Option<&str>,
+) -> Result<IssuedCode, PersonError> {
+    let at = store.now().await?;
+    let mut change = begin(store, actor, person).await?;
+    let replaces = change.end_person_code(person, &actor.name, at).await?;
+    let code = NewCode::generate()?;
+    let expires_at = at + TimeDelta::days(CODE_DAYS);
+    let standing = StandingCode { hash: code_hash(store, &code.comparable()), expires_at };
+    change.save_person_code(person, &standing, &actor.name, at).await?;
+    change.record(&about(at, actor, person, "issue", why).with("replaces", replaces)).await?;
+    change.commit().await?;
+    Ok(IssuedCode { person, code: code.shown(), expires_at, replaces })
+}
+
+/// Ends the code of a person at once.
+pub async fn revoke_code(store: &Store, actor: &Actor, person: PersonId, why: Option<&str>) -> Result<(), PersonError> {
+    let at = store.now().await?;
+    let mut change = begin(store, actor, person).await?;
+    if !change.end_person_code(person, &actor.name, at).await? {
+        return Err(PersonRefused::NoCode.into());
+    }
+    change.record(&about(at, actor, person, "revoke", why)).await?;
+    Ok(change.commit().await?)
+}
+
+/// A change about a person in reach: one who is placed by an employer in reach, or by nobody. Whoever else could hand out a code for
+/// anybody would see by it what is kept elsewhere.
+async fn begin(store: &Store, actor: &Actor, person: PersonId) -> Result<Change, PersonError> {
+    actor.may_at_all(Action::IssuePersonCode)?;
+    let mut change = store.change().await?;
+    let known = change.lock_person(person).await?;
+    let placing = change.list_placing(person).await?;
+    let reached = placing.is_empty() || placing.iter().any(|owned| actor.reaches(owned.owner()));
+    if known && reached { Ok(change) } else { Err(Denied::NotFound.into()) }
+}
+
+fn about<'a>(at: DateTime<Utc>, actor: &'a Actor, person: PersonId, did: &str, why: Option<&'a str>) -> Act<'a> {
+    let why = why.map(str::trim).filter(|why| !why.is_empty());
+    let act = Act::read(at, actor, Action::IssuePersonCode, format!("person {}", person.0));
+    Act { why, ..act.with("did", did) }
+}
