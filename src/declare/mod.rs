@@ -24,6 +24,7 @@ pub mod register;
 pub mod review;
 pub mod settle;
 pub mod standing;
+pub mod subscriptions;
 pub mod tick;
 pub mod unfinished;
 pub mod users;

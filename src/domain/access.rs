@@ -68,6 +68,8 @@ words! {
         ReadTaxFeed = "read_tax_feed",
         /// What came of them, told by the tax department or taken in for it.
         AnswerTaxFeed = "answer_tax_feed",
+        /// That a program hears of what happens, for as long as its user reaches it.
+        Subscribe = "subscribe",
         /// Numbers and names in full.
         Reveal = "reveal",
         ReadAudit = "read_audit",
@@ -114,6 +116,7 @@ impl Role {
                     | A::AskAmendment
                     | A::Consent
                     | A::IssueDocument
+                    | A::Subscribe
             ),
             // what binds the employer beyond the case at hand is the employer's own word
             Self::Handler => Self::Employer.may(action) && !matches!(action, A::Consent),
@@ -289,6 +292,7 @@ mod tests {
         issue_document: employer handler reviewer supervisor operator
         read_tax_feed: operator tax_department
         answer_tax_feed: operator tax_department
+        subscribe: employer handler operator
         reveal: reviewer supervisor operator
         read_audit: supervisor operator auditor
         manage_users: operator

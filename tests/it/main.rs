@@ -16,6 +16,7 @@ mod declaring_random;
 #[cfg(feature = "delivery")]
 mod delivery;
 mod evaluation;
+mod events;
 mod evidence;
 mod explain;
 mod export;

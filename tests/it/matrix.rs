@@ -49,6 +49,7 @@ const COMMANDS: &[(Action, &str)] = &[
     (Action::IssueDocument, "certification show --employer EMPLOYER --year 2025"),
     (Action::ReadTaxFeed, "export --year 2025 --out nowhere"),
     (Action::AnswerTaxFeed, "export acknowledge FILE"),
+    (Action::Subscribe, "subscription list"),
     (Action::Reveal, "results --year 2025 --employer EMPLOYER --reveal"),
     (Action::ReadAudit, "audit list"),
     (Action::ManageUsers, "user list"),

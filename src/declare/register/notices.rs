@@ -7,7 +7,7 @@ use super::RegisterError;
 use crate::domain::access::{Action, Actor, Denied, Owner, Scope};
 use crate::domain::facts::PersonId;
 use crate::domain::ids::mask_name;
-use crate::domain::notice::{DoubleClaim, NoticeKind};
+use crate::domain::notice::{DoubleClaim, NoticeKind, SubscriptionPaused};
 use crate::store::Store;
 use crate::store::audit::Act;
 use crate::store::notices::Addressee;
@@ -38,6 +38,22 @@ fn in_beijing_or_never<S: serde::Serializer>(at: &Option<DateTime<Utc>>, seriali
     at.map(crate::clock::rfc3339).serialize(serializer)
 }
 
+/// What a notice says, read from its parameters.
+enum Told {
+    DoubleClaim(DoubleClaim),
+    SubscriptionPaused(SubscriptionPaused),
+}
+
+impl Told {
+    /// The person whom it is about.
+    fn person(&self) -> Option<PersonId> {
+        match self {
+            Self::DoubleClaim(claim) => Some(claim.person),
+            Self::SubscriptionPaused(_) => None,
+        }
+    }
+}
+
 /// Which notices.
 #[derive(Clone, Debug)]
 pub struct Wanted {
@@ -52,25 +68,33 @@ pub struct Wanted {
 pub async fn list_notices(store: &Store, actor: &Actor, wanted: &Wanted) -> Result<Vec<NoticeTold>, RegisterError> {
     actor.may_at_all(Action::ReadResults)?;
     let notices = store.list_notices(&actor.scope, wanted.all, wanted.before, wanted.limit).await?;
-    let mut claims: Vec<DoubleClaim> = Vec::with_capacity(notices.len());
+    let mut told: Vec<Told> = Vec::with_capacity(notices.len());
     for notice in &notices {
-        match notice.kind {
-            NoticeKind::DoubleClaim => claims.push(serde_json::from_value(notice.params.clone())?),
-        }
+        let params = notice.params.clone();
+        told.push(match notice.kind {
+            NoticeKind::DoubleClaim => Told::DoubleClaim(serde_json::from_value(params)?),
+            NoticeKind::SubscriptionPaused => Told::SubscriptionPaused(serde_json::from_value(params)?),
+        });
     }
-    let persons: Vec<PersonId> = claims.iter().map(|claim| claim.person).collect();
+    let persons: Vec<PersonId> = told.iter().filter_map(Told::person).collect();
     let identities = store.identities(&persons).await?;
     let employers = notices.iter().filter_map(|notice| match notice.addressee {
         Addressee::Employer(unit) => Some(unit),
         Addressee::Division(_) => None,
     });
     let codes = store.unit_codes(&employers.collect::<Vec<_>>()).await?;
-    let told = notices.into_iter().zip(claims).map(|(notice, claim)| {
-        let person = identities.get(&claim.person);
-        let who = person.map_or_else(
-            || format!("person {}", claim.person.0),
-            |person| format!("{} {}", mask_name(&person.name), person.id.masked()),
-        );
+    let told = notices.into_iter().zip(told).map(|(notice, told)| {
+        let (en, zh) = match &told {
+            Told::DoubleClaim(claim) => {
+                let person = identities.get(&claim.person);
+                let who = person.map_or_else(
+                    || format!("person {}", claim.person.0),
+                    |person| format!("{} {}", mask_name(&person.name), person.id.masked()),
+                );
+                (claim.english(&who), claim.chinese(&who))
+            }
+            Told::SubscriptionPaused(paused) => (paused.english(), paused.chinese()),
+        };
         NoticeTold {
             notice_id: notice.notice_id,
             addressee: match notice.addressee {
@@ -79,8 +103,8 @@ pub async fn list_notices(store: &Store, actor: &Actor, wanted: &Wanted) -> Resu
             },
             kind: notice.kind,
             object: notice.object,
-            en: claim.english(&who),
-            zh: claim.chinese(&who),
+            en,
+            zh,
             created_at: notice.created_at,
             read_at: notice.read_at,
             read_by: notice.read_by,
