@@ -35,13 +35,13 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || (a == 198 && (b == 18 || b == 19)))
 }
 
-/// Only what is given out (2000::/3) is public, but for the ranges of documentation and of tunnels whose other end is unknown (Teredo).
+/// Only what is given out (`2000::/3`) is public, but for the ranges of documentation and of tunnels whose other end is unknown (Teredo).
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, ..] = address.segments();
     (0x2000..0x4000).contains(&a) && !(a == 0x2001 && (b == 0 || b == 0x0db8)) && !(a == 0x3fff && b < 0x1000)
 }
 
-/// The IPv4 address within an IPv6 one: mapped, compatible, translated (64:ff9b::/96) or tunnelled (2002::/16).
+/// The IPv4 address within an IPv6 one: mapped, compatible, translated (`64:ff9b::/96`) or tunnelled (`2002::/16`).
 fn wrapped(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let of = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
     match address.segments() {

@@ -25,21 +25,30 @@ pub struct Receiver {
     pub server: Server,
     status: Arc<AtomicU16>,
     wire: Arc<Mutex<Wire>>,
+    /// An event that it never takes, by its id.
+    refused: Arc<Mutex<String>>,
 }
 
 impl Receiver {
     pub async fn start() -> Self {
         let (status, wire) = (Arc::new(AtomicU16::new(204)), Arc::new(Mutex::new(Wire::Whole)));
-        let (shown, over) = (Arc::clone(&status), Arc::clone(&wire));
-        let server = Server::start(move |_| {
-            let reply = Reply::status(shown.load(Ordering::SeqCst)).header("location", "/elsewhere");
+        let refused = Arc::<Mutex<String>>::default();
+        let (shown, over, never) = (Arc::clone(&status), Arc::clone(&wire), Arc::clone(&refused));
+        let server = Server::start(move |asked| {
+            let refuses = asked.headers.get("idempotency-key").is_some_and(|id| *id == *locked(&never));
+            let reply = Reply::status(if refuses { 400 } else { shown.load(Ordering::SeqCst) })
+                .header("location", "/elsewhere");
             reply.over(*locked(&over))
         });
-        Self { server: server.await, status, wire }
+        Self { server: server.await, status, wire, refused }
     }
 
     pub fn answer(&self, status: u16) {
         self.status.store(status, Ordering::SeqCst);
+    }
+
+    pub fn refuse(&self, event_id: &str) {
+        event_id.clone_into(&mut locked(&self.refused));
     }
 
     /// How its answers arrive from now on.
@@ -71,7 +80,6 @@ pub fn body(request: &Asked) -> Value {
 /// A user with a subscription.
 pub struct Subscriber {
     pub actor: Actor,
-    pub token: String,
     pub made: Subscribed,
 }
 
@@ -87,7 +95,7 @@ impl Subscriber {
         let token = user(store, account, role, &reach).await;
         let actor = actor_of_token(store, &token).await.expect("a user");
         let made = subscribe(store, &actor, &receiver.url(), kinds).await.expect("subscribed");
-        Self { actor, token, made }
+        Self { actor, made }
     }
 
     /// Whether the request says that this secret signed it, and it did. `which`: the header's middle, such as `Previous-`.
