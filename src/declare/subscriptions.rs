@@ -154,11 +154,17 @@ pub async fn add(store: &Store, actor: &Actor, asked: &Subscribing<'_>) -> Resul
     Ok(Subscribed { subscription_id, key_id, secret })
 }
 
-/// The actor's subscriptions; those of all users for an operator of the whole installation.
+/// The actor's subscriptions; those of all users for an operator of the whole installation, who sees where others' lead, and no more of their
+/// addresses: the rest may be a secret of the receiver's.
 pub async fn list(store: &Store, actor: &Actor) -> Result<Vec<SubscriptionLine>, SubscriptionError> {
     actor.may_at_all(Action::Subscribe)?;
     let account = (!looks_after_all(actor)).then_some(actor.name.as_str());
-    Ok(store.list_subscriptions(account).await?)
+    let mut lines = store.list_subscriptions(account).await?;
+    for line in lines.iter_mut().filter(|line| line.account != actor.name) {
+        let place = Url::parse(&line.url).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+        line.url = format!("{place}/***");
+    }
+    Ok(lines)
 }
 
 /// Ends one for good: what waits is not delivered any more.

@@ -282,7 +282,7 @@ async fn a_backup_is_good_only_if_it_restores_whole_and_its_keys_open_it() {
         let report = report.expect("a report");
         assert_eq!(report["wrong"], serde_json::json!([]));
         let columns = report["columns"].as_array().expect("columns");
-        assert_eq!(columns.len(), 10);
+        assert_eq!(columns.len(), 11);
         assert!(columns.iter().all(|column| column["tried"] == column["opened"]), "{report}");
         let persons = count(&day.harness, "select count(*) from person").await;
         assert_eq!(report["tables"]["person"], persons);

@@ -353,7 +353,7 @@ async fn for_a_day_after_a_change_of_secret_both_sign() {
     deliver(store).await;
     let came = receiver.take();
     assert!(own.signed(&came[0], ""), "{came:?}");
-    std::mem::swap(&mut own.made, &mut former.clone());
+    own.made = former;
     assert!(own.signed(&came[0], "previous-"), "{came:?}");
     later(store, TimeDelta::days(1)).await;
     test(store, &own.actor, id).await.expect("a ping");
@@ -389,6 +389,8 @@ async fn a_user_has_ten_and_sees_no_others() {
     assert_eq!(code(subscribe(store, &actor(), &receiver.url(), &ALL).await.map(drop)), Some("not_a_user"));
     let all = list(store, &actor()).await.expect("a list");
     assert_eq!(all.len(), listed.len() + 1, "an operator of the whole looks after all of them");
+    assert!(all.iter().all(|line| line.url == format!("{}/***", receiver.server.url)), "and sees where they lead");
+    assert!(listed.iter().all(|line| line.url == receiver.url()));
     let reader = user(store, "reader", Role::Auditor, &division("36")).await;
     let reader = renzheng::declare::users::actor_of_token(store, &reader).await.expect("a user");
     assert_eq!(code(list(store, &reader).await.map(drop)), Some("forbidden"));

@@ -35,9 +35,9 @@ impl Receiver {
         let refused = Arc::<Mutex<String>>::default();
         let (shown, over, never) = (Arc::clone(&status), Arc::clone(&wire), Arc::clone(&refused));
         let server = Server::start(move |asked| {
-            let refuses = asked.headers.get("idempotency-key").is_some_and(|id| *id == *locked(&never));
-            let reply = Reply::status(if refuses { 400 } else { shown.load(Ordering::SeqCst) })
-                .header("location", "/elsewhere");
+            let is_bad = asked.headers.get("idempotency-key").is_some_and(|id| *id == *locked(&never));
+            let reply =
+                Reply::status(if is_bad { 400 } else { shown.load(Ordering::SeqCst) }).header("location", "/elsewhere");
             reply.over(*locked(&over))
         });
         Self { server: server.await, status, wire, refused }
@@ -68,7 +68,9 @@ impl Receiver {
     /// The bodies of what came since, each signed by this secret.
     pub fn take_signed(&self, by: &Subscriber) -> Vec<Value> {
         let came = self.take();
-        came.iter().for_each(|request| assert!(by.signed(request, ""), "{request:?}"));
+        for request in &came {
+            assert!(by.signed(request, ""), "{request:?}");
+        }
         came.iter().map(body).collect()
     }
 }
