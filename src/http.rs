@@ -2,20 +2,24 @@
 
 use std::error::Error;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{DATE, HeaderMap, HeaderValue, InvalidHeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Method, RequestBuilder, Url};
+use reqwest::{ClientBuilder, Method, RequestBuilder, Url};
 use rustls::CertificateError;
 use sha2::{Digest, Sha256};
+use url::Host;
 use uuid::Uuid;
 
 use crate::clock;
 use crate::config::Secret;
 use crate::crypto::{SignatureAlgorithm, Signed, content_digest_header};
+use crate::domain::address::{is_loopback, is_public};
 
 /// How a client behaves towards its peer.
 #[derive(Clone, Debug)]
@@ -64,6 +68,73 @@ const MAX_REDIRECTS: usize = 5;
 /// A client. It follows redirects only to where it was sent in the first place (scheme, host and port): credentials and
 /// personal data go to nobody else. Another redirect is answered with itself.
 pub fn client(settings: &HttpSettings) -> Result<reqwest::Client, ClientError> {
+    build(settings, |builder| {
+        builder.redirect(Policy::custom(|attempt| {
+            let origin = attempt.previous().first().map(Url::origin);
+            let same = origin.is_some_and(|origin| origin == attempt.url().origin());
+            if same && attempt.previous().len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
+        }))
+    })
+}
+
+/// Which addresses may be reached that others have named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reachable {
+    Public,
+    /// This machine too: for tests and the sandbox.
+    PublicAndLoopback,
+}
+
+/// A name that strangers gave leads where they have no business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the host's address is not public")]
+pub struct NotPublic;
+
+impl Reachable {
+    fn holds(self, address: IpAddr) -> bool {
+        is_public(address) || (self == Self::PublicAndLoopback && is_loopback(address))
+    }
+
+    /// Whether a request may be sent there at all. A host that is written as an address is never resolved, so it is looked at here; a
+    /// name is looked at when it is resolved, by the client.
+    pub fn permits(self, address: &Url) -> Result<(), NotPublic> {
+        let literal = match address.host() {
+            Some(Host::Ipv4(address)) => IpAddr::V4(address),
+            Some(Host::Ipv6(address)) => IpAddr::V6(address),
+            Some(Host::Domain(_)) => return Ok(()),
+            None => return Err(NotPublic),
+        };
+        if self.holds(literal) { Ok(()) } else { Err(NotPublic) }
+    }
+}
+
+/// Resolves names, and gives out only what may be reached: the connection goes to the very address that was looked at.
+struct Resolver(Reachable);
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let reachable = self.0;
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            // all of them: a name that also leads inside is no name for strangers
+            if found.iter().any(|address| !reachable.holds(address.ip())) {
+                return Err(NotPublic.into());
+            }
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// A client for addresses that others have named: it connects only to what is reachable, and follows no redirect. Ask
+/// [`Reachable::permits`] before each request.
+pub fn client_for_strangers(settings: &HttpSettings, reachable: Reachable) -> Result<reqwest::Client, ClientError> {
+    build(settings, |builder| builder.redirect(Policy::none()).dns_resolver(Resolver(reachable)))
+}
+
+fn build(
+    settings: &HttpSettings,
+    where_to: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) -> Result<reqwest::Client, ClientError> {
     // Errs when a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     #[expect(clippy::disallowed_methods, reason = "the one place that builds clients")]
@@ -71,12 +142,8 @@ pub fn client(settings: &HttpSettings) -> Result<reqwest::Client, ClientError> {
         .connect_timeout(settings.connect_timeout)
         .read_timeout(settings.idle_timeout)
         .user_agent(&settings.user_agent)
-        .no_proxy()
-        .redirect(Policy::custom(|attempt| {
-            let origin = attempt.previous().first().map(Url::origin);
-            let same = origin.is_some_and(|origin| origin == attempt.url().origin());
-            if same && attempt.previous().len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
-        }));
+        .no_proxy();
+    builder = where_to(builder);
     if let Some(timeout) = settings.total_timeout {
         builder = builder.timeout(timeout);
     }
@@ -234,18 +301,34 @@ impl Signer {
         body: &[u8],
         at: DateTime<Utc>,
     ) -> RequestBuilder {
+        self.sign_beside(None, request, method, address, body, at)
+    }
+
+    /// As [`Signer::sign`], and beside it the name and signature of the key before, for who does not know the new one yet.
+    pub fn sign_beside(
+        &self,
+        previous: Option<&Self>,
+        request: RequestBuilder,
+        method: &Method,
+        address: &Url,
+        body: &[u8],
+        at: DateTime<Utc>,
+    ) -> RequestBuilder {
         let (timestamp, content_digest) = (clock::rfc3339(at), content_digest_header(body));
         // As it goes over the wire: with the query, without a fragment.
         let path =
             address.query().map_or_else(|| address.path().to_owned(), |query| format!("{}?{query}", address.path()));
         let signed =
             Signed { method: method.as_str(), path: &path, timestamp: &timestamp, content_digest: &content_digest };
-        let signature = signed.sign(self.algorithm, self.key.reveal().as_bytes());
-        request
-            .header("Content-Digest", content_digest)
-            .header("X-Renzheng-Timestamp", timestamp)
-            .header("X-Renzheng-Key-Id", &self.key_id)
-            .header("X-Renzheng-Signature", signature)
+        let signature = |signer: &Self| signed.sign(signer.algorithm, signer.key.reveal().as_bytes());
+        let request = request.header("X-Renzheng-Key-Id", &self.key_id).header("X-Renzheng-Signature", signature(self));
+        let request = match previous {
+            Some(previous) => request
+                .header("X-Renzheng-Previous-Key-Id", &previous.key_id)
+                .header("X-Renzheng-Previous-Signature", signature(previous)),
+            None => request,
+        };
+        request.header("Content-Digest", content_digest).header("X-Renzheng-Timestamp", timestamp)
     }
 }
 

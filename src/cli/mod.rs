@@ -57,6 +57,7 @@ mod runs;
 mod runs_decide;
 mod sandbox;
 mod serve;
+mod subscriptions;
 mod table;
 mod tick;
 mod tokens;
@@ -252,6 +253,11 @@ enum Command {
         #[command(subcommand)]
         command: tokens::TokenCommand,
     },
+    /// Programs of users that hear of what happens (events by webhook)
+    Subscription {
+        #[command(subcommand)]
+        command: subscriptions::SubscriptionCommand,
+    },
     /// Who did or looked at what; whether the audit log is what it was
     Audit {
         #[command(subcommand)]
@@ -390,6 +396,7 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Levy(args) => levy::run(&common, &args, out),
         Command::User { command } => users::run(&common, &command, out).await,
         Command::Token { command } => tokens::run(&common, &command, out).await,
+        Command::Subscription { command } => subscriptions::run(&common, &command, out).await,
         Command::Audit { command } => audit::run(&common, &command, out).await,
         Command::Keys { command } => keys::run(&common, &command, out).await,
         Command::Sandbox(args) => sandbox::run(&common, &args, out).await,
@@ -403,6 +410,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
     use crate::declare::import::ImportError;
     use crate::declare::person::PersonError;
     use crate::declare::reward::RewardError;
+    use crate::declare::subscriptions::SubscriptionError;
     use crate::declare::users::UserError;
     use crate::domain::access::Denied;
     error.is::<UsageError>()
@@ -412,6 +420,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
         || error.downcast_ref::<RewardError>().is_some_and(|error| error.code().is_some())
         || error.downcast_ref::<PersonError>().is_some_and(|error| error.code().is_some())
         || error.downcast_ref::<UserError>().is_some_and(UserError::is_refusal)
+        || error.downcast_ref::<SubscriptionError>().is_some_and(|error| error.code().is_some())
         || error.is::<ConfigError>()
         || error.is::<PolicyError>()
         || error.downcast_ref::<ImportError>().is_some_and(ImportError::is_usage)

@@ -13,9 +13,11 @@ use crate::config::{Job, JobKind, TaxMode};
 use crate::domain::access::Action;
 use crate::ingest::compare::{Comparison, compare};
 use crate::ingest::{self, Progress, PullOutcome, Range, Report};
+use crate::notify::events::EventsTold;
 use crate::push::Drained;
 use crate::push::gate::{Gate, Opening};
 use crate::push::reconcile::{Looking, YearReconciled};
+use crate::schedule::events::tell_subscribers;
 use crate::schedule::export::{Exported, export};
 use crate::schedule::hand_over::{HandedOver, hand_over};
 use crate::schedule::reconcile::is_clean;
@@ -72,6 +74,11 @@ pub(super) enum JobReport {
     Reconcile {
         job: String,
         years: Vec<YearReconciled>,
+    },
+    DeliverEvents {
+        job: String,
+        #[serde(flatten)]
+        told: EventsTold,
     },
     Export {
         job: String,
@@ -222,6 +229,10 @@ pub(super) async fn run_job(
             let upkeep = context.store.maintain(&name, &context.settings.retention, by).await?;
             Ok(JobReport::Maintain { job: name, upkeep })
         }
+        JobKind::DeliverEvents => {
+            let told = tell_subscribers(&context.store, &name, context.settings.events, by).await?;
+            Ok(JobReport::DeliverEvents { job: name, told })
+        }
         JobKind::Export => {
             let mode = context.settings.tax_mode;
             let exported = export(&context.store, job, &context.environment, mode, by).await?;
@@ -292,7 +303,10 @@ fn has_refusals(report: &JobReport) -> bool {
         JobReport::Remind { reminded, .. } => reminded.failed > 0,
         JobReport::Reconcile { years, .. } => !is_clean(years),
         JobReport::Export { exported, .. } => exported.refused > 0,
-        JobReport::Verify { .. } | JobReport::Push { .. } | JobReport::Maintain { .. } => false,
+        JobReport::Verify { .. }
+        | JobReport::Push { .. }
+        | JobReport::Maintain { .. }
+        | JobReport::DeliverEvents { .. } => false,
     }
 }
 
@@ -306,6 +320,11 @@ pub(super) fn describe(report: &JobReport) -> String {
         }
         JobReport::Reconcile { job, years } => format!("{job}: {}", reconcile::describe(years)),
         JobReport::Export { job, exported } => format!("{job}: {}", describe_export(*exported)),
+        JobReport::DeliverEvents { job, told: EventsTold { delivered, failed, given_up, paused, ended } } => {
+            format!(
+                "{job}: {delivered} events delivered, {failed} to be tried later, {given_up} given up; {paused} subscriptions paused, {ended} ended"
+            )
+        }
         JobReport::Push { job, handed_over } => format!("{job}: {}", describe_push(*handed_over)),
         JobReport::Remind { job, reminded: Reminded { days_before, completed, employers, divisions, failed } } => {
             let due = days_before.map_or_else(|| "no threshold".to_owned(), |days| format!("threshold {days} days"));

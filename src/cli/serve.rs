@@ -66,7 +66,11 @@ async fn serve(context: &Context, args: &ServeArgs, stop: CancellationToken) -> 
         settings.retention.clone(),
     );
     let schedule = Arc::new(
-        schedule.of_folder(&settings.jobs_dir).telling(settings.alerts.clone()).handing_over_by(settings.tax_mode),
+        schedule
+            .of_folder(&settings.jobs_dir)
+            .telling(settings.alerts.clone())
+            .handing_over_by(settings.tax_mode)
+            .sending_events(settings.events),
     );
     let mut loops = Loops::new(stop.clone());
     loops.run_schedule(&schedule, args.workers.into());

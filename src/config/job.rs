@@ -26,6 +26,7 @@ words! {
         Export = "export",
         Remind = "remind",
         Maintain = "maintain",
+        DeliverEvents = "deliver_events",
     }
 }
 words! {

@@ -7,6 +7,7 @@ pub mod deliver;
 pub mod duration;
 pub mod environment;
 pub mod error;
+pub mod events;
 pub mod job;
 pub mod job_folder;
 mod picked;
@@ -25,6 +26,7 @@ pub use deliver::{DeliverKind, DeliverSettings, DeliverTo, DirectorySettings, S3
 pub use duration::{Days, Span};
 pub use environment::{Environment, Secret, UnsetVariable, machine_name, system_user};
 pub use error::ConfigError;
+pub use events::EventSettings;
 pub use job::{
     AmountUnit, Covers, Delivery, Formats, Gates, Job, JobKind, Keep, Key, Misfire, Missing, Overlap, Retry, StampFrom,
     ZeroRows, read_jobs,

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::alerts::{AlertSettings, AlertsFile};
 use super::environment::{Environment, Secret};
 use super::error::ConfigError;
+use super::events::{EventSettings, EventsFile};
 use super::picked::{SettingLine, Shown, Sources, Wanted};
 use super::remind::RemindFile;
 use super::retention::{self, RetentionFile};
@@ -64,6 +65,7 @@ pub struct Settings {
     /// Where `serve` answers over HTTP: an address and a port.
     pub listen: SocketAddr,
     pub alerts: AlertSettings,
+    pub events: EventSettings,
     /// How long each class of data is kept.
     pub retention: Keep,
     /// Every setting, and where it comes from.
@@ -88,6 +90,7 @@ struct SettingsFile {
     trusted_proxies: Vec<String>,
     tax: TaxFile,
     alerts: AlertsFile,
+    events: EventsFile,
     remind: RemindFile,
     retention: RetentionFile,
 }
@@ -197,6 +200,7 @@ impl Settings {
         let tax_mode = pick_tax_mode(&sources, file.tax.mode)?;
         let tax = tax::pick(&sources, file.tax)?;
         let alerts = AlertSettings::pick(&sources, file.alerts, file.remind)?;
+        let events = EventSettings::pick(&sources, &file.events)?;
         let retention = retention::pick(&sources, file.retention)?;
         Ok(Self {
             jobs_dir,
@@ -213,6 +217,7 @@ impl Settings {
             tax_mode,
             trusted_proxies,
             alerts,
+            events,
             retention,
             log: log.unwrap_or_else(|| "warn".to_owned()),
             log_format: log_format.unwrap_or(LogFormat::Text),

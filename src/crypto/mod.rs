@@ -17,7 +17,7 @@ pub use code::{NewCode, comparable_code};
 pub use keys::{Keys, MAX_VERSIONS};
 pub use sealed::Place;
 pub use signature::{SignatureAlgorithm, Signed, content_digest_header};
-pub use token::{NewToken, token_hash};
+pub use token::{NewToken, new_signing_secret, token_hash};
 
 /// What can go wrong with keys and encrypted values. Neither keys nor values appear in it.
 #[derive(Debug, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! Tokens by which a user is known: 256 random bits, of which only a hash is kept.
+//! Tokens by which a user is known: 256 random bits, of which only a hash is kept; and secrets of as many bits by which requests are signed.
 
 use std::fmt;
 
@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{CryptoError, random};
 
 const PREFIX: &str = "rz_";
+const SECRET_PREFIX: &str = "rzs_";
 const BYTES: usize = 32;
 
 /// A token just made: its text is shown once, its hash kept.
@@ -37,6 +38,11 @@ pub fn token_hash(text: &str) -> Option<[u8; 32]> {
     (bytes.len() == BYTES).then(|| Sha256::digest(text.as_bytes()).into())
 }
 
+/// A secret that signs requests to one receiver: `rzs_` and 43 signs of base64url. The key is the text as it stands.
+pub fn new_signing_secret() -> Result<String, CryptoError> {
+    Ok(format!("{SECRET_PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<BYTES>()?)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,5 +62,12 @@ mod tests {
         for text in ["", "rz_", &token[3..], &token[..45], &format!("{token}A"), &token.replace("rz_", "rz_ ")] {
             assert_eq!(token_hash(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_signing_secret_is_no_token_and_no_two_are_alike() {
+        let (one, two) = (new_signing_secret().expect("random"), new_signing_secret().expect("random"));
+        assert_ne!(one, two);
+        assert_eq!((one.len(), token_hash(&one)), (47, None));
     }
 }

@@ -29,6 +29,7 @@ pub mod review;
 pub mod reward;
 pub mod settle;
 pub mod standing;
+pub mod subscriptions;
 pub mod tick;
 pub mod unfinished;
 pub mod users;

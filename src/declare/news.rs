@@ -5,7 +5,9 @@ use chrono::{DateTime, Utc};
 use super::DeclareError;
 use crate::domain::access::Actor;
 use crate::domain::declaration::{Effect, Event, Refused};
-use crate::domain::message::Rejection;
+use crate::domain::event::{self, AnswerReceived, AnswerWord, EmployerYear};
+use crate::domain::ids::Uscc;
+use crate::domain::message::{Message, Rejection};
 use crate::store::audit::{Act, fingerprint};
 use crate::store::outbox::News;
 use crate::store::publish::{Cause, Publish};
@@ -85,6 +87,7 @@ async fn take_in(store: &Store, publish: &mut Publish, news: &News, at: DateTime
                 let act = act.with("message_id", news.message_id.to_string()).with("kind", message.kind.as_str());
                 let act = act.with("version", message.version).with("attempt", message.attempt);
                 publish.record(&act.with("became", news.state.as_str())).await?;
+                tell(publish, news, at).await?;
             }
         }
         // an answer to a message that the declaration has left behind: it stays in the outbox, the declaration as it is
@@ -93,6 +96,17 @@ async fn take_in(store: &Store, publish: &mut Publish, news: &News, at: DateTime
         }
         Err(refused) => return Err(refused.into()),
     }
+    Ok(())
+}
+
+/// Tells the programs that want to hear of it what the department said for good, in the publish that takes it in.
+async fn tell(publish: &mut Publish, news: &News, at: DateTime<Utc>) -> Result<(), StoreError> {
+    let Some(state) = AnswerWord::parse(&news.state) else { return Ok(()) };
+    let wrong = |_| StoreError::Inconsistent { table: "unit", column: "uscc", row: news.employer.0.to_string() };
+    let subject = EmployerYear { employer_uscc: Uscc::parse(&news.uscc).map_err(wrong)?, year: news.year };
+    let Message { version, kind: message, .. } = news.message;
+    let answered = |heading| event::Event::AnswerReceived(AnswerReceived { heading, subject, version, message, state });
+    publish.tell(news.employer, at, answered).await?;
     Ok(())
 }
 

@@ -214,7 +214,9 @@ pub async fn revoke(
         }
         None => {
             change.revoke_user(user.user_id, &revoked).await?;
-            about(at, actor, account, "revoke", Some(why))
+            let subscriptions = change.end_subscriptions_of(user.user_id, at).await?;
+            let act = about(at, actor, account, "revoke", Some(why));
+            if subscriptions.is_empty() { act } else { act.with("subscriptions", subscriptions) }
         }
     };
     change.record(&act).await?;

@@ -72,6 +72,8 @@ words! {
         ReadTaxFeed = "read_tax_feed",
         /// What came of them, told by the tax department or taken in for it.
         AnswerTaxFeed = "answer_tax_feed",
+        /// That a program hears of what happens, for as long as its user reaches it.
+        Subscribe = "subscribe",
         /// Numbers and names in full.
         Reveal = "reveal",
         /// A code by which a person opens what is kept of them, handed out or ended.
@@ -146,6 +148,7 @@ impl Role {
                     | A::IssueDocument
                     | A::ReadAnnouncements
                     | A::ApplyReward
+                    | A::Subscribe
             ),
             // what binds the employer beyond the case at hand is the employer's own word
             Self::Handler => Self::Employer.may(action) && !matches!(action, A::Consent),
@@ -336,6 +339,7 @@ mod tests {
         issue_document: employer handler reviewer supervisor operator
         read_tax_feed: operator tax_department
         answer_tax_feed: operator tax_department
+        subscribe: employer handler operator
         reveal: reviewer supervisor operator
         issue_person_code: reviewer supervisor operator
         open_own: person

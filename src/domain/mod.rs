@@ -1,6 +1,7 @@
 //! The rules of the field, pure: no async, no I/O, no SQL, no clock, no dataframes.
 
 pub mod access;
+pub mod address;
 pub mod age;
 pub mod announcement;
 pub mod basis;
@@ -16,6 +17,7 @@ pub mod declaration;
 pub mod declared;
 pub mod document;
 pub mod entry;
+pub mod event;
 pub mod evidence;
 pub mod facts;
 pub mod feed;

@@ -13,6 +13,8 @@ words! {
         DoubleClaim = "double_claim",
         /// A person objects to months for which an employer counts them.
         Objection = "objection",
+        /// A program that subscribed to events took none for too long.
+        SubscriptionPaused = "subscription_paused",
     }
 }
 
@@ -25,6 +27,33 @@ pub struct DoubleClaim {
     /// Both, for staff; an employer does not hear who the other is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub employers: Vec<Uscc>,
+}
+
+/// The parameters of a [`NoticeKind::SubscriptionPaused`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubscriptionPaused {
+    pub subscription_id: i64,
+    /// Whose.
+    pub account: String,
+    /// Where it leads.
+    pub host: String,
+}
+
+impl SubscriptionPaused {
+    pub fn english(&self) -> String {
+        let Self { subscription_id, account, host } = self;
+        format!(
+            "the receiver at {host} took no event of subscription {subscription_id} ({account}) for a week, so that nothing more is sent there. \
+             What happens is kept for it for 90 days; once it works again, {account} resumes the subscription"
+        )
+    }
+
+    pub fn chinese(&self) -> String {
+        let Self { subscription_id, account, host } = self;
+        format!(
+            "接收端 {host} 一周未接收订阅 {subscription_id}（{account}）的任何事件，已暂停发送。事件保留90天；接收端恢复后，由 {account} 恢复该订阅。"
+        )
+    }
 }
 
 impl DoubleClaim {
@@ -94,13 +123,16 @@ impl Objected {
 pub enum Told {
     DoubleClaim(DoubleClaim),
     Objection(Objected),
+    SubscriptionPaused(SubscriptionPaused),
 }
 
 impl Told {
-    pub fn person(&self) -> PersonId {
+    /// The person whom it is about.
+    pub fn person(&self) -> Option<PersonId> {
         match self {
-            Self::DoubleClaim(claim) => claim.person,
-            Self::Objection(objected) => objected.person,
+            Self::DoubleClaim(claim) => Some(claim.person),
+            Self::Objection(objected) => Some(objected.person),
+            Self::SubscriptionPaused(_) => None,
         }
     }
 
@@ -109,6 +141,7 @@ impl Told {
         match self {
             Self::DoubleClaim(claim) => claim.english(who),
             Self::Objection(objected) => objected.english(who),
+            Self::SubscriptionPaused(paused) => paused.english(),
         }
     }
 
@@ -117,6 +150,7 @@ impl Told {
         match self {
             Self::DoubleClaim(claim) => claim.chinese(who),
             Self::Objection(objected) => objected.chinese(who),
+            Self::SubscriptionPaused(paused) => paused.chinese(),
         }
     }
 }

@@ -17,6 +17,8 @@ words! {
         Messages = "messages",
         /// Fires of jobs, and work that is done.
         Tasks = "tasks",
+        /// What programs that subscribed were told, or could not be.
+        Events = "events",
         /// Versions of records that others have superseded.
         SupersededRecords = "superseded_records",
         /// What results were before they changed.
@@ -32,7 +34,7 @@ impl RetentionClass {
     pub const fn usual_days(self) -> Option<u32> {
         match self {
             Self::Strangers | Self::Pages => Some(30),
-            Self::RunLines | Self::Tasks => Some(90),
+            Self::RunLines | Self::Tasks | Self::Events => Some(90),
             Self::Messages => Some(365),
             Self::SupersededRecords | Self::ResultHistory => None,
         }

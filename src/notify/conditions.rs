@@ -8,6 +8,7 @@ use crate::clock::{business_date, rfc3339};
 use crate::config::{AlertSettings, JobKind};
 use crate::domain::reconciliation::Class;
 use crate::store::alerts::{AlertKind, Condition, REPLAY_OF};
+use crate::store::event_deliveries::PausedSubscription;
 use crate::store::failed_jobs::LastEnd;
 use crate::store::look_ups::RefusedLookUps;
 use crate::store::metrics::SourceFigure;
@@ -35,6 +36,8 @@ pub(super) struct Seen {
     pub differences: Vec<DifferenceFigure>,
     /// Years whose statement was not believed.
     pub statements: Vec<RefusedStatement>,
+    /// Subscriptions whose receiver took nothing for too long.
+    pub paused: Vec<PausedSubscription>,
 }
 
 /// A handful of refused rows is daily business; a share of them is a changed form.
@@ -106,11 +109,33 @@ pub(super) fn conditions(seen: &Seen, installation: &Installation<'_>) -> Vec<Co
     for statement in &seen.statements {
         add(AlertKind::StatementRefused, &statement.year.to_string(), not_believed(statement));
     }
+    for subscription in &seen.paused {
+        add(
+            AlertKind::SubscriptionPaused,
+            &format!("subscription {}", subscription.subscription_id),
+            paused(subscription),
+        );
+    }
     let today = business_date(seen.now);
     for refused in &seen.look_ups {
         add(AlertKind::LookUpsRefused, &format!("{} {today}", refused.uscc), look_ups(refused));
     }
     found
+}
+
+fn paused(subscription: &PausedSubscription) -> Said {
+    let PausedSubscription { subscription_id, account, host, paused_at, waiting } = subscription;
+    let since = rfc3339(*paused_at);
+    Said {
+        text: format!(
+            "the receiver of subscription {subscription_id} ({account}, {host}) took no event for a week, so that it is paused since {since}; \
+             {waiting} events wait. Once it works again its user goes on by `renzheng subscription resume {subscription_id}`"
+        ),
+        chinese: format!(
+            "订阅 {subscription_id}（{account}，{host}）的接收端一周未接收任何事件，自 {since} 起暂停，{waiting} 个事件待发送。接收端恢复后由订阅用户运行 \
+             `renzheng subscription resume {subscription_id}` 继续"
+        ),
+    }
 }
 
 fn differing(figure: &DifferenceFigure) -> Said {
@@ -359,6 +384,7 @@ mod tests {
             look_ups: Vec::new(),
             differences: Vec::new(),
             statements: Vec::new(),
+            paused: Vec::new(),
         };
         let alerts = AlertSettings::default();
         let found =

@@ -1,6 +1,7 @@
 //! Messages to people: what is wrong is derived from what is stored, told once when it begins and once when it is over.
 
 mod conditions;
+pub mod events;
 mod lateness;
 mod mail;
 pub mod recipients;
@@ -26,8 +27,10 @@ use conditions::{Seen, conditions};
 /// Why nothing could be told. What a target does wrong is no error but the outcome of an attempt.
 #[derive(Debug, thiserror::Error)]
 pub enum NotifyError {
-    #[error("alerts and messages could not be read or written")]
+    #[error("alerts, messages and events could not be read or written")]
     Store(#[from] StoreError),
+    #[error("no client can be built")]
+    Client(#[from] ClientError),
 }
 
 /// Why one message did not reach its target.
@@ -100,6 +103,7 @@ pub async fn watch(
         look_ups: store.refused_look_ups(clock::start_of_day(clock::business_date(now))).await?,
         differences: store.difference_figures().await?,
         statements: store.list_refused_statements().await?,
+        paused: store.list_paused_subscriptions().await?,
         keys: store.readiness().await.into_iter().find(|finding| finding.aspect == Aspect::Keys && !finding.ok),
     };
     let to_employers = &installation.alerts.remind.employers;

@@ -13,6 +13,7 @@ use crate::config::Retry;
 use crate::domain::facts::words;
 use crate::errors;
 use crate::ingest::PullError;
+use crate::notify::NotifyError;
 use crate::push::PushError;
 use crate::push::delivery::DeliveryError;
 use crate::push::reconcile::ReconcileError;
@@ -191,6 +192,16 @@ impl From<ExportJobError> for Failure {
 impl From<RemindError> for Failure {
     fn from(error: RemindError) -> Self {
         Self::new(Class::Store, errors::chain(&error))
+    }
+}
+
+impl From<NotifyError> for Failure {
+    fn from(error: NotifyError) -> Self {
+        let class = match &error {
+            NotifyError::Store(_) => Class::Store,
+            NotifyError::Client(_) => Class::Contract,
+        };
+        Self::new(class, errors::chain(&error))
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-use crate::config::{AlertSettings, Environment, Job, TaxMode, TaxSettings};
+use crate::config::{AlertSettings, Environment, EventSettings, Job, TaxMode, TaxSettings};
 use crate::domain::retention::Keep;
 use crate::push::gate::Gate;
 use crate::store::Store;
@@ -17,6 +17,7 @@ use crate::verify::Reading;
 pub mod backfill;
 mod concerned;
 pub mod decide;
+pub mod events;
 pub mod export;
 pub mod failure;
 pub mod hand_over;
@@ -46,6 +47,7 @@ pub struct Schedule {
     tax_mode: TaxMode,
     keep: Keep,
     alerts: AlertSettings,
+    events: EventSettings,
     /// Shut until both sides were compared.
     gate: Gate,
     /// The publish up to which people who became concerned were looked for.
@@ -73,6 +75,7 @@ impl Schedule {
             tax_mode: TaxMode::Push,
             keep,
             alerts,
+            events: EventSettings::default(),
             gate: Gate::default(),
             concerned_until,
         }
@@ -82,6 +85,12 @@ impl Schedule {
     #[must_use]
     pub fn telling(self, alerts: AlertSettings) -> Self {
         Self { alerts, ..self }
+    }
+
+    /// How events reach the programs that subscribed to them.
+    #[must_use]
+    pub fn sending_events(self, events: EventSettings) -> Self {
+        Self { events, ..self }
     }
 
     /// How messages reach the tax department, where it is not by sending them.

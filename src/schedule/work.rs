@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Schedule;
+use super::events::tell_subscribers;
 use super::export::export;
 use super::failure::{Class, Failure};
 use super::hand_over::{hand_over, leave_waiting};
@@ -57,6 +58,13 @@ impl Schedule {
             }
             JobKind::Reconcile => within(job, self.reconcile(&store, job, task)).await,
             JobKind::Export => within(job, self.export(&store, job, task)).await,
+            JobKind::DeliverEvents => {
+                within(job, async {
+                    tell_subscribers(&store, &job.name, self.events, &task.created_by).await?;
+                    Ok(Ending::Done)
+                })
+                .await
+            }
         }
     }
 

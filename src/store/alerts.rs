@@ -35,6 +35,8 @@ words! {
         DifferenceOpen = "difference_open",
         /// The tax department's statement was not believed.
         StatementRefused = "statement_refused",
+        /// A program that subscribed took nothing for too long.
+        SubscriptionPaused = "subscription_paused",
     }
 }
 

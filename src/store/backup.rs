@@ -18,7 +18,7 @@ struct Sealed {
 }
 
 /// Every column that rests encrypted.
-const SEALED: [Sealed; 13] = [
+const SEALED: [Sealed; 14] = [
     Sealed {
         table: "person",
         column: "id_number",
@@ -68,6 +68,11 @@ const SEALED: [Sealed; 13] = [
         table: "app_user",
         column: "name",
         sample: "select user_id, name from app_user order by user_id desc limit 200",
+    },
+    Sealed {
+        table: "event_secret",
+        column: "secret",
+        sample: "select secret_id, secret from event_secret order by secret_id desc limit 200",
     },
     Sealed {
         table: "answer_delivery",

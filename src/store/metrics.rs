@@ -72,6 +72,8 @@ pub struct Figures {
     pub alerts: Vec<CountFigure>,
     /// Messages to people that wait, by target.
     pub messages: Vec<CountFigure>,
+    /// Deliveries of events that wait: `waiting` for their first attempt, `failing` for another.
+    pub events: Vec<CountFigure>,
 }
 
 impl Store {
@@ -88,6 +90,7 @@ impl Store {
             pending: self.pending_figures().await?,
             alerts: self.alert_figures().await?,
             messages: self.message_figures().await?,
+            events: self.event_figures().await?,
         })
     }
 

@@ -33,6 +33,8 @@ pub mod details;
 pub mod documents;
 mod endings;
 pub mod entries;
+pub mod event_deliveries;
+pub mod events;
 pub mod evidence;
 pub mod evidence_shown;
 pub mod exports;
@@ -87,6 +89,7 @@ pub mod seals;
 pub mod settlements;
 mod sorting;
 pub mod statement;
+pub mod subscriptions;
 pub mod task_history;
 pub mod tasks;
 #[cfg(test)]

@@ -193,6 +193,7 @@ impl Store {
         .bind(last)
         .execute(&mut *transaction)
         .await?;
+        self.tell_changed_cells(&mut transaction, (year, seq, run), (first, last)).await?;
         sqlx::query(
             "insert into verification_history (person_id, employer_id, year, cells, runs, seq, cause, replaced_by)
              select v.person_id, v.employer_id, v.year, v.cells, v.runs, v.seq, v.cause, $3

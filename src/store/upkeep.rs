@@ -60,6 +60,7 @@ impl Store {
                 Class::Pages => self.remove_pages(before, went).await?,
                 Class::Messages => self.remove_messages(before, went).await?,
                 Class::Tasks => *went += self.remove_finished_work(before, AT_ONCE).await?,
+                Class::Events => self.remove_events(before, AT_ONCE, went).await?,
                 Class::SupersededRecords => self.remove_superseded_records(before, went).await?,
                 Class::ResultHistory => self.remove_result_history(before, went).await?,
             }

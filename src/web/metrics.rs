@@ -26,6 +26,12 @@ pub(super) fn render(figures: &Figures) -> String {
         ("renzheng_placements_pending", "Placements with a pending month.", "year", &figures.pending),
         ("renzheng_alerts_open", "Alerts that are not over.", "kind", &figures.alerts),
         ("renzheng_messages_waiting", "Messages to people that wait.", "target", &figures.messages),
+        (
+            "renzheng_event_deliveries",
+            "Deliveries of events that wait, by whether one was tried before.",
+            "state",
+            &figures.events,
+        ),
     ] {
         exposition.family(name, Kind::Gauge, help, of.iter().map(|figure| count(label, figure)));
     }

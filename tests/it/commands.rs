@@ -236,7 +236,7 @@ renzheng: the policy has no rules for 1999
 "###);
     insta::assert_snapshot!(counter.say(&["run", "pull-nothing"]), @r###"
 exit 2
-renzheng: there is no job `pull-nothing`; there are maintain, pull-certificate, pull-dispatch-filing, pull-medical, pull-pension, pull-wage, push, reconcile, remind, verify
+renzheng: there is no job `pull-nothing`; there are events, maintain, pull-certificate, pull-dispatch-filing, pull-medical, pull-pension, pull-wage, push, reconcile, remind, verify
 "###);
 }
 

@@ -92,11 +92,13 @@ alerts.mail.staff.from  renzheng@federation.invalid  renzheng.toml:19
 alerts.mail.staff.to  ops@federation.invalid,duty@federation.invalid  renzheng.toml:20
 remind.employers  –  not set
 remind.consent_at  18:00  default
+events.allow_loopback  false  default
 retention.strangers  30d  default
 retention.run_lines  90d  default
 retention.pages  2w  renzheng.toml:23
 retention.messages  365d  default
 retention.tasks  90d  default
+retention.events  90d  default
 retention.superseded_records  for ever  default
 retention.result_history  for ever  default
 "###);
@@ -134,7 +136,7 @@ renzheng: ./renzheng.toml:2: `retention.result_history`: is not one of the numbe
 "###);
     insta::assert_snapshot!(refused("config_class", "[retention]\nresults = \"30d\"\n"), @r###"
 exit 2
-renzheng: ./renzheng.toml:2: `retention.results`: unknown variant `results`, expected one of `strangers`, `run_lines`, `pages`, `messages`, `tasks`, `superseded_records`, `result_history`
+renzheng: ./renzheng.toml:2: `retention.results`: unknown variant `results`, expected one of `strangers`, `run_lines`, `pages`, `messages`, `tasks`, `events`, `superseded_records`, `result_history`
 "###);
     insta::assert_snapshot!(refused("config_half", "\n[alerts.webhook.ops]\nurl = \"https://x\"\n"), @r###"
 exit 2

@@ -18,6 +18,7 @@ mod declaring_random;
 #[cfg(feature = "delivery")]
 mod delivery;
 mod evaluation;
+mod events;
 mod evidence;
 mod explain;
 mod export;

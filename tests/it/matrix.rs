@@ -50,6 +50,7 @@ const COMMANDS: &[(Action, &str)] = &[
     (Action::IssueDocument, "certification show --employer EMPLOYER --year 2025"),
     (Action::ReadTaxFeed, "export --year 2025 --out nowhere"),
     (Action::AnswerTaxFeed, "export acknowledge FILE"),
+    (Action::Subscribe, "subscription list"),
     (Action::Reveal, "results --year 2025 --employer EMPLOYER --reveal"),
     (Action::IssuePersonCode, "person code --person PERSON --why lost"),
     (Action::ReadAudit, "audit list"),

@@ -213,7 +213,7 @@ async fn upkeep_is_a_job_like_the_others() {
     let mut command = renzheng_on(&harness, &["run", "maintain", "--jobs", folder]);
     insta::assert_snapshot!(say(command.env("RENZHENG_RETENTION_RESULT_HISTORY", "1098d")), @r###"
 exit 0
-maintain: rows removed: strangers 0, run_lines 0, pages 0, messages 0, tasks 0, result_history 0
+maintain: rows removed: strangers 0, run_lines 0, pages 0, messages 0, tasks 0, events 0, result_history 0
 "###);
     let mut command = renzheng_on(&harness, &["run", "maintain", "--jobs", folder]);
     insta::assert_snapshot!(say(command.env("RENZHENG_RETENTION_RESULT_HISTORY", "1y")), @r###"
@@ -282,7 +282,7 @@ async fn a_backup_is_good_only_if_it_restores_whole_and_its_keys_open_it() {
         let report = report.expect("a report");
         assert_eq!(report["wrong"], serde_json::json!([]));
         let columns = report["columns"].as_array().expect("columns");
-        assert_eq!(columns.len(), 12);
+        assert_eq!(columns.len(), 14);
         assert!(columns.iter().all(|column| column["tried"] == column["opened"]), "{report}");
         let persons = count(&day.harness, "select count(*) from person").await;
         assert_eq!(report["tables"]["person"], persons);

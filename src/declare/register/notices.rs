@@ -58,9 +58,10 @@ pub async fn list_notices(store: &Store, actor: &Actor, wanted: &Wanted) -> Resu
         says.push(match notice.kind {
             NoticeKind::DoubleClaim => Told::DoubleClaim(serde_json::from_value(params)?),
             NoticeKind::Objection => Told::Objection(serde_json::from_value(params)?),
+            NoticeKind::SubscriptionPaused => Told::SubscriptionPaused(serde_json::from_value(params)?),
         });
     }
-    let persons: Vec<PersonId> = says.iter().map(Told::person).collect();
+    let persons: Vec<PersonId> = says.iter().filter_map(Told::person).collect();
     let identities = store.identities(&persons).await?;
     let employers = notices.iter().filter_map(|notice| match notice.addressee {
         Addressee::Employer(unit) => Some(unit),
@@ -68,11 +69,10 @@ pub async fn list_notices(store: &Store, actor: &Actor, wanted: &Wanted) -> Resu
     });
     let codes = store.unit_codes(&employers.collect::<Vec<_>>()).await?;
     let told = notices.into_iter().zip(says).map(|(notice, says)| {
-        let person = identities.get(&says.person());
-        let who = person.map_or_else(
-            || format!("person {}", says.person().0),
-            |person| format!("{} {}", mask_name(&person.name), person.id.masked()),
-        );
+        let who = says.person().map_or_else(String::new, |person| match identities.get(&person) {
+            Some(known) => format!("{} {}", mask_name(&known.name), known.id.masked()),
+            None => format!("person {}", person.0),
+        });
         NoticeTold {
             notice_id: notice.notice_id,
             addressee: match notice.addressee {

@@ -1,11 +1,14 @@
 //! Decisions on single months: a reviewer's word, a second person's where the policy asks for one, and taking it back until completion.
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::super::permit::permit;
 use super::super::{DeclareError, standing};
 use crate::clock;
 use crate::domain::access::{Action, Actor};
+use crate::domain::event::{DecisionMade, DecisionWord, EmployerYear, Event};
+use crate::domain::ids::Uscc;
 use crate::domain::month::Month;
 use crate::domain::policy::Policy;
 use crate::domain::review::{Grounds, MonthStanding, as_words};
@@ -106,6 +109,9 @@ pub async fn decide(
     let detail = serde_json::json!({ "decision": &decided, "reasons": reasons });
     let object = of.placement(case.year, case.person);
     let why = ruling.note.as_deref();
+    if !second_asked {
+        tell(&mut change, of.uscc, case, month, DecisionWord::of(ruling.approves()), at).await?;
+    }
     change.record(&Act { why, detail, ..Act::read(at, actor, Action::DecideMonth, object) }).await?;
     change.commit().await?;
     Ok(decided)
@@ -120,7 +126,7 @@ pub async fn second(store: &Store, actor: &Actor, seconding: &Seconding) -> Resu
     let at = store.now().await?;
     let mut change = hold_open(store, case).await?;
     let proposed = change.find_decision(case, month).await?.filter(|standing| !standing.decision.effective);
-    let Standing { decision_id, decided_by, .. } = proposed.ok_or(Refused::NothingProposed { month })?;
+    let Standing { decision_id, decision, decided_by } = proposed.ok_or(Refused::NothingProposed { month })?;
     if decided_by == actor.name {
         return Err(Refused::SamePerson.into());
     }
@@ -131,6 +137,9 @@ pub async fn second(store: &Store, actor: &Actor, seconding: &Seconding) -> Resu
     };
     if !taken {
         return Err(Refused::NothingProposed { month }.into());
+    }
+    if *agrees {
+        tell(&mut change, of.uscc, case, month, DecisionWord::of(decision.approved), at).await?;
     }
     let detail = serde_json::json!({ "decision_id": decision_id, "month": month, "agrees": agrees });
     let object = of.placement(case.year, case.person);
@@ -157,10 +166,31 @@ pub async fn undo(
     }
     let stood = change.find_decision(case, month).await?.ok_or(Refused::NothingDecided { month })?;
     change.end_decision(stood.decision_id, End { ending: "undone", why, by: &actor.name, at }).await?;
+    // a proposal was never told
+    if stood.decision.effective {
+        tell(&mut change, of.uscc, case, month, DecisionWord::Undone, at).await?;
+    }
     let detail = serde_json::json!({ "decision_id": stood.decision_id, "month": month });
     let object = of.placement(case.year, case.person);
     change.record(&Act { why, detail, ..Act::read(at, actor, Action::UndoDecision, object) }).await?;
     change.commit().await?;
+    Ok(())
+}
+
+/// Tells the programs that want to hear of it, in the change that decides.
+async fn tell(
+    change: &mut Change,
+    employer_uscc: Uscc,
+    case: CaseKey,
+    month: Month,
+    decision: DecisionWord,
+    at: DateTime<Utc>,
+) -> Result<(), DeclareError> {
+    let subject = EmployerYear { employer_uscc, year: case.year };
+    let event = |heading| {
+        Event::DecisionMade(DecisionMade { heading, subject, person_id: case.person, months: vec![month], decision })
+    };
+    change.tell(case.employer, at, event).await?;
     Ok(())
 }
 
@@ -171,11 +201,7 @@ pub(super) async fn hold_open(store: &Store, case: CaseKey) -> Result<Change, De
     if state.is_editable() { Ok(change) } else { Err(Refused::NotOpen.into()) }
 }
 
-async fn not_held(
-    change: &mut Change,
-    case: CaseKey,
-    at: chrono::DateTime<chrono::Utc>,
-) -> Result<Refused, DeclareError> {
+async fn not_held(change: &mut Change, case: CaseKey, at: DateTime<Utc>) -> Result<Refused, DeclareError> {
     let holder = change.find_holder(case, at).await?;
     Ok(holder.map_or(Refused::NotHeld, |holder| Refused::HeldByAnother { until: holder.until }))
 }

@@ -283,7 +283,7 @@ async fn a_rejected_month_is_unticked_or_handed_in_again_and_a_decision_can_be_u
 }
 
 /// The built-in policy with a second person for every month.
-fn two_persons() -> Reading {
+pub fn two_persons() -> Reading {
     let text = policy::BUILT_IN.replacen("value = \"off\"", "value = \"all\"", 1);
     Reading { policy: policy::parse(&text).expect("a policy"), text }
 }
