@@ -1,11 +1,13 @@
 //! An answer as JSON, described as it is written.
 
+use std::cell::RefCell;
+
 use aide::OperationOutput;
 use aide::generate::GenContext;
-use aide::openapi::{MediaType, Operation, Response as Documented, SchemaObject, StatusCode};
+use aide::openapi::{MediaType, OpenApi, Operation, Response as Documented, SchemaObject, StatusCode};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use schemars::{JsonSchema, Schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 /// The JSON of a value.
@@ -36,15 +38,30 @@ impl<T: JsonSchema> OperationOutput for Reply<T> {
     }
 }
 
-/// The schema of a value as it is written: what is left out where there is nothing to say need not be there. A value that is read is
-/// described the other way round, so that no type is both.
+thread_local! {
+    /// Describes what is written, while a document is made.
+    static WRITTEN: RefCell<Option<SchemaGenerator>> = const { RefCell::new(None) };
+}
+
+/// The schema of a value as it is written: what is left out where there is nothing to say need not be there.
 pub(super) fn written<T: JsonSchema>(ctx: &mut GenContext) -> Schema {
-    let mut writer = ctx.schema.settings().clone().for_serialize().into_generator();
-    let schema = writer.subschema_for::<T>();
-    for (name, described) in writer.take_definitions(true) {
-        let known = ctx.schema.definitions().get(&name);
-        debug_assert!(known.is_none_or(|known| *known == described), "{name} is read and written in two ways");
-        ctx.schema.definitions_mut().insert(name, described);
+    WRITTEN.with_borrow_mut(|writer| {
+        let begin = || ctx.schema.settings().clone().for_serialize().into_generator();
+        writer.get_or_insert_with(begin).subschema_for::<T>()
+    })
+}
+
+/// Adds what was described as it is written to a document that holds what is read. A value that is both is the same both ways.
+pub(super) fn add_written(document: &mut OpenApi) {
+    let described = WRITTEN.take().map(|mut writer| writer.take_definitions(true)).unwrap_or_default();
+    let components = document.components.get_or_insert_default();
+    for (name, json_schema) in described {
+        let Ok(json_schema) = Schema::try_from(json_schema) else { continue };
+        let known = components.schemas.get(&name);
+        debug_assert!(
+            known.is_none_or(|known| known.json_schema == json_schema),
+            "{name} is read and written in two ways: rename one of them"
+        );
+        components.schemas.insert(name, SchemaObject { json_schema, example: None, external_docs: None });
     }
-    schema
 }

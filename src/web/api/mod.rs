@@ -27,6 +27,7 @@ pub use describe::{Access, Whose};
 
 use super::once::once;
 use super::problem::Problem;
+use super::reply::add_written;
 use super::{Site, load};
 
 /// A body of JSON, in bytes; files have limits of their own.
@@ -59,6 +60,7 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
         };
         document.security_scheme(describe::TOKEN, scheme)
     });
+    add_written(&mut document);
     let router = router
         .layer(from_fn_with_state(site.clone(), once))
         .layer(DefaultBodyLimit::max(MOST_BYTES))

@@ -31,8 +31,9 @@ async fn every_operation_is_open_to_whom_the_document_says() {
             Role::Employer | Role::Handler => (unit(E1), false),
             Role::Reviewer | Role::Supervisor | Role::Auditor | Role::TaxDepartment => (division("3601"), false),
             Role::Operator => (renzheng::declare::users::AskedReach::Everything, true),
+            Role::Person => unreachable!("no user"),
         };
-        let token = user(store, &format!("api.{role}"), *role, &reach).await;
+        let token = user(store, &format!("api.{role}"), role, &reach).await;
         for operation in &operations {
             let access = operation.access();
             let action = access["may"]["action"].as_str().map(|word| Action::parse(word).expect("an action"));

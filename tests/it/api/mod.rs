@@ -4,5 +4,7 @@ mod client;
 mod conventions;
 mod matrix;
 mod samples;
+#[cfg(feature = "delivery")]
+mod schemathesis;
 
 pub use client::{Api, Says};

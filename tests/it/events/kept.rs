@@ -100,7 +100,7 @@ async fn watch(store: &Store) -> Vec<String> {
     let alerts = AlertSettings::default();
     let installation = Installation { jobs: &[], alerts: &alerts, tax_is_set: true, broken_jobs: None };
     notify::watch(store, &installation, renzheng::clock::system_now()).await.expect("looked");
-    let open = store.list_alerts(false, 100).await.expect("alerts");
+    let open = store.list_alerts(false, None, 100).await.expect("alerts");
     open.into_iter().filter(|alert| alert.kind == "subscription_paused").map(|alert| alert.text).collect()
 }
 
@@ -256,7 +256,7 @@ async fn the_clockwork_delivers_what_is_due() {
     schedule.drain().await.expect("worked");
     let events = receiver.take_signed(&own);
     assert_eq!(events.len(), 1);
-    let runs = store.list_runs(Some("events"), 10).await.expect("runs");
+    let runs = store.list_runs(Some("events"), None, 10).await.expect("runs");
     assert_eq!(runs.len(), 1);
     assert_eq!((runs[0].kind.as_str(), &runs[0].counts["delivered"]), ("deliver_events", &serde_json::json!(1)));
 }

@@ -458,11 +458,11 @@ exit 2
 renzheng: there is no subscription 1 of yours; `renzheng subscription list` shows them
 "###);
     // nothing is due: no run is recorded of it
-    let runs = store.list_runs(Some("events"), 10).await.expect("runs");
+    let runs = store.list_runs(Some("events"), None, 10).await.expect("runs");
     say(harness
         .program(&["run", "events"], &crate::source_text::root().join("jobs"))
         .env("RENZHENG_EVENTS_ALLOW_LOOPBACK", "true"));
-    assert_eq!((runs.len(), store.list_runs(Some("events"), 10).await.expect("runs").len()), (1, 1));
+    assert_eq!((runs.len(), store.list_runs(Some("events"), None, 10).await.expect("runs").len()), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
