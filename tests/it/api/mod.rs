@@ -2,6 +2,7 @@
 
 mod client;
 mod conventions;
+mod kill;
 mod matrix;
 mod samples;
 #[cfg(feature = "delivery")]
