@@ -19,6 +19,7 @@ pub mod import;
 pub mod message;
 pub mod needs;
 pub mod news;
+pub mod overview;
 mod permit;
 pub mod register;
 pub mod review;

@@ -1,8 +1,14 @@
 //! The API: what employers' pages, staff, payroll vendors and the tax department ask, and the document that describes it.
 
+mod anew;
+mod conflicts;
+mod corrections;
+mod declaration;
 mod describe;
 mod errors;
+mod requests;
 mod results;
+mod review;
 mod session;
 mod ticks;
 mod whose;
@@ -37,6 +43,8 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
     });
     let mut document = OpenApi { info: about(), ..OpenApi::default() };
     let routes = ApiRouter::new().merge(session::routes()).merge(results::routes()).merge(ticks::routes());
+    let routes = routes.merge(declaration::routes()).merge(requests::routes()).merge(corrections::routes());
+    let routes = routes.merge(review::routes()).merge(conflicts::routes());
     let router = ApiRouter::new().nest("/api/v1", routes).finish_api_with(&mut document, |document| {
         let scheme = SecurityScheme::Http {
             scheme: "bearer".to_owned(),

@@ -3,6 +3,7 @@
 mod client;
 mod conventions;
 mod matrix;
+mod road;
 mod samples;
 
 pub use client::{Api, Says};
