@@ -8,7 +8,7 @@ use super::standing::placements;
 use super::{DeclareError, Declaring};
 use crate::domain::access::{Action, Actor};
 use crate::domain::completion::Window;
-use crate::domain::declaration::{Declaration, NextStep, Waited};
+use crate::domain::declaration::{Declaration, NextStep, WaitsFor};
 use crate::domain::policy::Policy;
 use crate::domain::review::PlacementStanding;
 use crate::store::Store;
@@ -30,7 +30,7 @@ pub struct Overview {
     pub consent: Option<Consent>,
     pub placements: Tally,
     pub next: NextStep,
-    pub waits_for: Waited,
+    pub waits_for: WaitsFor,
 }
 
 /// Placements by where they stand.

@@ -73,6 +73,7 @@ pub mod register;
 pub mod reminders;
 pub mod request_answers;
 pub mod results;
+pub mod reverifications;
 pub mod review_cases;
 pub mod review_queue;
 mod rows;
@@ -89,6 +90,7 @@ mod touched;
 pub mod upkeep;
 pub mod users;
 pub mod verification_lock;
+pub mod versions;
 
 /// The migrations, in the order of their numbers.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("schemas/migrations");

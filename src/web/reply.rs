@@ -36,6 +36,38 @@ impl<T: JsonSchema> OperationOutput for Reply<T> {
     }
 }
 
+/// An answer that takes its time: the value as it is now, done or with the place where to ask again.
+pub(super) enum Awaited<T> {
+    Done(T),
+    Later { value: T, place: String },
+}
+
+impl<T: Serialize> IntoResponse for Awaited<T> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Done(value) => Json(value).into_response(),
+            Self::Later { value, place } => {
+                (axum::http::StatusCode::ACCEPTED, [(axum::http::header::LOCATION, place)], Json(value)).into_response()
+            }
+        }
+    }
+}
+
+impl<T: JsonSchema> OperationOutput for Awaited<T> {
+    type Inner = T;
+
+    fn operation_response(ctx: &mut GenContext, operation: &mut Operation) -> Option<Documented> {
+        Reply::<T>::operation_response(ctx, operation)
+    }
+
+    fn inferred_responses(ctx: &mut GenContext, operation: &mut Operation) -> Vec<(Option<StatusCode>, Documented)> {
+        let Some(done) = Self::operation_response(ctx, operation) else { return Vec::new() };
+        let description = "It goes on: `Location` says where to ask how far it is".to_owned();
+        let later = Documented { description, ..done.clone() };
+        vec![(Some(StatusCode::Code(200)), done), (Some(StatusCode::Code(202)), later)]
+    }
+}
+
 /// The schema of a value as it is written: what is left out where there is nothing to say need not be there. A value that is read is
 /// described the other way round, so that no type is both.
 pub(super) fn written<T: JsonSchema>(ctx: &mut GenContext) -> Schema {

@@ -37,7 +37,7 @@ words! {
 
 words! {
     /// Whose step it is.
-    Waited { Employer = "employer", Staff = "staff", TaxDepartment = "tax_department", Nobody = "nobody" }
+    WaitsFor { Employer = "employer", Staff = "staff", TaxDepartment = "tax_department", Nobody = "nobody" }
 }
 
 impl NextStep {
@@ -74,15 +74,15 @@ impl NextStep {
         }
     }
 
-    pub const fn waits_for(self) -> Waited {
+    pub const fn waits_for(self) -> WaitsFor {
         match self {
-            Self::AttachEvidence | Self::AnswerRejection | Self::HandIn | Self::Complete => Waited::Employer,
+            Self::AttachEvidence | Self::AnswerRejection | Self::HandIn | Self::Complete => WaitsFor::Employer,
             Self::AwaitReview
             | Self::AwaitWithdrawalDecision
             | Self::AwaitAmendmentDecision
-            | Self::AnswerTaxDepartment => Waited::Staff,
-            Self::AwaitAnswer => Waited::TaxDepartment,
-            Self::AwaitWindow | Self::WindowOver | Self::Closed | Self::Nothing => Waited::Nobody,
+            | Self::AnswerTaxDepartment => WaitsFor::Staff,
+            Self::AwaitAnswer => WaitsFor::TaxDepartment,
+            Self::AwaitWindow | Self::WindowOver | Self::Closed | Self::Nothing => WaitsFor::Nobody,
         }
     }
 }
@@ -108,6 +108,6 @@ mod tests {
         assert_eq!(next(&[P::Confirmed], at("2026-03-01T00:00:00Z")), NextStep::AwaitWindow);
         assert_eq!(next(&[P::Confirmed], at("2026-11-01T00:00:00Z")), NextStep::WindowOver);
         assert_eq!(NextStep::of(&open, &[P::Confirmed], None, at("2026-11-01T00:00:00Z")), NextStep::Complete);
-        assert_eq!(NextStep::AwaitReview.waits_for(), Waited::Staff);
+        assert_eq!(NextStep::AwaitReview.waits_for(), WaitsFor::Staff);
     }
 }

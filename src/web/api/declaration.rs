@@ -128,7 +128,7 @@ async fn no_consent(Writer { actor, store }: Writer, Path(of): Path<OfYear>) -> 
 /// What the employer says at completion.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Completion {
+struct CompletionWord {
     /// Version of the commitment that the employer read and accepts
     #[schemars(length(min = 1, max = 64))]
     accepted_commitment: Option<String>,
@@ -138,7 +138,7 @@ async fn completion(
     State(site): State<Site>,
     Writer { actor, store }: Writer,
     Path(of): Path<OfYear>,
-    Body(completion): Body<Completion>,
+    Body(completion): Body<CompletionWord>,
 ) -> Result<Reply<Completed>, Problem> {
     // where the unit is being deregistered staff complete: the use case says who may
     let declaring = of.declaring(&store, &actor, Action::ReadResults).await?;

@@ -32,6 +32,9 @@ impl From<DeclareError> for Problem {
             DeclareError::Verify(error) => error.into(),
             DeclareError::NoRule(no_rule) => no_rule.into(),
             DeclareError::Worth(error) => error.into(),
+            error @ DeclareError::KeyReused => {
+                Self::unprocessable("key_reused", error.to_string(), error.chinese().unwrap_or_default())
+            }
             DeclareError::Obstacles(ref obstacles) => {
                 let faults: Vec<Fault> = obstacles.iter().flat_map(faults_of).collect();
                 refused(&error).listing(faults)

@@ -6,11 +6,14 @@ mod corrections;
 mod declaration;
 mod describe;
 mod errors;
+mod history;
+mod levy;
 mod requests;
 mod results;
 mod review;
 mod session;
 mod ticks;
+mod verifications;
 mod whose;
 
 use std::sync::OnceLock;
@@ -45,6 +48,7 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
     let routes = ApiRouter::new().merge(session::routes()).merge(results::routes()).merge(ticks::routes());
     let routes = routes.merge(declaration::routes()).merge(requests::routes()).merge(corrections::routes());
     let routes = routes.merge(review::routes()).merge(conflicts::routes());
+    let routes = routes.merge(history::routes()).merge(levy::routes()).merge(verifications::routes());
     let router = ApiRouter::new().nest("/api/v1", routes).finish_api_with(&mut document, |document| {
         let scheme = SecurityScheme::Http {
             scheme: "bearer".to_owned(),

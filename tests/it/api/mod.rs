@@ -3,7 +3,9 @@
 mod client;
 mod conventions;
 mod matrix;
+mod review;
 mod road;
 mod samples;
+mod verifications;
 
 pub use client::{Api, Says};

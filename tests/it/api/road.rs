@@ -65,7 +65,8 @@ async fn a_year_is_declared_withdrawn_declared_again_and_amended() {
     let refused = api.call(&employer, "hand_in", placement.clone().body(json!({}))).await;
     assert_eq!(refused.problem(), (409, "evidence_missing".to_owned()));
     let placements = api.done(&employer, "list_standings", at.clone()).await;
-    let line = placements["items"].as_array().expect("lines").iter().find(|line| line["person_id"].to_string() == person);
+    let line =
+        placements["items"].as_array().expect("lines").iter().find(|line| line["person_id"].to_string() == person);
     let months = line.expect("the worker")["months"].as_array().expect("months").clone();
     let missing = months.iter().find(|one| one["month"] == month.as_str()).expect("the month")["missing"].clone();
     assert!(missing.as_array().is_some_and(|grounds| !grounds.is_empty()), "{missing}");

@@ -29,12 +29,24 @@ pub fn sample(id: &str, named: &Named) -> Option<Says> {
         "ask_withdrawal" => with(json!({ "reason": "a contract ended earlier", "levy_paid": false })),
         "decide_withdrawal" | "decide_amendment" => with(json!({ "approve": true, "reason": "seen" })),
         "list_withdrawals" | "list_amendments" | "read_amendment" | "reopen" => Some(at),
-        "ask_amendment" => {
-            with(json!({ "changes": [{ "person_id": person, "month": "2025-03", "add": false, "reason": "not worked" }] }))
-        }
+        "ask_amendment" => with(
+            json!({ "changes": [{ "person_id": person, "month": "2025-03", "add": false, "reason": "not worked" }] }),
+        ),
         "deregister" => with(json!({ "on": "2026-04-10" })),
         "reissue" => with(json!({ "kind": "certified" })),
         "close" | "settle" => with(json!({ "reason": "given up" })),
+        "verify" => with(json!({ "employer_uscc": named.uscc, "person_id": person, "year": 2025 })),
+        "read_verification" => Some(at.and_at(&[("verification_id", "1")])),
+        // what was declared, and the levy
+        "list_versions"
+        | "list_frozen_persons"
+        | "read_certification"
+        | "read_levy"
+        | "read_worth"
+        | "read_foresight" => Some(at.and_at(&[("version", "1")])),
+        "calculate_levy" => {
+            with(json!({ "headcount": "100", "monthly_wage": "6000", "weighted_person_months": 12, "year": 2025 }))
+        }
         // review
         "list_cases" | "open_case" | "release_case" | "list_conflicts" => Some(at),
         "take_next_case" => with(json!({})),

@@ -133,7 +133,8 @@ async fn staff_see_who_the_rivals_are_and_the_employer_only_that_there_are() {
     let above = supervisor("above", "36");
     decide_for(&scene, &above, 1).await.expect("decided");
     scene.verify().await;
-    let (contested, more) = list(scene.store(), &reviewer("one", "3601"), YEAR, PersonId(0), 100).await.expect("a list");
+    let (contested, more) =
+        list(scene.store(), &reviewer("one", "3601"), YEAR, PersonId(0), 100).await.expect("a list");
     assert_eq!((contested.len(), more), (12, None));
     let march = contested.iter().find(|one| one.month == month_of(3)).expect("March");
     let told: Vec<_> = march.rivals.iter().map(|rival| (rival.uscc.clone(), rival.facts.clone())).collect();

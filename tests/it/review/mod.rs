@@ -2,7 +2,7 @@
 
 mod commands;
 mod conflicts;
-mod scene;
+pub mod scene;
 
 use chrono::{Duration, NaiveDate};
 use renzheng::declare::DeclareError;
