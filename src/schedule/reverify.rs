@@ -14,7 +14,7 @@ use crate::store::runs::{Ending, Trigger};
 use crate::store::tasks::Claimed;
 use crate::verify::{Selection, verify};
 
-/// So long one source is waited for, also where another pull of it goes on: somebody at the counter waits.
+/// So long one source is waited for, and a second more for each person; also where another pull of it goes on: somebody at the counter waits.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 impl Schedule {
@@ -39,7 +39,8 @@ impl Schedule {
     /// False: it should have answered and did not. One that cannot be asked so is left out.
     async fn ask_afresh(&self, store: &Store, job: &Job, persons: &[PersonId], task: &Claimed) -> bool {
         let pull = ingest::pull_persons(store, job, &self.environment, persons, by(task, Some(&job.name)));
-        match tokio::time::timeout(PATIENCE, pull).await {
+        let each = Duration::from_secs(persons.len() as u64);
+        match tokio::time::timeout(PATIENCE + each, pull).await {
             Ok(Ok(_)) => true,
             Ok(Err(error)) => {
                 let error = errors::chain(&error);

@@ -45,11 +45,11 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
         context.schema = settings.into_generator();
     });
     let mut document = OpenApi { info: about(), ..OpenApi::default() };
-    let routes = ApiRouter::new().merge(session::routes()).merge(results::routes()).merge(ticks::routes());
-    let routes = routes.merge(declaration::routes()).merge(requests::routes()).merge(corrections::routes());
-    let routes = routes.merge(review::routes()).merge(conflicts::routes());
-    let routes = routes.merge(history::routes()).merge(levy::routes()).merge(verifications::routes());
-    let router = ApiRouter::new().nest("/api/v1", routes).finish_api_with(&mut document, |document| {
+    let resources = ApiRouter::new().merge(session::routes()).merge(results::routes()).merge(ticks::routes());
+    let resources = resources.merge(declaration::routes()).merge(requests::routes()).merge(corrections::routes());
+    let resources = resources.merge(review::routes()).merge(conflicts::routes());
+    let resources = resources.merge(history::routes()).merge(levy::routes()).merge(verifications::routes());
+    let router = ApiRouter::new().nest("/api/v1", resources).finish_api_with(&mut document, |document| {
         let scheme = SecurityScheme::Http {
             scheme: "bearer".to_owned(),
             bearer_format: Some("rz_…".to_owned()),

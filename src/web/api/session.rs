@@ -1,4 +1,4 @@
-//! Who asks.
+//! Who asks, and what they reach.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
