@@ -80,6 +80,7 @@ pub mod register;
 pub mod reminders;
 pub mod request_answers;
 pub mod results;
+pub mod reverifications;
 pub mod review_cases;
 pub mod review_queue;
 pub mod rewards;
@@ -99,6 +100,7 @@ pub mod upkeep;
 pub mod users;
 pub mod verification_lock;
 pub mod who_looked;
+pub mod versions;
 
 /// The migrations, in the order of their numbers.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("schemas/migrations");

@@ -38,6 +38,38 @@ impl<T: JsonSchema> OperationOutput for Reply<T> {
     }
 }
 
+/// An answer that takes its time: the value as it is now, done or with the place where to ask again.
+pub(super) enum Awaited<T> {
+    Done(T),
+    Later { value: T, place: String },
+}
+
+impl<T: Serialize> IntoResponse for Awaited<T> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Done(value) => Json(value).into_response(),
+            Self::Later { value, place } => {
+                (axum::http::StatusCode::ACCEPTED, [(axum::http::header::LOCATION, place)], Json(value)).into_response()
+            }
+        }
+    }
+}
+
+impl<T: JsonSchema> OperationOutput for Awaited<T> {
+    type Inner = T;
+
+    fn operation_response(ctx: &mut GenContext, operation: &mut Operation) -> Option<Documented> {
+        Reply::<T>::operation_response(ctx, operation)
+    }
+
+    fn inferred_responses(ctx: &mut GenContext, operation: &mut Operation) -> Vec<(Option<StatusCode>, Documented)> {
+        let Some(done) = Self::operation_response(ctx, operation) else { return Vec::new() };
+        let description = "It goes on: `Location` says where to ask how far it is".to_owned();
+        let later = Documented { description, ..done.clone() };
+        vec![(Some(StatusCode::Code(200)), done), (Some(StatusCode::Code(202)), later)]
+    }
+}
+
 thread_local! {
     /// Describes what is written, while a document is made.
     static WRITTEN: RefCell<Option<SchemaGenerator>> = const { RefCell::new(None) };

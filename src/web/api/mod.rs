@@ -1,14 +1,23 @@
 //! The API: what employers' pages, staff, payroll vendors and the tax department ask, and the document that describes it.
 
+mod anew;
+mod conflicts;
+mod corrections;
+mod declaration;
 mod describe;
 mod errors;
 mod operations;
 mod outbox;
+mod history;
+mod levy;
+mod requests;
 mod results;
+mod review;
 mod session;
 mod ticks;
 mod users;
 mod watch;
+mod verifications;
 mod whose;
 mod why;
 
@@ -47,6 +56,14 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
         .merge(session::routes())
         .merge(results::routes())
         .merge(ticks::routes())
+        .merge(declaration::routes())
+        .merge(requests::routes())
+        .merge(corrections::routes())
+        .merge(review::routes())
+        .merge(conflicts::routes())
+        .merge(history::routes())
+        .merge(levy::routes())
+        .merge(verifications::routes())
         .merge(outbox::routes())
         .merge(operations::routes())
         .merge(watch::routes())

@@ -4,8 +4,11 @@ mod client;
 mod conventions;
 mod kill;
 mod matrix;
+mod review;
+mod road;
 mod samples;
 #[cfg(feature = "delivery")]
 mod schemathesis;
+mod verifications;
 
 pub use client::{Api, Says};
