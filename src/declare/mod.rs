@@ -13,6 +13,7 @@ pub mod deregister;
 pub mod discard;
 pub mod drift;
 pub mod evidence;
+pub mod expected;
 mod gates;
 pub mod hand_in;
 pub mod import;

@@ -12,6 +12,7 @@ mod metrics;
 mod once;
 pub mod pages;
 mod paging;
+mod precondition;
 pub mod problem;
 mod protection;
 mod reply;

@@ -62,6 +62,7 @@ impl From<RegisterError> for Problem {
                     .collect();
                 Self::unprocessable(error.code(), error.to_string(), error.chinese()).listing(faults)
             }
+            RegisterError::Moved(moved) => moved.into(),
             RegisterError::TooManyMisses(ref misses) => too_many(misses),
             RegisterError::NoRule(_) => Self::unprocessable(error.code(), error.to_string(), error.chinese()),
             error => Self::failed(&error),

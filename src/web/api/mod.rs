@@ -1,7 +1,13 @@
 //! The API: what employers' pages, staff, payroll vendors and the tax department ask, and the document that describes it.
 
+mod affiliates;
+mod contracts;
 mod describe;
+mod employers;
 mod errors;
+mod look_ups;
+mod notices;
+mod placements;
 mod results;
 mod session;
 mod ticks;
@@ -37,6 +43,13 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
     });
     let mut document = OpenApi { info: about(), ..OpenApi::default() };
     let routes = ApiRouter::new().merge(session::routes()).merge(results::routes()).merge(ticks::routes());
+    let routes = routes
+        .merge(placements::routes())
+        .merge(contracts::routes())
+        .merge(affiliates::routes())
+        .merge(employers::routes())
+        .merge(look_ups::routes())
+        .merge(notices::routes());
     let router = ApiRouter::new().nest("/api/v1", routes).finish_api_with(&mut document, |document| {
         let scheme = SecurityScheme::Http {
             scheme: "bearer".to_owned(),
