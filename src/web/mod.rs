@@ -17,6 +17,7 @@ pub mod problem;
 mod protection;
 mod reply;
 mod tax_feed;
+mod upload;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -35,6 +36,7 @@ use self::limiter::Limiter;
 use self::load::Load;
 use self::problem::Problem;
 use crate::config::TaxMode;
+use crate::declare::evidence::Scanner;
 use crate::errors;
 use crate::policy::Reading;
 use crate::store::Store;
@@ -53,19 +55,27 @@ pub struct Site {
     /// How often strangers may check documents: counted by each process for itself.
     checks: Arc<Limiter>,
     load: Arc<Load>,
+    /// Looks at files that come in.
+    scanner: Option<Scanner>,
 }
 
 impl Site {
     pub fn new(store: Store, reading: Reading) -> Self {
         let checks = Arc::new(certification_checks::limiter());
         let (reading, tax_mode) = (Arc::new(reading), TaxMode::Push);
-        Self { store, reading, tax_mode, trusted_proxies: Arc::from([]), checks, load: Load::new() }
+        Self { store, reading, tax_mode, trusted_proxies: Arc::from([]), checks, load: Load::new(), scanner: None }
     }
 
     /// Where messages reach the tax department in this way.
     #[must_use]
     pub fn handing_over_by(self, tax_mode: TaxMode) -> Self {
         Self { tax_mode, ..self }
+    }
+
+    /// With a virus scanner, where one is set.
+    #[must_use]
+    pub fn scanning_by(self, scanner: Option<Scanner>) -> Self {
+        Self { scanner, ..self }
     }
 
     /// Behind these proxies.

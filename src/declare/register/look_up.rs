@@ -37,6 +37,7 @@ pub struct LookUp<'a> {
 
 /// A match, or none; of none there is nothing to tell.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "LookUpAnswer")]
 pub struct Answer {
     #[serde(rename = "match")]
     pub matches: bool,
@@ -46,6 +47,7 @@ pub struct Answer {
 
 /// What fills the form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "LookUpFound")]
 pub struct Found {
     /// By which the person is entered, by this employer, until `expires_at`.
     pub receipt: String,

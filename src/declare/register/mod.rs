@@ -98,6 +98,7 @@ impl RegisterError {
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "EntryOutcome")]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     New,
@@ -109,6 +110,7 @@ pub enum Outcome {
 
 /// What a step did, where there is nothing else to tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "EntryDone")]
 pub struct Done {
     pub outcome: Outcome,
 }

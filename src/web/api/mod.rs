@@ -5,6 +5,8 @@ mod contracts;
 mod describe;
 mod employers;
 mod errors;
+mod evidence;
+mod imports;
 mod look_ups;
 mod notices;
 mod placements;
@@ -49,7 +51,9 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
         .merge(affiliates::routes())
         .merge(employers::routes())
         .merge(look_ups::routes())
-        .merge(notices::routes());
+        .merge(notices::routes())
+        .merge(evidence::routes())
+        .merge(imports::routes());
     let router = ApiRouter::new().nest("/api/v1", routes).finish_api_with(&mut document, |document| {
         let scheme = SecurityScheme::Http {
             scheme: "bearer".to_owned(),

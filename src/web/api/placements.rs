@@ -80,6 +80,7 @@ struct Placed {
 /// Who is to be placed.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schemars(rename = "WhoIsPlaced")]
 enum Person {
     /// Who matched in a look-up of this employer: its receipt.
     Receipt(String),

@@ -17,7 +17,13 @@ pub struct Named {
 /// A sample of what may be said; the path's `uscc`, `year`, `person_id` and `month` are filled in.
 pub fn sample(id: &str, named: &Named) -> Option<Says> {
     let path = [("uscc", named.uscc.as_str()), ("year", "2025"), ("person_id", &named.person_id), ("month", "2025-03")];
-    let entries = [("kind", "labour"), ("starts_on", "2025-01-01"), ("unit_uscc", E2), ("notice_id", "4711")];
+    let entries = [
+        ("kind", "labour"),
+        ("starts_on", "2025-01-01"),
+        ("unit_uscc", E2),
+        ("notice_id", "4711"),
+        ("evidence_id", "4711"),
+    ];
     let at = Says::at(&path).and_at(&entries);
     let with = |body: Value| Some(at.clone().body(body));
     match id {
@@ -45,6 +51,17 @@ pub fn sample(id: &str, named: &Named) -> Option<Says> {
             with(json!({ "name": "某人", "id_number": "360001198005050117", "certificate_number": "nothing" }))
         }
         "list_notices" => Some(at),
+        // evidence
+        "list_evidence" | "read_evidence" | "open_evidence" | "list_needs" => Some(at),
+        "attach_evidence" => {
+            let proves = json!([{ "subject": "original", "year": 2025, "person": 4711 }]);
+            Some(at.query("proves", &proves.to_string()).upload("application/pdf", b"%PDF-1.7"))
+        }
+        "import" => {
+            let text = "employer_uscc,year,unit_uscc,unit_name,relation\n";
+            Some(at.and_at(&[("kind", "affiliates")]).upload("text/csv", text.as_bytes()))
+        }
+        "withdraw_evidence" => with(json!({ "uses": [4711], "why": "another is better" })),
         _ => None,
     }
 }
