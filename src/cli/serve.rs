@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::context::Context;
 use super::{Common, Ended};
 use crate::config::{AlertSettings, TaxMode};
+use crate::declare::evidence::Scanner;
 use crate::domain::access::Action;
 use crate::notify::{self, Installation};
 use crate::schedule::Schedule;
@@ -78,7 +79,10 @@ async fn serve(context: &Context, args: &ServeArgs, stop: CancellationToken) -> 
     loops.run("alerts", keep_watching(schedule, settings.alerts.clone(), tax_is_set, stop.clone()));
     loops.run("seals", keep_sealing(store.clone(), stop.clone()));
     loops.run("messages", keep_delivering(store.clone(), settings.alerts.clone(), stop.clone()));
-    let site = Site::new(store, reading).handing_over_by(settings.tax_mode).behind(&settings.trusted_proxies);
+    let site = Site::new(store, reading)
+        .handing_over_by(settings.tax_mode)
+        .behind(&settings.trusted_proxies)
+        .scanning_by(settings.clamd.as_ref().map(Scanner::new));
     loops.run("http", async move {
         if let Err(error) = web::serve(listener, site, stop.cancelled_owned()).await {
             tracing::error!(error = errors::chain(&error), "nothing is answered over HTTP any more");

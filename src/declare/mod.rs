@@ -15,6 +15,7 @@ pub mod differences;
 pub mod discard;
 pub mod drift;
 pub mod evidence;
+pub mod expected;
 mod gates;
 pub mod hand_in;
 pub mod history;

@@ -99,8 +99,8 @@ mod touched;
 pub mod upkeep;
 pub mod users;
 pub mod verification_lock;
-pub mod who_looked;
 pub mod versions;
+pub mod who_looked;
 
 /// The migrations, in the order of their numbers.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("schemas/migrations");

@@ -12,12 +12,14 @@ mod metrics;
 mod once;
 pub mod pages;
 mod paging;
+mod precondition;
 pub mod problem;
 mod protection;
 mod reads;
 mod reply;
 mod request_id;
 mod tax_feed;
+mod upload;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -38,6 +40,7 @@ use self::load::Load;
 use self::problem::Problem;
 use self::reads::Reads;
 use crate::config::TaxMode;
+use crate::declare::evidence::Scanner;
 use crate::errors;
 use crate::policy::Reading;
 use crate::store::Store;
@@ -57,6 +60,8 @@ pub struct Site {
     checks: Arc<Limiter>,
     load: Arc<Load>,
     reads: Arc<Reads>,
+    /// Looks at files that come in.
+    scanner: Option<Scanner>,
 }
 
 impl Site {
@@ -71,6 +76,7 @@ impl Site {
             checks,
             load: Load::new(),
             reads: Arc::default(),
+            scanner: None,
         }
     }
 
@@ -78,6 +84,12 @@ impl Site {
     #[must_use]
     pub fn handing_over_by(self, tax_mode: TaxMode) -> Self {
         Self { tax_mode, ..self }
+    }
+
+    /// With a virus scanner, where one is set.
+    #[must_use]
+    pub fn scanning_by(self, scanner: Option<Scanner>) -> Self {
+        Self { scanner, ..self }
     }
 
     /// Behind these proxies.

@@ -1,18 +1,25 @@
 //! What our steps refuse, as problem documents: a refusal keeps its code and sentences; whatever else goes wrong is ours and not told.
 
+use axum::http::{HeaderValue, StatusCode, header};
+
 use crate::declare::DeclareError;
 use crate::declare::certification::DocumentError;
 use crate::declare::consent::ConsentError;
+use crate::declare::evidence::EvidenceError;
+use crate::declare::import::ImportError;
+use crate::declare::needs::NeedsError;
 use crate::declare::register::RegisterError;
 use crate::declare::register::look_up::TooManyMisses;
 use crate::domain::completion::Obstacle;
 use crate::domain::dated::NoRule;
+use crate::domain::evidence;
 use crate::domain::facts::PersonId;
 use crate::domain::month::Month;
 use crate::errors;
 use crate::verify::VerifyError;
 use crate::verify::worth::WorthError;
 use crate::web::problem::{Fault, Problem};
+use crate::web::upload::unread;
 
 impl From<VerifyError> for Problem {
     fn from(error: VerifyError) -> Self {
@@ -167,6 +174,7 @@ impl From<RegisterError> for Problem {
                     .collect();
                 Self::unprocessable(error.code(), error.to_string(), error.chinese()).listing(faults)
             }
+            RegisterError::Moved(moved) => moved.into(),
             RegisterError::TooManyMisses(ref misses) => too_many(misses),
             RegisterError::NoRule(_) => Self::unprocessable(error.code(), error.to_string(), error.chinese()),
             error => Self::failed(&error),
@@ -174,6 +182,59 @@ impl From<RegisterError> for Problem {
     }
 }
 
+impl From<EvidenceError> for Problem {
+    fn from(error: EvidenceError) -> Self {
+        match error {
+            EvidenceError::Denied(denied) => denied.into(),
+            EvidenceError::Refused(refusal) => refusal.into(),
+            EvidenceError::Incoming(error) => unread(&error),
+            EvidenceError::Store(error) => error.into(),
+            error => Self::failed(&error),
+        }
+    }
+}
+
+impl From<evidence::Refusal> for Problem {
+    fn from(refusal: evidence::Refusal) -> Self {
+        use evidence::Refusal as R;
+        let (code, detail, detail_zh) = (refusal.code(), refusal.to_string(), refusal.chinese());
+        match refusal {
+            R::NoSuchEvidence => Self::not_found(),
+            R::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, code, detail, detail_zh),
+            R::ScannerAway => Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail, detail_zh)
+                .with(header::RETRY_AFTER, HeaderValue::from_static("60")),
+            R::DeclarationClosed { .. } | R::DecisionRests | R::ProofStays | R::TooManyFiles | R::OverQuota => {
+                Self::refused(code, detail, detail_zh)
+            }
+            _ => Self::unprocessable(code, detail, detail_zh),
+        }
+    }
+}
+
+impl From<ImportError> for Problem {
+    fn from(error: ImportError) -> Self {
+        if let Some((code, detail_zh)) = error.refusal() {
+            return Self::unprocessable(code, errors::chain(&error), detail_zh);
+        }
+        match error {
+            ImportError::Denied(denied) => denied.into(),
+            ImportError::Store(error) => error.into(),
+            error => Self::failed(&error),
+        }
+    }
+}
+
+impl From<NeedsError> for Problem {
+    fn from(error: NeedsError) -> Self {
+        match error {
+            NeedsError::Evidence(error) => error.into(),
+            NeedsError::Standing(error) => error.into(),
+            NeedsError::Verify(error) => error.into(),
+            NeedsError::Store(error) => error.into(),
+        }
+    }
+}
+
 fn too_many(misses: &TooManyMisses) -> Problem {
-    Problem::new(axum::http::StatusCode::TOO_MANY_REQUESTS, "too_many_misses", misses.to_string(), misses.chinese())
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_misses", misses.to_string(), misses.chinese())
 }

@@ -1,23 +1,31 @@
 //! The API: what employers' pages, staff, payroll vendors and the tax department ask, and the document that describes it.
 
+mod affiliates;
 mod anew;
 mod conflicts;
+mod contracts;
 mod corrections;
 mod declaration;
 mod describe;
+mod employers;
 mod errors;
+mod evidence;
+mod history;
+mod imports;
+mod levy;
+mod look_ups;
+mod notices;
 mod operations;
 mod outbox;
-mod history;
-mod levy;
+mod placements;
 mod requests;
 mod results;
 mod review;
 mod session;
 mod ticks;
 mod users;
-mod watch;
 mod verifications;
+mod watch;
 mod whose;
 mod why;
 
@@ -56,6 +64,14 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
         .merge(session::routes())
         .merge(results::routes())
         .merge(ticks::routes())
+        .merge(placements::routes())
+        .merge(contracts::routes())
+        .merge(affiliates::routes())
+        .merge(employers::routes())
+        .merge(look_ups::routes())
+        .merge(notices::routes())
+        .merge(evidence::routes())
+        .merge(imports::routes())
         .merge(declaration::routes())
         .merge(requests::routes())
         .merge(corrections::routes())

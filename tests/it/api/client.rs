@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use base64::Engine;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::website::{Answer, Website};
 
@@ -31,6 +33,13 @@ impl Says {
     pub fn body(mut self, body: Value) -> Self {
         self.body = Some(body);
         self
+    }
+
+    /// A file as the body, with its digest.
+    pub fn upload(mut self, kind: &str, content: &[u8]) -> Self {
+        let digest = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(content));
+        self.file = Some((kind.to_owned(), content.to_vec()));
+        self.header("content-digest", &format!("sha-256=:{digest}:"))
     }
 
     pub fn query(mut self, name: &str, value: &str) -> Self {

@@ -2,6 +2,8 @@
 
 mod client;
 mod conventions;
+mod entries;
+mod evidence;
 mod kill;
 mod matrix;
 mod review;
