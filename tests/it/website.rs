@@ -56,7 +56,9 @@ impl Website {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let serving = tokio::spawn(serve(listener, site, std::future::pending()));
-        Self { serving: Some(serving), ..Self::at(url) }
+        let mut site = Self::at(url);
+        site.serving = Some(serving);
+        site
     }
 
     /// One that another process serves.
