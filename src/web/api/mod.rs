@@ -44,8 +44,8 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
         context.schema = settings.into_generator();
     });
     let mut document = OpenApi { info: about(), ..OpenApi::default() };
-    let routes = ApiRouter::new().merge(session::routes()).merge(results::routes()).merge(ticks::routes());
-    let routes = routes
+    let operations = ApiRouter::new().merge(session::routes()).merge(results::routes()).merge(ticks::routes());
+    let operations = operations
         .merge(placements::routes())
         .merge(contracts::routes())
         .merge(affiliates::routes())
@@ -54,12 +54,12 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
         .merge(notices::routes())
         .merge(evidence::routes())
         .merge(imports::routes());
-    let router = ApiRouter::new().nest("/api/v1", routes).finish_api_with(&mut document, |document| {
+    let router = ApiRouter::new().nest("/api/v1", operations).finish_api_with(&mut document, |document| {
         let scheme = SecurityScheme::Http {
             scheme: "bearer".to_owned(),
             bearer_format: Some("rz_…".to_owned()),
             description: Some("A token that an operator handed out; it reaches what is granted to its user".to_owned()),
-            extensions: Default::default(),
+            extensions: [].into(),
         };
         document.security_scheme(describe::TOKEN, scheme)
     });
@@ -76,7 +76,7 @@ pub(super) fn router(site: &Site) -> Router<Site> {
     described(site).0
 }
 
-/// The OpenAPI document, made once.
+/// The document of the API, made once.
 pub fn document(site: &Site) -> &'static OpenApi {
     static DOCUMENT: OnceLock<OpenApi> = OnceLock::new();
     DOCUMENT.get_or_init(|| described(site).1)
