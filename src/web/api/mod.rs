@@ -89,7 +89,7 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
             scheme: "bearer".to_owned(),
             bearer_format: Some("rz_…".to_owned()),
             description: Some("A token that an operator handed out; it reaches what is granted to its user".to_owned()),
-            extensions: Default::default(),
+            extensions: [].into(),
         };
         document.security_scheme(describe::TOKEN, scheme)
     });
@@ -109,7 +109,7 @@ pub(super) fn router(site: &Site) -> Router<Site> {
     described(site).0
 }
 
-/// The OpenAPI document, made once.
+/// The document of the API, made once.
 pub fn document(site: &Site) -> &'static OpenApi {
     static DOCUMENT: OnceLock<OpenApi> = OnceLock::new();
     DOCUMENT.get_or_init(|| described(site).1)
