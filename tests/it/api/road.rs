@@ -37,7 +37,7 @@ fn standing_so(placements: &Value, standing: &str) -> Vec<(String, String)> {
     let lines = placements["items"].as_array().expect("placements");
     let months = lines.iter().flat_map(|line| {
         let person = line["person_id"].to_string();
-        let mut months = line["months"].as_array().expect("months").iter();
+        let months = line["months"].as_array().expect("months").iter();
         months
             .filter(|month| month["standing"] == standing)
             .map(move |month| (person.clone(), month["month"].as_str().expect("a month").to_owned()))
