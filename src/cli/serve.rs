@@ -78,7 +78,10 @@ async fn serve(context: &Context, args: &ServeArgs, stop: CancellationToken) -> 
     loops.run("alerts", keep_watching(schedule, settings.alerts.clone(), tax_is_set, stop.clone()));
     loops.run("seals", keep_sealing(store.clone(), stop.clone()));
     loops.run("messages", keep_delivering(store.clone(), settings.alerts.clone(), stop.clone()));
-    let site = Site::new(store, reading).handing_over_by(settings.tax_mode).behind(&settings.trusted_proxies);
+    let site = Site::new(store, reading)
+        .handing_over_by(settings.tax_mode)
+        .allowing_loopback(settings.events.allow_loopback)
+        .behind(&settings.trusted_proxies);
     loops.run("http", async move {
         if let Err(error) = web::serve(listener, site, stop.cancelled_owned()).await {
             tracing::error!(error = errors::chain(&error), "nothing is answered over HTTP any more");

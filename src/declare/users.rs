@@ -233,6 +233,12 @@ pub struct TokenAdded {
     pub expires_at: DateTime<Utc>,
 }
 
+impl std::fmt::Debug for TokenAdded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenAdded").field("token_id", &self.token_id).finish_non_exhaustive()
+    }
+}
+
 /// A token for a user, for so many days: until the end of the last of them in Shanghai.
 pub async fn add_token(store: &Store, actor: &Actor, account: &str, days: u32) -> Result<TokenAdded, UserError> {
     may_manage(actor)?;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// What the document says. Frozen when it is issued first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct CertificationDocument {
     /// 认定书编号.
     pub certification_number: String,
@@ -40,6 +41,7 @@ pub struct CertificationDocument {
 
 /// The placed persons, exact and with two decimals.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema), schemars(rename = "DocumentPlaced"))]
 pub struct Placed {
     pub fraction: String,
     pub decimal: String,
@@ -48,6 +50,7 @@ pub struct Placed {
 /// Whether a version that the tax department accepted is in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub enum Validity {
     InForce,
     /// The tax department accepted a later version.

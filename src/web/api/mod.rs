@@ -1,11 +1,16 @@
 //! The API: what employers' pages, staff, payroll vendors and the tax department ask, and the document that describes it.
 
+mod announcements;
 mod describe;
 mod errors;
+mod objections;
 mod operations;
 mod outbox;
+pub(super) mod person;
 mod results;
+mod rewards;
 mod session;
+mod subscriptions;
 mod ticks;
 mod users;
 mod watch;
@@ -23,11 +28,12 @@ use axum::middleware::from_fn_with_state;
 use schemars::generate::SchemaSettings;
 use tower_http::compression::CompressionLayer;
 
+pub(super) use describe::operation;
 pub use describe::{Access, Whose};
 
 use super::once::once;
 use super::problem::Problem;
-use super::{Site, load};
+use super::{Site, certification_checks, load, tax_feed};
 
 /// A body of JSON, in bytes; files have limits of their own.
 const MOST_BYTES: usize = 1 << 20;
@@ -49,7 +55,17 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
         .merge(outbox::routes())
         .merge(operations::routes())
         .merge(watch::routes())
-        .merge(users::routes());
+        .merge(users::routes())
+        .merge(announcements::routes())
+        .merge(rewards::routes())
+        .merge(subscriptions::routes())
+        .merge(objections::routes());
+    // these are no writes of a token's holder that are done once by the holder's name for them
+    let routes = routes
+        .layer(from_fn_with_state(site.clone(), once))
+        .merge(person::routes())
+        .merge(tax_feed::routes())
+        .merge(certification_checks::routes());
     let router = ApiRouter::new().nest("/api/v1", routes).finish_api_with(&mut document, |document| {
         let scheme = SecurityScheme::Http {
             scheme: "bearer".to_owned(),
@@ -60,10 +76,10 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
         document.security_scheme(describe::TOKEN, scheme)
     });
     let router = router
-        .layer(from_fn_with_state(site.clone(), once))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(from_fn_with_state(site.clone(), load::shed))
-        // whoever reads an answer shows a token, which no other site can send along: its length tells nobody else anything
+        // whoever reads an answer shows a token, or papers and a code, which no other site can send along: its length tells nobody else
+        // anything
         .layer(CompressionLayer::new().gzip(true))
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() });
     (router, document)

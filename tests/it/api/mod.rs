@@ -3,6 +3,8 @@
 mod client;
 mod conventions;
 mod matrix;
+mod offers;
+mod person;
 mod samples;
 
 pub use client::{Api, Says};

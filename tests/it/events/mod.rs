@@ -382,7 +382,7 @@ async fn a_user_has_ten_and_sees_no_others() {
     let foreign = Subscriber::begin(store, "foreign", (Role::Handler, unit(SCHOOL)), &receiver, &ALL).await;
     assert_eq!(list(store, &foreign.actor).await.expect("a list").len(), 1);
     let code = |outcome: Result<(), SubscriptionError>| outcome.expect_err("refused").code();
-    assert_eq!(code(remove(store, &foreign.actor, listed[0].subscription_id).await), Some("not_found"));
+    assert_eq!(code(remove(store, &foreign.actor, listed[0].subscription_id).await.map(drop)), Some("not_found"));
     assert_eq!(code(rotate(store, &foreign.actor, listed[0].subscription_id).await.map(drop)), Some("not_found"));
     assert_eq!(code(test(store, &foreign.actor, id).await.map(drop)), Some("not_found"), "one that has ended");
     // whoever is no user has nobody to ask what is granted
@@ -458,11 +458,11 @@ exit 2
 renzheng: there is no subscription 1 of yours; `renzheng subscription list` shows them
 "###);
     // nothing is due: no run is recorded of it
-    let runs = store.list_runs(Some("events"), 10).await.expect("runs");
+    let runs = store.list_runs(Some("events"), None, 10).await.expect("runs");
     say(harness
         .program(&["run", "events"], &crate::source_text::root().join("jobs"))
         .env("RENZHENG_EVENTS_ALLOW_LOOPBACK", "true"));
-    assert_eq!((runs.len(), store.list_runs(Some("events"), 10).await.expect("runs").len()), (1, 1));
+    assert_eq!((runs.len(), store.list_runs(Some("events"), None, 10).await.expect("runs").len()), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
