@@ -49,10 +49,8 @@ async fn act(context: &Context, command: &PersonCommand, out: Output) -> anyhow:
         }
         PersonCommand::RevokeCode(Whom { person, why }) => {
             let person = context.person(person).await?;
-            revoke_code(store, actor, person, why.as_deref()).await?;
-            out.value(&serde_json::json!({ "person_id": person, "revoked": true }), |_| {
-                format!("the code of person {} holds no more", person.0)
-            })?;
+            let revoked = revoke_code(store, actor, person, why.as_deref()).await?;
+            out.value(&revoked, |revoked| format!("the code of person {} holds no more", revoked.person_id.0))?;
         }
     }
     Ok(Ended::Done)

@@ -81,6 +81,7 @@ async fn serve(context: &Context, args: &ServeArgs, stop: CancellationToken) -> 
     loops.run("messages", keep_delivering(store.clone(), settings.alerts.clone(), stop.clone()));
     let site = Site::new(store, reading)
         .handing_over_by(settings.tax_mode)
+        .allowing_loopback(settings.events.allow_loopback)
         .behind(&settings.trusted_proxies)
         .scanning_by(settings.clamd.as_ref().map(Scanner::new));
     loops.run("http", async move {

@@ -8,7 +8,7 @@ use super::table::table;
 use super::{Common, Ended};
 use crate::clock::rfc3339;
 use crate::crypto::SignatureAlgorithm;
-use crate::declare::subscriptions::{self, Subscribed, Subscribing};
+use crate::declare::subscriptions::{self, Pinged, Resumed, Subscribed, Subscribing};
 use crate::domain::access::Action;
 use crate::domain::event::EventKind;
 use crate::store::subscriptions::SubscriptionLine;
@@ -75,19 +75,19 @@ async fn act(context: &Context, command: &SubscriptionCommand, out: Output) -> a
             }
         }
         SubscriptionCommand::Remove { id } => {
-            subscriptions::remove(store, actor, *id).await?;
-            out.value(&serde_json::json!({ "removed": id }), |_| format!("subscription {id} has ended"))?;
+            let removed = subscriptions::remove(store, actor, *id).await?;
+            out.value(&removed, |_| format!("subscription {id} has ended"))?;
         }
         SubscriptionCommand::Test { id } => {
-            let event_id = subscriptions::test(store, actor, *id).await?;
-            out.value(&serde_json::json!({ "event_id": event_id }), |_| {
+            let pinged = subscriptions::test(store, actor, *id).await?;
+            out.value(&pinged, |Pinged { event_id }| {
                 format!("ping {event_id} leaves with the next delivery; `renzheng subscription list` says when something arrived")
             })?;
         }
         SubscriptionCommand::Resume { id } => {
-            let due = subscriptions::resume(store, actor, *id).await?;
-            out.value(&serde_json::json!({ "resumed": id, "due": due }), |_| {
-                format!("subscription {id} goes on; {due} events are due")
+            let resumed = subscriptions::resume(store, actor, *id).await?;
+            out.value(&resumed, |Resumed { resumed, due }| {
+                format!("subscription {resumed} goes on; {due} events are due")
             })?;
         }
     }

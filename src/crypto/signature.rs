@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::mac::{hmac_sha256, hmac_sm3};
 
 /// The two algorithms a tax department may ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SignatureAlgorithm {
     HmacSm3,

@@ -1,6 +1,7 @@
 //! 通知公告: staff publish, correct and withdraw what is told to everybody of a division; whoever is known here lists and searches it.
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::clock;
@@ -8,8 +9,10 @@ use crate::domain::access::{Action, Actor, Denied, Scope};
 use crate::domain::announcement::{
     AnnouncementState, Content, Refused, check_division, check_reason, keywords, state_on,
 };
-use crate::store::announcements::{self, Headline, Reach, Version};
+use crate::domain::declaration;
+use crate::store::announcements::{self, Headline, Reach, Version, Withdrawn};
 use crate::store::audit::{Act, fingerprint};
+use crate::store::change::Change;
 use crate::store::place::Place;
 use crate::store::{Store, StoreError};
 
@@ -85,7 +88,7 @@ pub struct Wanted {
 }
 
 /// An announcement in a list. Days are business dates, instants RFC 3339 in Beijing time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Announced {
     pub announcement_id: i64,
     pub division: String,
@@ -112,7 +115,7 @@ pub struct Announced {
 }
 
 /// An announcement with its text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Announcement {
     #[serde(flatten)]
     pub announced: Announced,
@@ -123,7 +126,7 @@ pub struct Announcement {
 }
 
 /// What an announcement said before it was corrected.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct EarlierVersion {
     pub version: u32,
     #[serde(flatten)]
@@ -153,8 +156,18 @@ pub async fn publish(store: &Store, actor: &Actor, publishing: &Publishing) -> R
     let act = Act::read(at, actor, Action::PublishAnnouncement, object(announcement_id)).with("did", "publish");
     let act = act.with("division", division.as_str()).with("version", 1);
     change.record(&Act { after: Some(fingerprint(store.keys(), &content)?), ..act }).await?;
-    change.commit().await?;
-    show(store, actor, announcement_id).await
+    let headline = Headline {
+        place: Place { at, id: announcement_id },
+        division: division.clone(),
+        published_by: actor.name.clone(),
+        withdrawn: None,
+        version: 1,
+        title: content.title,
+        from_on: content.from_on,
+        until_on: content.until_on,
+        written_at: at,
+    };
+    answer(change, actor, headline, clock::business_date(at)).await
 }
 
 /// Lets it say something else under the next version; what it said before stays on record. The same again changes nothing.
@@ -188,8 +201,8 @@ pub async fn correct(
     let act = act.with("division", locked.division.as_str()).with("version", version);
     let (before, after) = (fingerprint(store.keys(), &locked.last.content)?, fingerprint(store.keys(), &content)?);
     change.record(&Act { before: Some(before), after: Some(after), ..act }).await?;
-    change.commit().await?;
-    show(store, actor, announcement_id).await
+    let last = Version { version, content, written: declaration::Act { by: actor.name.clone(), at } };
+    answer(change, actor, headline_of(found, last), clock::business_date(at)).await
 }
 
 /// Takes it back for good: only staff see it any more.
@@ -213,8 +226,10 @@ pub async fn withdraw(
     let act = Act::read(at, actor, Action::PublishAnnouncement, object(announcement_id)).with("did", "withdraw");
     let act = act.with("division", locked.division.as_str()).with("version", locked.last.version);
     change.record(&Act { why: Some(why), ..act }).await?;
-    change.commit().await?;
-    show(store, actor, announcement_id).await
+    let act = declaration::Act { by: actor.name.clone(), at };
+    let headline = headline_of(found, locked.last);
+    let headline = Headline { withdrawn: Some(Withdrawn { act, why: why.to_owned() }), ..headline };
+    answer(change, actor, headline, clock::business_date(at)).await
 }
 
 /// A page of what is told to the reader: what is in force today, for staff with `all` everything.
@@ -248,11 +263,37 @@ pub async fn show(store: &Store, actor: &Actor, announcement_id: i64) -> Result<
     let headline = find(store, actor, announcement_id).await?;
     let today = store.today().await?;
     let versions = store.list_announcement_versions(announcement_id).await?;
+    Ok(whole(actor, headline, versions, today)?)
+}
+
+/// Commits with what is answered: the announcement as it stands from now on.
+async fn answer(
+    mut change: Change,
+    actor: &Actor,
+    headline: Headline,
+    today: NaiveDate,
+) -> Result<Announcement, AnnouncementError> {
+    let versions = change.list_announcement_versions(headline.place.id).await?;
+    let announcement = whole(actor, headline, versions, today)?;
+    change.answer(&announcement).await?;
+    change.commit().await?;
+    Ok(announcement)
+}
+
+/// An announcement of these versions, the last first.
+fn whole(actor: &Actor, headline: Headline, versions: Vec<Version>, today: NaiveDate) -> Result<Announcement, Denied> {
     // what was corrected between the two looks is read at the next
     let mut versions = versions.into_iter().skip_while(|version| version.version > headline.version);
     let last = versions.next().ok_or(Denied::NotFound)?;
     let earlier = if is_staff(actor) { versions.map(EarlierVersion::of).collect() } else { Vec::new() };
     Ok(Announcement { announced: told(actor, headline, today), text: last.content.text, earlier })
+}
+
+/// The headline by this version.
+fn headline_of(found: Headline, last: Version) -> Headline {
+    let Version { version, content, written } = last;
+    let (title, from_on, until_on) = (content.title, content.from_on, content.until_on);
+    Headline { version, title, from_on, until_on, written_at: written.at, ..found }
 }
 
 /// The announcement, where it is told to the actor; whoever is not staff finds only what is in force.

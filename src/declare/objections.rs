@@ -1,6 +1,7 @@
 //! Objections in the hands of staff: those that wait, one with its words, and the answer to the person. No result changes by any of it.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::permit::permit;
@@ -15,7 +16,7 @@ use crate::store::audit::Act;
 use crate::store::objections::{NewAnswer, Objection};
 
 /// An objection in a list: without its words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ListedObjection {
     pub objection_id: i64,
     pub person_id: PersonId,
@@ -39,7 +40,7 @@ pub struct WaitingObjections {
 }
 
 /// An objection with its words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ShownObjection {
     #[serde(flatten)]
     pub listed: ListedObjection,
@@ -51,7 +52,7 @@ pub struct ShownObjection {
 }
 
 /// The answer as staff see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ShownAnswer {
     pub finding: Finding,
     pub text: String,
@@ -69,7 +70,7 @@ pub struct Answering<'a> {
 }
 
 /// An answer that was given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AnswerGiven {
     pub objection_id: i64,
     pub finding: Finding,
@@ -153,8 +154,10 @@ pub async fn answer(store: &Store, actor: &Actor, answering: &Answering<'_>) -> 
     let object = audit_object(objection_id, &found.uscc, found.person);
     let act = Act::read(at, actor, Action::DecideObjection, object).with("finding", finding.as_str());
     change.record(&act).await?;
+    let given = AnswerGiven { objection_id, finding, answered_at: at };
+    change.answer(&given).await?;
     change.commit().await?;
-    Ok(AnswerGiven { objection_id, finding, answered_at: at })
+    Ok(given)
 }
 
 /// An objection, if there is one and the actor may: another's is not found.

@@ -1,6 +1,7 @@
 //! 超比例奖励申请: who qualifies by the accepted result, what the policy's formula gives, and the application from asking to deciding.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Declaring;
@@ -64,7 +65,8 @@ impl RewardError {
 }
 
 /// What stands in the way of an application.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "RewardObstacle")]
 pub struct Obstacle {
     pub code: &'static str,
     pub en: String,
@@ -72,7 +74,7 @@ pub struct Obstacle {
 }
 
 /// The result in force that a reward rests on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ResultInForce {
     #[serde(flatten)]
     pub basis: Basis,
@@ -82,7 +84,8 @@ pub struct ResultInForce {
 }
 
 /// Whether an employer may apply for a year, and where its applications stand.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "RewardEligibility")]
 pub struct Eligibility {
     pub employer_uscc: Uscc,
     pub year: i32,
@@ -104,7 +107,8 @@ pub struct Eligibility {
 }
 
 /// An application as it stands. Instants are RFC 3339 in Beijing time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "RewardApplication")]
 pub struct Applied {
     pub application_id: i64,
     pub employer_uscc: Uscc,
@@ -222,6 +226,7 @@ pub async fn apply(
     let act = act.with("amount", calculation.amount.to_string()).with("policy_version", policy_version);
     change.record(&Act { after: Some(fingerprint(store.keys(), &calculation)?), ..act }).await?;
     let applied = reread(&mut change, &of, declaring, application_id, in_force).await?;
+    change.answer(&applied).await?;
     change.commit().await?;
     Ok(applied)
 }
@@ -237,6 +242,7 @@ pub async fn withdraw(store: &Store, actor: &Actor, declaring: Declaring) -> Res
     let act = Act::read(at, actor, Action::ApplyReward, object(&of, declaring)).with("did", "withdraw");
     change.record(&act.with("application", application_id)).await?;
     let applied = reread(&mut change, &of, declaring, application_id, in_force).await?;
+    change.answer(&applied).await?;
     change.commit().await?;
     Ok(applied)
 }
@@ -266,6 +272,7 @@ pub async fn decide(
     let act = act.with("reason", ruling.word.reason()).with("amount", open.calculation.amount.to_string());
     change.record(&Act { why: ruling.note.as_deref(), ..act }).await?;
     let applied = reread(&mut change, &of, declaring, open.application_id, in_force).await?;
+    change.answer(&applied).await?;
     change.commit().await?;
     Ok(applied)
 }

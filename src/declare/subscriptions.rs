@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use url::{Host, Url};
 use uuid::Uuid;
@@ -112,7 +113,7 @@ pub struct Subscribing<'a> {
 }
 
 /// A secret just made. Its text is shown this once; it rests encrypted.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, JsonSchema)]
 pub struct Subscribed {
     pub subscription_id: i64,
     /// Under which name requests say that this secret signed them.
@@ -129,6 +130,30 @@ impl fmt::Debug for Subscribed {
             .field("key_id", key_id)
             .finish_non_exhaustive()
     }
+}
+
+/// A subscription that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "SubscriptionRemoved")]
+pub struct Removed {
+    /// Its number.
+    pub removed: i64,
+}
+
+/// A ping that waits to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Pinged {
+    pub event_id: Uuid,
+}
+
+/// A subscription that goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "SubscriptionResumed")]
+pub struct Resumed {
+    /// Its number.
+    pub resumed: i64,
+    /// Events that gathered and are due now.
+    pub due: u64,
 }
 
 /// A new subscription of the actor. It hears of what happens from now on.
@@ -150,8 +175,10 @@ pub async fn add(store: &Store, actor: &Actor, asked: &Subscribing<'_>) -> Resul
     // the rest of the address may be a secret of the receiver's
     let act = about(at, actor, subscription_id, "add").with("host", url.host_str()).with("kinds", kinds);
     change.record(&act).await?;
+    let subscribed = Subscribed { subscription_id, key_id, secret };
+    change.answer(&subscribed).await?;
     change.commit().await?;
-    Ok(Subscribed { subscription_id, key_id, secret })
+    Ok(subscribed)
 }
 
 /// The actor's subscriptions; those of all users for an operator of the whole installation, who sees where others' lead, and no more of their
@@ -168,14 +195,17 @@ pub async fn list(store: &Store, actor: &Actor) -> Result<Vec<SubscriptionLine>,
 }
 
 /// Ends one for good: what waits is not delivered any more.
-pub async fn remove(store: &Store, actor: &Actor, subscription_id: i64) -> Result<(), SubscriptionError> {
+pub async fn remove(store: &Store, actor: &Actor, subscription_id: i64) -> Result<Removed, SubscriptionError> {
     actor.may_at_all(Action::Subscribe)?;
     let at = store.now().await?;
     let mut change = store.change().await?;
     lock(&mut change, actor, subscription_id, looks_after_all(actor)).await?;
     change.end_subscription(subscription_id, EndedWhy::Removed, at).await?;
     change.record(&about(at, actor, subscription_id, "remove")).await?;
-    Ok(change.commit().await?)
+    let removed = Removed { removed: subscription_id };
+    change.answer(&removed).await?;
+    change.commit().await?;
+    Ok(removed)
 }
 
 /// Another secret, which signs from now on; the one before signs beside it for a day, so that a receiver can change over.
@@ -187,24 +217,28 @@ pub async fn rotate(store: &Store, actor: &Actor, subscription_id: i64) -> Resul
     let secret = new_signing_secret()?;
     let key_id = change.add_signing_secret(store, subscription_id, &secret, at).await?;
     change.record(&about(at, actor, subscription_id, "rotate").with("key_id", key_id.as_str())).await?;
+    let subscribed = Subscribed { subscription_id, key_id, secret };
+    change.answer(&subscribed).await?;
     change.commit().await?;
-    Ok(Subscribed { subscription_id, key_id, secret })
+    Ok(subscribed)
 }
 
-/// Sends a `ping`, as events are sent: its id.
-pub async fn test(store: &Store, actor: &Actor, subscription_id: i64) -> Result<Uuid, SubscriptionError> {
+/// Sends a `ping`, as events are sent.
+pub async fn test(store: &Store, actor: &Actor, subscription_id: i64) -> Result<Pinged, SubscriptionError> {
     actor.may_at_all(Action::Subscribe)?;
     let at = store.now().await?;
     let mut change = store.change().await?;
     lock(&mut change, actor, subscription_id, false).await?;
     let event_id = change.tell_one(subscription_id, at, |heading| Event::Ping(Ping { heading })).await?;
     change.record(&about(at, actor, subscription_id, "test")).await?;
+    let pinged = Pinged { event_id };
+    change.answer(&pinged).await?;
     change.commit().await?;
-    Ok(event_id)
+    Ok(pinged)
 }
 
-/// Goes on with one that is paused: what gathered is due at once, also what was given up; how many events that is.
-pub async fn resume(store: &Store, actor: &Actor, subscription_id: i64) -> Result<u64, SubscriptionError> {
+/// Goes on with one that is paused: what gathered is due at once, also what was given up.
+pub async fn resume(store: &Store, actor: &Actor, subscription_id: i64) -> Result<Resumed, SubscriptionError> {
     actor.may_at_all(Action::Subscribe)?;
     let at = store.now().await?;
     let mut change = store.change().await?;
@@ -213,8 +247,10 @@ pub async fn resume(store: &Store, actor: &Actor, subscription_id: i64) -> Resul
     }
     let due = change.resume_subscription(subscription_id, at).await?;
     change.record(&about(at, actor, subscription_id, "resume").with("due", due)).await?;
+    let resumed = Resumed { resumed: subscription_id, due };
+    change.answer(&resumed).await?;
     change.commit().await?;
-    Ok(due)
+    Ok(resumed)
 }
 
 /// Whether the actor is there for the installation as a whole.

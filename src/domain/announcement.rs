@@ -39,6 +39,7 @@ impl AnnouncementState {
 
 /// What an announcement says, and on which business days.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Content {
     /// One line.
     pub title: String,

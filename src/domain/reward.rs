@@ -55,6 +55,7 @@ impl RewardOutcome {
 
 /// The minimum wage that a reward is paid by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct MinimumWage {
     /// 最低工资类区 of the employer's place.
     pub class: WageClass,
@@ -79,6 +80,7 @@ pub struct RewardInput {
 
 /// A reward and every step on the way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Reward {
     pub weighted_person_months: u32,
     /// Weighted person-months ÷ 12, rounded only if the policy says so.

@@ -136,6 +136,7 @@ impl Ruling {
 /// The accepted result that an application rests on: a version, and the attempt of the message that was accepted. A version that the
 /// department took back and accepted again is another result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema), schemars(rename = "RewardBasis"))]
 pub struct Basis {
     pub version: u32,
     pub attempt: u32,

@@ -31,7 +31,8 @@ words! {
 }
 
 /// What became of one answer, in the order in which they came.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "AnswerOutcome")]
 pub struct Outcome {
     /// From 1: of a file its line, of a list the place in it.
     pub line: usize,

@@ -139,6 +139,11 @@ impl Change {
         ensure_affected(&done, 1)
     }
 
+    /// Everything that an announcement says by now and said before, the last version first.
+    pub async fn list_announcement_versions(&mut self, announcement_id: i64) -> Result<Vec<Version>, StoreError> {
+        list_versions(self.connection(), announcement_id).await
+    }
+
     /// The announcement, locked until this change ends.
     pub async fn lock_announcement(&mut self, announcement_id: i64) -> Result<Option<Locked>, StoreError> {
         let row = sqlx::query!(

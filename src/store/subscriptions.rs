@@ -35,7 +35,8 @@ pub struct NewSubscription<'a> {
 }
 
 /// A subscription as it stands.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Subscription")]
 pub struct SubscriptionLine {
     pub subscription_id: i64,
     pub account: String,

@@ -2,18 +2,23 @@
 
 use std::time::{Duration, Instant};
 
+use aide::axum::ApiRouter;
+use aide::axum::routing::post_with;
 use axum::Json;
 use axum::extract::rejection::{FormRejection, JsonRejection};
-use axum::extract::{Form, State};
+use axum::extract::{DefaultBodyLimit, Form, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Site;
+use super::api::{Access, operation};
 use super::asker::Address;
-use super::limiter::{Allowance, Limiter};
+use super::limiter::{Allowance, Limiter, too_many};
 use super::pages::{Shown, check_page};
 use super::problem::Problem;
+use super::reply::Reply;
 use crate::declare::certification::{DocumentError, Issued, check};
 use crate::domain::certification_document::{CertificationDocument, Validity};
 
@@ -28,8 +33,19 @@ pub(super) fn limiter() -> Limiter {
     Limiter::new(of_one, of_network, of_all)
 }
 
+/// For programs.
+pub(super) fn routes() -> ApiRouter<Site> {
+    let summary = "Whether a certification document is ours and in force, by the number and the code on it";
+    ApiRouter::new()
+        .api_route(
+            "/certification-checks",
+            post_with(check_by_program, operation("check_certification", "certification", Access::Open, summary)),
+        )
+        .layer(DefaultBodyLimit::max(MOST_BYTES))
+}
+
 /// What is on the paper.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Paper {
     number: String,
@@ -37,7 +53,8 @@ pub(super) struct Paper {
 }
 
 /// What number and code lead to: what is printed, and whether it is in force.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CertificationChecked")]
 pub(super) struct Checked {
     #[serde(flatten)]
     document: CertificationDocument,
@@ -53,15 +70,6 @@ impl From<Issued> for Checked {
     }
 }
 
-/// Whoever asks too often is told how long to wait.
-fn too_many(wait: Duration) -> Problem {
-    let seconds = wait.as_secs() + 1;
-    let detail = format!("too many checks; try again in {seconds} s");
-    let detail_zh = format!("查询过于频繁，请{seconds}秒后再试。");
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail, detail_zh)
-        .with(header::RETRY_AFTER, HeaderValue::from(seconds))
-}
-
 /// The same whatever of the two is wrong.
 fn no_such_document() -> Problem {
     let detail = "there is no document with this number and this code";
@@ -72,18 +80,18 @@ async fn find(site: &Site, paper: &Paper) -> Result<Option<Issued>, DocumentErro
     check(&site.store, &paper.number, &paper.code).await
 }
 
-pub(super) async fn check_by_program(
+async fn check_by_program(
     State(site): State<Site>,
     Address(address): Address,
     paper: Result<Json<Paper>, JsonRejection>,
-) -> Result<Json<Checked>, Problem> {
+) -> Result<Reply<Checked>, Problem> {
     site.checks.take(address, Instant::now()).map_err(too_many)?;
     let Json(paper) = paper.map_err(|_| {
         let detail = "accepted is `{\"number\": …, \"code\": …}` as application/json";
         Problem::bad_request("bad_request", detail, "请求内容须包含编号与校验码。")
     })?;
     let found = find(&site, &paper).await.map_err(|error| Problem::failed(&error))?;
-    found.map(|issued| Json(issued.into())).ok_or_else(no_such_document)
+    found.map(|issued| Reply(issued.into())).ok_or_else(no_such_document)
 }
 
 pub(super) async fn form() -> Html<String> {

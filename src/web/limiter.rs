@@ -5,6 +5,10 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::http::{HeaderValue, StatusCode, header};
+
+use super::problem::Problem;
+
 /// So many requests are free at once, and they come back one by one over a time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Allowance {
@@ -58,6 +62,15 @@ impl Allowance {
     fn wait(self, bucket: Bucket) -> Option<Duration> {
         (bucket.left < 1.0).then(|| Duration::from_secs_f64((1.0 - bucket.left) / self.per_second()))
     }
+}
+
+/// Whoever asks too often is told how long to wait.
+pub(super) fn too_many(wait: Duration) -> Problem {
+    let seconds = wait.as_secs() + 1;
+    let detail = format!("too many requests; try again in {seconds} s");
+    let detail_zh = format!("查询过于频繁，请{seconds}秒后再试。");
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail, detail_zh)
+        .with(header::RETRY_AFTER, HeaderValue::from(seconds))
 }
 
 impl Limiter {

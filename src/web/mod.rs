@@ -29,7 +29,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -58,6 +58,10 @@ pub struct Site {
     trusted_proxies: Arc<[IpAddr]>,
     /// How often strangers may check documents: counted by each process for itself.
     checks: Arc<Limiter>,
+    /// How often persons may show their papers: likewise.
+    openings: Arc<Limiter>,
+    /// Subscribed programs may be on this machine.
+    allow_loopback: bool,
     load: Arc<Load>,
     reads: Arc<Reads>,
     /// Looks at files that come in.
@@ -66,7 +70,7 @@ pub struct Site {
 
 impl Site {
     pub fn new(store: Store, reading: Reading) -> Self {
-        let checks = Arc::new(certification_checks::limiter());
+        let (checks, openings) = (Arc::new(certification_checks::limiter()), Arc::new(api::person::limiter()));
         let (reading, tax_mode) = (Arc::new(reading), TaxMode::Push);
         Self {
             store,
@@ -74,6 +78,8 @@ impl Site {
             tax_mode,
             trusted_proxies: Arc::from([]),
             checks,
+            openings,
+            allow_loopback: false,
             load: Load::new(),
             reads: Arc::default(),
             scanner: None,
@@ -90,6 +96,12 @@ impl Site {
     #[must_use]
     pub fn scanning_by(self, scanner: Option<Scanner>) -> Self {
         Self { scanner, ..self }
+    }
+
+    /// Where subscribed programs may be on this machine, or not.
+    #[must_use]
+    pub fn allowing_loopback(self, allow_loopback: bool) -> Self {
+        Self { allow_loopback, ..self }
     }
 
     /// Behind these proxies.
@@ -132,7 +144,6 @@ pub fn router(site: Site) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_page))
-        .nest("/api/v1", by_hand())
         .merge(api::router(&site))
         .route("/api/openapi.json", get(openapi))
         .route(
@@ -150,17 +161,6 @@ pub fn router(site: Site) -> Router {
 /// The document of the API, for whoever asks.
 async fn openapi(State(site): State<Site>) -> Json<&'static OpenApi> {
     Json(api::document(&site))
-}
-
-/// For programs; everything that goes wrong is told by a problem document.
-fn by_hand() -> Router<Site> {
-    let check = post(certification_checks::check_by_program);
-    Router::new()
-        // what is asked for without its body would count as sent and never arrive
-        .route("/tax-feed", get(tax_feed::read).head(|| async { Problem::method_not_allowed() }))
-        .route("/tax-feed/answers", post(tax_feed::answer).layer(DefaultBodyLimit::max(tax_feed::MOST_BYTES)))
-        .route("/certification-checks", check.layer(DefaultBodyLimit::max(certification_checks::MOST_BYTES)))
-        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
 }
 
 /// 200 if the database answers, its schema is this program's and its keys are ours; else 503. Both say what was found.

@@ -1,11 +1,15 @@
 //! Writes are done once: a request that says its name in `Idempotency-Key` is answered the same however often it comes.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use aide::OperationInput;
 use aide::generate::GenContext;
-use aide::openapi::{HeaderStyle, Operation, Parameter, ParameterData, ParameterSchemaOrContent, SchemaObject};
+use aide::openapi::{
+    HeaderStyle, Operation, Parameter, ParameterData, ParameterSchemaOrContent, Response as Documented, SchemaObject,
+    StatusCode as Code,
+};
 use aide::operation::add_parameters;
+use aide::{OperationInput, OperationOutput};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::http::request::Parts;
@@ -13,13 +17,15 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use schemars::json_schema;
+use schemars::{JsonSchema, json_schema};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::Site;
 use super::asker::Holder;
 use super::input::broken_off;
 use super::problem::Problem;
+use super::reply::Reply;
 use crate::domain::access::Actor;
 use crate::store::Store;
 use crate::store::request_answers::{Answered, Request as Named};
@@ -53,23 +59,101 @@ impl FromRequestParts<Site> for Writer {
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Problem> {
         let Holder(actor) = Holder::from_request_parts(parts, site).await?;
-        let named = parts.extensions.get::<Arc<Named>>().ok_or_else(|| {
-            let detail = format!(
-                "whoever writes names the request by an `Idempotency-Key` of 1 to {MOST_SIGNS} visible ASCII signs, such as a UUID, and \
-                 repeats it under the same name until it is answered"
-            );
-            Problem::bad_request("idempotency_key_missing", detail, "写入请求须附带 Idempotency-Key。")
-        })?;
+        let named = parts.extensions.get::<Arc<Named>>().ok_or_else(missing)?;
         Ok(Self { actor, store: site.store.for_request(named.clone()) })
     }
 }
 
 impl OperationInput for Writer {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
-        let description = "The caller's own name for this request. The same name with the same request gets the same answer, for good; with another \
-                           request it is refused. What was refused changed nothing and is decided anew";
-        let schema = json_schema!({ "type": "string", "pattern": "^[!-~]{1,128}$" });
-        add_parameters(ctx, operation, [header_parameter("Idempotency-Key", description, schema)]);
+        described(ctx, operation);
+    }
+}
+
+/// Says of an operation that its caller names the request.
+fn described(ctx: &mut GenContext, operation: &mut Operation) {
+    let description = "The caller's own name for this request. The same name with the same request gets the same answer, for good; with another \
+                       request it is refused. What was refused changed nothing and is decided anew";
+    let schema = json_schema!({ "type": "string", "pattern": "^[!-~]{1,128}$" });
+    add_parameters(ctx, operation, [header_parameter("Idempotency-Key", description, schema)]);
+}
+
+fn missing() -> Problem {
+    let detail = format!(
+        "whoever writes names the request by an `Idempotency-Key` of 1 to {MOST_SIGNS} visible ASCII signs, such as a UUID, and repeats it \
+         under the same name until it is answered"
+    );
+    Problem::bad_request("idempotency_key_missing", detail, "写入请求须附带 Idempotency-Key。")
+}
+
+/// The name of a request whose caller shows no token: who it is, is known only later.
+pub(super) struct Name(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        if !parts.headers.contains_key(KEY) {
+            return Err(missing());
+        }
+        key_of(&parts.headers).map(Self)
+    }
+}
+
+impl OperationInput for Name {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        described(ctx, operation);
+    }
+}
+
+/// An answer that is kept under the name of its request, given now or before.
+pub(super) struct Kept<T>(Response, PhantomData<fn() -> T>);
+
+impl<T> Kept<T> {
+    fn of(response: Response) -> Self {
+        Self(response, PhantomData)
+    }
+}
+
+impl<T> IntoResponse for Kept<T> {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+impl<T: JsonSchema> OperationOutput for Kept<T> {
+    type Inner = T;
+
+    fn operation_response(ctx: &mut GenContext, operation: &mut Operation) -> Option<Documented> {
+        Reply::<T>::operation_response(ctx, operation)
+    }
+
+    fn inferred_responses(ctx: &mut GenContext, operation: &mut Operation) -> Vec<(Option<Code>, Documented)> {
+        Reply::<T>::inferred_responses(ctx, operation)
+    }
+}
+
+/// For a caller without a token, once it is known who it is (`account`): does the work, or gives the answer that was given before to the
+/// same request (`asks`). The work says its answer with its change, see [`crate::store::change::Change::answer`].
+pub(super) async fn once_of<T, F>(
+    store: &Store,
+    account: &str,
+    Name(key): &Name,
+    asks: &str,
+    work: impl FnOnce(Store) -> F,
+) -> Result<Kept<T>, Problem>
+where
+    T: Serialize,
+    F: Future<Output = Result<T, Problem>>,
+{
+    let named = Arc::new(Named::new(store, account, key, asks, store.now().await?));
+    if let Some(answer) = answered(store, &named).await? {
+        return Ok(Kept::of(answer));
+    }
+    match work(store.for_request(named.clone())).await {
+        Ok(done) => Ok(Kept::of(Reply(done).into_response())),
+        // refused perhaps because the same request was done while this one waited
+        Err(refused) => answered(store, &named).await?.map(Kept::of).ok_or(refused),
     }
 }
 

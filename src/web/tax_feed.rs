@@ -1,15 +1,28 @@
 //! `GET /api/v1/tax-feed` and `POST /api/v1/tax-feed/answers`: a tax department fetches its messages and answers them.
 
-use axum::Json;
+use std::convert::Infallible;
+
+use aide::OperationInput;
+use aide::axum::ApiRouter;
+use aide::axum::routing::{get_with, post_with};
+use aide::generate::GenContext;
+use aide::openapi::{MediaType, Operation, RequestBody, SchemaObject};
+use aide::operation::set_body;
 use axum::body::Bytes;
-use axum::extract::{Query, State, rejection::BytesRejection};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
 use axum::http::StatusCode;
+use axum::routing::head;
+use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Site;
+use super::api::{Access, operation};
 use super::asker::Holder;
+use super::input::Query;
 use super::problem::Problem;
+use super::reply::Reply;
 use crate::declare::news::apply_news;
 use crate::domain::access::Action;
 use crate::domain::feed::Cursor;
@@ -22,21 +35,83 @@ use crate::store::feed::Way;
 /// Answers of one list at most.
 const MOST_ANSWERS: usize = 1000;
 /// A list of answers, in bytes.
-pub(super) const MOST_BYTES: usize = 4 << 20;
+const MOST_BYTES: usize = 4 << 20;
 /// Messages of a page where nothing else is said.
 const USUAL: u16 = 100;
 
+pub(super) fn routes() -> ApiRouter<Site> {
+    const TAG: &str = "tax feed";
+    let reading = operation(
+        "read_tax_feed",
+        TAG,
+        Access::nobody(Action::ReadTaxFeed),
+        "Messages to the tax department in the order in which they were published",
+    );
+    let answering = operation(
+        "answer_tax_feed",
+        TAG,
+        Access::nobody(Action::AnswerTaxFeed),
+        "Answers of the tax department to its messages",
+    );
+    ApiRouter::new()
+        .api_route(
+            "/tax-feed",
+            // what is asked for without its body would count as sent and never arrive
+            get_with(read, reading).merge(head(|| async { Problem::method_not_allowed() })),
+        )
+        .api_route(
+            "/tax-feed/answers",
+            post_with(answer, move |described| {
+                answering(described).description(
+                    "It takes no `Idempotency-Key`: an answer belongs to its message, and the same answer again changes nothing and is told as \
+                     `repeated`. One bad answer spoils no other: each has its own outcome, in the order in which they came.",
+                )
+            })
+            .layer(DefaultBodyLimit::max(MOST_BYTES)),
+        )
+}
+
 /// What may stand in the query.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Asked {
+struct Asked {
+    /// `next` of the page before; without it, or empty, from the beginning.
     after: Option<String>,
+    /// Messages of the page at most; 100 where nothing is said.
+    #[schemars(with = "Option<u16>", range(min = 1, max = 1000))]
     limit: Option<String>,
 }
 
+/// A list of answers as it came.
+struct List(Result<Bytes, BytesRejection>);
+
+impl<S: Send + Sync> FromRequest<S> for List {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Infallible> {
+        Ok(Self(Bytes::from_request(request, state).await))
+    }
+}
+
+impl OperationInput for List {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        let json_schema = json_schema!({ "type": "array", "maxItems": MOST_ANSWERS, "items": { "type": "object" } });
+        let schema = SchemaObject { json_schema, example: None, external_docs: None };
+        let media = MediaType { schema: Some(schema), ..MediaType::default() };
+        let body = RequestBody {
+            description: Some("Answers, each as it would answer the message when it is pushed".to_owned()),
+            content: [("application/json".to_owned(), media)].into_iter().collect(),
+            required: true,
+            ..RequestBody::default()
+        };
+        set_body(ctx, operation, body);
+    }
+}
+
 /// A page of messages.
-#[derive(Serialize)]
-pub(super) struct Page {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TaxFeedPage")]
+struct Page {
     messages: Vec<Handed>,
     /// From where to go on: always there, also where nothing follows yet.
     next: String,
@@ -47,7 +122,8 @@ pub(super) struct Page {
 }
 
 /// One message.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TaxFeedMessage")]
 struct Handed {
     message_id: String,
     idempotency_key: String,
@@ -58,8 +134,9 @@ struct Handed {
 }
 
 /// What became of a list of answers.
-#[derive(Serialize)]
-pub(super) struct Answered {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TaxFeedAnswered")]
+struct Answered {
     taken: usize,
     refused: usize,
     answers: Vec<Outcome>,
@@ -86,11 +163,11 @@ impl From<FeedError> for Problem {
     }
 }
 
-pub(super) async fn read(
+async fn read(
     State(site): State<Site>,
     Holder(actor): Holder,
-    query: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
-) -> Result<Json<Page>, Problem> {
+    query: Result<Query<Asked>, Problem>,
+) -> Result<Reply<Page>, Problem> {
     actor.may_at_all(Action::ReadTaxFeed)?;
     let Query(asked) = query.map_err(|_| {
         Problem::bad_request("bad_query", "accepted are `after` and `limit`, each once", "查询参数有误。")
@@ -122,14 +199,10 @@ pub(super) async fn read(
             Ok(Handed { message_id, idempotency_key: message.idempotency_key, digest, body })
         })
         .collect::<Result<Vec<Handed>, Problem>>()?;
-    Ok(Json(Page { messages, next: page.next.encode(), more: page.more, held: page.held }))
+    Ok(Reply(Page { messages, next: page.next.encode(), more: page.more, held: page.held }))
 }
 
-pub(super) async fn answer(
-    State(site): State<Site>,
-    Holder(actor): Holder,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Answered>, Problem> {
+async fn answer(State(site): State<Site>, Holder(actor): Holder, List(body): List) -> Result<Reply<Answered>, Problem> {
     actor.may_at_all(Action::AnswerTaxFeed)?;
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
@@ -154,7 +227,7 @@ pub(super) async fn answer(
         take_answers(&site.store, &actor, &Delivered { way: Way::Feed, body: &body, lines, again: false }).await?;
     take_in_news(&site.store).await;
     let refused = answers.iter().filter(|outcome| outcome.result == Taken::Refused).count();
-    Ok(Json(Answered { taken: answers.len() - refused, refused, answers }))
+    Ok(Reply(Answered { taken: answers.len() - refused, refused, answers }))
 }
 
 /// Declarations hear of it now; what fails is done with the next news.

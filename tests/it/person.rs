@@ -37,17 +37,17 @@ use crate::runs::say;
 
 const YEAR: i32 = 2025;
 /// A code that nobody was given.
-const OTHER_CODE: &str = "2222-2222-2222";
+pub const OTHER_CODE: &str = "2222-2222-2222";
 
 /// What a person has in hand.
 #[derive(Clone)]
-struct Papers {
-    person: PersonId,
-    id: String,
-    certificate: String,
+pub struct Papers {
+    pub person: PersonId,
+    pub id: String,
+    pub certificate: String,
 }
 
-async fn papers(store: &Store, person: PersonId) -> Papers {
+pub async fn papers(store: &Store, person: PersonId) -> Papers {
     let identity = store.identities(&[person]).await.expect("identities").remove(&person).expect("known");
     let mut change = store.change().await.expect("a transaction");
     let (_, registered) = change.find_registered(store, &identity.id).await.expect("asked");
@@ -61,7 +61,7 @@ impl Papers {
         issue_code(store, &actor(), self.person, None).await.expect("a code").code
     }
 
-    async fn open(&self, store: &Store, code: &str) -> Result<PersonActor, PersonError> {
+    pub async fn open(&self, store: &Store, code: &str) -> Result<PersonActor, PersonError> {
         open(store, Credentials { id_number: &self.id, certificate_number: &self.certificate, code }).await
     }
 

@@ -40,12 +40,12 @@ fn policy(rules: &str) -> Reading {
     Reading { policy: parse(&text).expect("a policy"), text }
 }
 
-fn open() -> Reading {
+pub fn open() -> Reading {
     policy(OPEN)
 }
 
 /// The school's result accepted, and the school as it acts.
-async fn accepted(name: &str) -> (Scene, Actor) {
+pub async fn accepted(name: &str) -> (Scene, Actor) {
     let scene = Scene::begin(name).await;
     scene.complete(SCHOOL).await.expect("completed");
     scene.push().await;

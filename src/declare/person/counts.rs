@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Party, PersonActor, PersonError};
@@ -13,14 +14,14 @@ use crate::store::Store;
 use crate::store::person_months::{Counting, PublicUnit, WageSum};
 
 /// A business year as the person sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Counts {
     pub year: i32,
     pub employers: Vec<CountedAt>,
 }
 
 /// One employer, January first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CountedAt {
     pub employer: Party,
     /// It has a placement of the person; else only a claim stands.
@@ -30,7 +31,7 @@ pub struct CountedAt {
 
 /// One month at one employer.
 #[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CountedMonth {
     pub month: Month,
     /// The employer wants to count it: by choice, or because it passes and nobody said otherwise.
@@ -56,7 +57,8 @@ pub struct CountedMonth {
 }
 
 /// A wage and who reported that they paid it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "WagePaid")]
 pub struct Paid {
     pub payer: Party,
     pub amount_fen: i64,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Party, PersonActor, PersonError};
@@ -25,7 +26,7 @@ const LOOKS: [Action; 7] = [
 ];
 
 /// One look.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Look {
     pub at: DateTime<Utc>,
     pub action: Action,

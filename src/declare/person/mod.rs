@@ -8,9 +8,10 @@ mod objection;
 mod open;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use code::{CODE_DAYS, IssuedCode, issue_code, revoke_code};
+pub use code::{CODE_DAYS, IssuedCode, RevokedCode, Whom, issue_code, revoke_code};
 pub use counts::{CountedAt, CountedMonth, Counts, Paid, counts};
 pub use looks::{Look, Looks, who_looked};
 pub use objection::{Answer, Objecting, OwnObjection, OwnObjections, Raised, object, own_objections};
@@ -24,7 +25,7 @@ use crate::store::StoreError;
 use crate::store::person_months::PublicUnit;
 
 /// A unit as everybody may know it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Party {
     pub uscc: String,
     #[serde(skip_serializing_if = "Option::is_none")]

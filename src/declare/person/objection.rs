@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Party, PersonActor, PersonError};
@@ -28,14 +29,15 @@ pub struct Objecting<'a> {
 }
 
 /// An objection that was taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "ObjectionRaised")]
 pub struct Raised {
     pub objection_id: i64,
     pub raised_at: DateTime<Utc>,
 }
 
 /// An objection as its person sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OwnObjection {
     pub objection_id: i64,
     pub employer: Party,
@@ -49,7 +51,8 @@ pub struct OwnObjection {
 }
 
 /// What the federation answered; by whom of it, is not told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "ObjectionAnswer")]
 pub struct Answer {
     pub finding: Finding,
     pub text: String,
@@ -91,8 +94,10 @@ pub async fn object(store: &Store, own: &PersonActor, objecting: &Objecting<'_>)
     let actor = own.actor();
     let act = Act::read(at, &actor, Action::Object, audit_object(objection_id, &uscc, person));
     change.record(&act.with("kind", kind.as_str()).with("months", serde_json::to_value(&months)?)).await?;
+    let raised = Raised { objection_id, raised_at: at };
+    change.answer(&raised).await?;
     change.commit().await?;
-    Ok(Raised { objection_id, raised_at: at })
+    Ok(raised)
 }
 
 /// The employer, if it counts the person in all of these months.

@@ -43,7 +43,7 @@ impl Access {
         Self::May { action, or: None, whose: Whose::Employer }
     }
 
-    pub(super) const fn nobody(action: Action) -> Self {
+    pub(in crate::web) const fn nobody(action: Action) -> Self {
         Self::May { action, or: None, whose: Whose::Nobody }
     }
 
@@ -57,7 +57,7 @@ impl Access {
 }
 
 /// Describes an operation: `id` is its name for programs and never changes.
-pub(super) fn operation(
+pub(in crate::web) fn operation(
     id: &'static str,
     tag: &'static str,
     access: Access,

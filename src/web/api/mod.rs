@@ -2,6 +2,7 @@
 
 mod affiliates;
 mod anew;
+mod announcements;
 mod conflicts;
 mod contracts;
 mod corrections;
@@ -15,13 +16,17 @@ mod imports;
 mod levy;
 mod look_ups;
 mod notices;
+mod objections;
 mod operations;
 mod outbox;
+pub(super) mod person;
 mod placements;
 mod requests;
 mod results;
 mod review;
+mod rewards;
 mod session;
+mod subscriptions;
 mod ticks;
 mod users;
 mod verifications;
@@ -40,12 +45,13 @@ use axum::middleware::from_fn_with_state;
 use schemars::generate::SchemaSettings;
 use tower_http::compression::CompressionLayer;
 
+pub(super) use describe::operation;
 pub use describe::{Access, Whose};
 
 use super::once::once;
 use super::problem::Problem;
 use super::reply::add_written;
-use super::{Site, load};
+use super::{Site, certification_checks, load, tax_feed};
 
 /// A body of JSON, in bytes; files have limits of their own.
 const MOST_BYTES: usize = 1 << 20;
@@ -83,7 +89,17 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
         .merge(outbox::routes())
         .merge(operations::routes())
         .merge(watch::routes())
-        .merge(users::routes());
+        .merge(users::routes())
+        .merge(announcements::routes())
+        .merge(rewards::routes())
+        .merge(subscriptions::routes())
+        .merge(objections::routes());
+    // these are no writes of a token's holder that are done once by the holder's name for them
+    let routes = routes
+        .layer(from_fn_with_state(site.clone(), once))
+        .merge(person::routes())
+        .merge(tax_feed::routes())
+        .merge(certification_checks::routes());
     let router = ApiRouter::new().nest("/api/v1", routes).finish_api_with(&mut document, |document| {
         let scheme = SecurityScheme::Http {
             scheme: "bearer".to_owned(),
@@ -95,10 +111,10 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
     });
     add_written(&mut document);
     let router = router
-        .layer(from_fn_with_state(site.clone(), once))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(from_fn_with_state(site.clone(), load::shed))
-        // whoever reads an answer shows a token, which no other site can send along: its length tells nobody else anything
+        // whoever reads an answer shows a token, or papers and a code, which no other site can send along: its length tells nobody else
+        // anything
         .layer(CompressionLayer::new().gzip(true))
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() });
     (router, document)

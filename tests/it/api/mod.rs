@@ -6,6 +6,8 @@ mod entries;
 mod evidence;
 mod kill;
 mod matrix;
+mod offers;
+mod person;
 mod review;
 mod road;
 mod samples;

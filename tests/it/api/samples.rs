@@ -14,6 +14,11 @@ pub struct Named {
     pub person_id: String,
 }
 
+/// Papers of nobody here.
+fn strange_papers() -> Value {
+    json!({ "id_number": "360001196501010019", "certificate_number": "36000119650101001942", "code": "2222-2222-2222" })
+}
+
 /// A sample of what may be said; the path's `uscc`, `year`, `person_id` and `month` are filled in.
 #[expect(clippy::match_same_arms, reason = "rows are grouped by resource")]
 pub fn sample(id: &str, named: &Named) -> Option<Says> {
@@ -34,6 +39,51 @@ pub fn sample(id: &str, named: &Named) -> Option<Says> {
         // session and results
         "read_session" | "list_results" | "explain" => Some(at),
         "tick" => with(json!({ "months": ["2025-03"], "ticked": false })),
+        // announcements
+        "list_announcements" | "list_objections" | "list_reward_applications" | "list_subscriptions" => {
+            Some(Says::default())
+        }
+        "publish_announcement" => {
+            Some(Says::default().body(json!({ "division": "3601", "title": "通知", "text": "正文" })))
+        }
+        "read_announcement" => Some(Says::at(&[("announcement_id", "7000")])),
+        "correct_announcement" => Some(
+            Says::at(&[("announcement_id", "7000")])
+                .body(json!({ "of_version": 1, "title": "通知", "text": "正文", "from_on": "2026-04-15" })),
+        ),
+        "withdraw_announcement" => Some(Says::at(&[("announcement_id", "7000")]).body(why)),
+        // rewards
+        "read_reward" | "apply_for_reward" | "withdraw_reward" => Some(at),
+        "decide_reward" => with(json!({ "approve": "result_confirmed" })),
+        // subscriptions
+        "add_subscription" => {
+            Some(Says::default().body(json!({ "url": "https://payroll.example/", "kinds": ["cell_changed"] })))
+        }
+        "remove_subscription" | "rotate_subscription" | "test_subscription" | "resume_subscription" => {
+            Some(Says::at(&[("subscription_id", "7000")]))
+        }
+        // persons
+        "read_own_counts" => with(json!({ "credentials": strange_papers() })),
+        "list_own_looks" | "list_own_objections" => {
+            Some(Says::default().body(json!({ "credentials": strange_papers() })))
+        }
+        "object" => {
+            let months = ["2025-03"];
+            let objection = json!({ "employer": named.uscc, "months": months, "kind": "never_worked_there" });
+            Some(Says::default().body(json!({ "credentials": strange_papers(), "objection": objection })))
+        }
+        "read_objection" => Some(Says::at(&[("objection_id", "7000")])),
+        "answer_objection" => {
+            Some(Says::at(&[("objection_id", "7000")]).body(json!({ "finding": "upheld", "text": "已核实。" })))
+        }
+        "issue_person_code" | "revoke_person_code" => {
+            let person_id: i64 = named.person_id.parse().ok()?;
+            Some(Says::default().body(json!({ "person_id": person_id })))
+        }
+        // the tax department, and whoever holds a document
+        "read_tax_feed" => Some(Says::default()),
+        "answer_tax_feed" => Some(Says::default().body(json!([]))),
+        "check_certification" => Some(Says::default().body(json!({ "number": "36-2025-00000001", "code": "2222" }))),
         // operations
         "list_jobs" | "list_runs" | "list_alerts" | "list_differences" | "list_refusals" | "list_audit" => {
             Some(Says::default())

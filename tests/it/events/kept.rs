@@ -141,7 +141,7 @@ async fn a_subscription_whose_receiver_took_nothing_for_a_week_is_paused_and_its
     assert_eq!(notices.iter().map(|notice| notice.addressee.as_str()).collect::<Vec<_>>(), [SCHOOL]);
     assert!(notices[0].en.contains("subscription 1 (own)") && notices[0].zh.contains("已暂停"), "{notices:?}");
 
-    assert_eq!(resume(store, &own.actor, id).await.expect("resumed"), 2);
+    assert_eq!(resume(store, &own.actor, id).await.expect("resumed").due, 2);
     assert_eq!(deliver(store).await, told(2, 0), "what was given up too");
     assert_eq!(receiver.take_signed(&own).len(), 2);
     assert_eq!(watch(store).await.len(), 0, "it is over");
@@ -154,7 +154,7 @@ async fn one_event_that_is_never_taken_pauses_nobody_who_takes_others() {
     let receiver = Receiver::start().await;
     let own = Subscriber::begin(store, "own", school(), &receiver, &ALL).await;
     let id = own.made.subscription_id;
-    let poison = test(store, &own.actor, id).await.expect("a ping").to_string();
+    let poison = test(store, &own.actor, id).await.expect("a ping").event_id.to_string();
     receiver.refuse(&poison);
     let mut given_up = 0;
     for _ in 0..20 {
