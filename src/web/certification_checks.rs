@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use axum::Json;
-use axum::extract::rejection::{FormRejection, JsonRejection};
+use axum::extract::rejection::FormRejection;
 use axum::extract::{DefaultBodyLimit, Form, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -15,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::Site;
 use super::api::{Access, operation};
 use super::asker::Address;
+use super::input::Body;
 use super::limiter::{Allowance, Limiter, too_many};
 use super::pages::{Shown, check_page};
 use super::problem::Problem;
@@ -83,10 +83,10 @@ async fn find(site: &Site, paper: &Paper) -> Result<Option<Issued>, DocumentErro
 async fn check_by_program(
     State(site): State<Site>,
     Address(address): Address,
-    paper: Result<Json<Paper>, JsonRejection>,
+    paper: Result<Body<Paper>, Problem>,
 ) -> Result<Reply<Checked>, Problem> {
     site.checks.take(address, Instant::now()).map_err(too_many)?;
-    let Json(paper) = paper.map_err(|_| {
+    let Body(paper) = paper.map_err(|_| {
         let detail = "accepted is `{\"number\": …, \"code\": …}` as application/json";
         Problem::bad_request("bad_request", detail, "请求内容须包含编号与校验码。")
     })?;

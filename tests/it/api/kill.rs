@@ -56,7 +56,6 @@ async fn a_write_whose_process_dies_is_done_once_and_its_repetition_gets_the_ans
         let token = user(scene.store(), "li.hua", Role::Employer, &unit(SCHOOL)).await;
         let everything = renzheng::declare::users::AskedReach::Everything;
         let operator = user(scene.store(), "zhao.lei", Role::Operator, &everything).await;
-        scene.prove_affiliates(SCHOOL).await;
         let declaring = scene.declaring(SCHOOL).await;
         let person = scene.store().list_placements(&[declaring.employer]).await.expect("placements")[0].person;
         let person = person.0.to_string();

@@ -100,7 +100,7 @@ async fn review_a_month(api: &Api<'_>, parts: &Parts, person: &str, month: &str)
     let placements = api.done(employer, "list_standings", at.clone()).await;
     let mut lines = placements["items"].as_array().expect("lines").iter();
     let line = lines.find(|line| line["person_id"] == number(person)).expect("the worker");
-    let months = line["months"].as_array().expect("months").iter();
+    let mut months = line["months"].as_array().expect("months").iter();
     let missing = months.find(|one| one["month"] == month).expect("the month")["missing"].clone();
     assert!(missing.as_array().is_some_and(|grounds| !grounds.is_empty()), "{missing}");
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use renzheng::domain::access::Role;
+use renzheng::domain::ids::Uscc;
 
 use crate::access::{E1, division, province, unit, user};
 use crate::harness::Scratch;
@@ -31,6 +32,11 @@ async fn run(who: &str, role: Option<Role>) {
     };
     // what it remembers of a run goes with the test
     let scratch = Scratch::new(&format!("api_fuzz_{who}_runs"));
+    // of what is there, or nothing but 404 would be met
+    let employer = store.find_unit(&Uscc::parse(E1).expect("a code")).await.expect("asked").expect("known");
+    let person = store.list_placements(&[employer]).await.expect("placements")[0].person.0;
+    let known = format!("[parameters]\nuscc = \"{E1}\"\nyear = 2025\nperson_id = {person}\nmonth = \"2025-03\"\n");
+    std::fs::write(scratch.path().join("schemathesis.toml"), known).expect("written");
     let mut program = Command::new(program());
     program.current_dir(scratch.path());
     program.args(["run", &format!("{}/api/openapi.json", site.url), "--checks", CHECKS]);
