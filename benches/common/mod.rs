@@ -2,6 +2,7 @@
 
 pub mod machine;
 pub mod program;
+pub mod province;
 pub mod server;
 pub mod units;
 

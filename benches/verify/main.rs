@@ -20,8 +20,7 @@ use serde_json::{Value, json};
 use common::machine::{machine, told};
 use common::program::{Program, Ran};
 use common::server::Server;
-use common::units::credit_code;
-use common::{FALLBACK, remove};
+use common::{FALLBACK, province, remove};
 
 /// Measures the verification of a year.
 #[derive(Parser)]
@@ -50,21 +49,6 @@ const PREFIX: &str = "verify_";
 const DATABASE: &str = "verify_province";
 const YEAR: &str = "2025";
 
-/// The pulls that the province has; settings are what a verification knows of them.
-const JOBS: [(&str, &str); 5] = [
-    ("pull-certificate", "record = \"certificate\"\nsettles_after = \"45d\"\nstale_after = \"30d\"\n"),
-    ("pull-dispatch-filing", "record = \"dispatch_filing\"\nsettles_after = \"45d\"\nstale_after = \"30d\"\n"),
-    (
-        "pull-medical",
-        "record = \"insurance\"\nsettles_after = \"75d\"\nkeep = \"all\"\ncovers = { schemes = [\"medical\"] }\n[constants]\nscheme = \"medical\"\n",
-    ),
-    (
-        "pull-pension",
-        "record = \"insurance\"\nsettles_after = \"30d\"\nkeep = \"all\"\ncovers = { schemes = [\"pension\"] }\n[constants]\nscheme = \"pension\"\n",
-    ),
-    ("pull-wage", "record = \"wage\"\nsettles_after = \"45d\"\nkeep = \"all\"\n"),
-];
-
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     if !arguments.bench {
@@ -74,7 +58,6 @@ fn main() -> anyhow::Result<()> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-verify");
     let work = folder.join("work");
     remove(&work)?;
-    fs::create_dir_all(work.join("jobs"))?;
     let server = Server::start(&folder, Path::new(FALLBACK), PREFIX)?;
     let measured = Bench::new(&arguments, &server, work).and_then(|mut bench| bench.run());
     if arguments.keep {
@@ -107,14 +90,7 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     fn new(arguments: &'a Arguments, server: &'a Server, work: PathBuf) -> anyhow::Result<Self> {
-        for (name, settings) in JOBS {
-            let (head, rest) = settings.split_once("[constants]").unwrap_or((settings, ""));
-            let constants = if rest.is_empty() { String::new() } else { format!("[constants]{rest}") };
-            let text = format!(
-                "kind = \"pull\"\n{head}[source]\ntype = \"file\"\npath = \"none.csv\"\nformat = \"csv\"\nrereadable = true\n{constants}"
-            );
-            fs::write(work.join("jobs").join(format!("{name}.toml")), text)?;
-        }
+        province::write_jobs(&work)?;
         let program = Program { folder: work.clone(), key_file: work.join("keys"), log: arguments.log.clone() };
         program.make_keys()?;
         Ok(Self { arguments, server, program, work, figures: Vec::new() })
@@ -197,20 +173,8 @@ impl<'a> Bench<'a> {
         self.program.run(&all, &self.variables())
     }
 
-    /// The schema and the jobs by the program itself, the rest by SQL.
     fn make_province(&self) -> anyhow::Result<()> {
-        let placements = self.arguments.placements;
-        eprintln!("making {placements} placements");
-        self.server.create(DATABASE, None)?;
-        self.program.prepare(self.server.url(DATABASE))?;
-        self.verify(&[])?;
-        let units = self.work.join("units.csv");
-        let codes: Vec<String> = (0..placements / 20 + 200).map(credit_code).collect();
-        fs::write(&units, codes.join("\n") + "\n")?;
-        self.server.run(DATABASE, &[&format!("\\copy unit (uscc) from '{}'", units.display())])?;
-        let placements = format!("placements={placements}");
-        self.script("province.sql", include_str!("province.sql"), &["-v", &placements])?;
-        self.server.settle(DATABASE)
+        province::make(self.server, &self.program, DATABASE, self.arguments.placements)
     }
 
     fn touch(&self) -> anyhow::Result<()> {
@@ -219,11 +183,7 @@ impl<'a> Bench<'a> {
     }
 
     fn script(&self, name: &str, text: &str, arguments: &[&str]) -> anyhow::Result<()> {
-        let path = self.work.join(name);
-        fs::write(&path, text)?;
-        let path = path.display().to_string();
-        let arguments: Vec<&str> = arguments.iter().copied().chain(["-f", &path]).collect();
-        self.server.psql(DATABASE, &arguments).map(drop)
+        self.server.script(DATABASE, &self.work.join(name), text, arguments)
     }
 
     /// Every cell must be the program's.

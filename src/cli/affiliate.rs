@@ -121,9 +121,8 @@ async fn act(context: &Context, command: &AffiliateCommand, out: Output) -> anyh
         }
         AffiliateCommand::Delete { whose, unit, why } => {
             let employer = context.employer(Action::ReadResults, &whose.employer).await?;
-            register.delete_affiliate(employer, whose.year, *unit, why).await?;
-            let value = serde_json::json!({ "unit_uscc": unit, "outcome": "deleted" });
-            out.value(&value, |_| format!("{unit} is off the list of {}", whose.year))?;
+            let deleted = register.delete_affiliate(employer, whose.year, *unit, why).await?;
+            out.value(&deleted, |_| format!("{unit} is off the list of {}", whose.year))?;
         }
         AffiliateCommand::List(whose) => {
             let employer = context.employer(Action::ReadResults, &whose.employer).await?;

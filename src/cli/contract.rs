@@ -158,8 +158,8 @@ async fn act(context: &Context, command: &ContractCommand, out: Output) -> anyho
             out.value(&entered, told)?;
         }
         ContractCommand::Delete { which, why } => {
-            register.delete_contract(&key(context, which).await?, why).await?;
-            out.value(&serde_json::json!({ "outcome": "deleted" }), |_| "the contract is deleted".to_owned())?;
+            let deleted = register.delete_contract(&key(context, which).await?, why).await?;
+            out.value(&deleted, |_| "the contract is deleted".to_owned())?;
         }
         ContractCommand::List { whose, person } => {
             let employer = context.employer(Action::ReadResults, &whose.employer).await?;

@@ -10,7 +10,6 @@ use crate::declare::register::employer::{EmployerView, Jurisdictions};
 use crate::declare::register::{Outcome, Register};
 use crate::domain::access::Action;
 use crate::domain::entry::Contact;
-use crate::domain::ids::mask_name;
 use crate::store::audit::Act;
 
 #[derive(Subcommand)]
@@ -119,21 +118,7 @@ async fn shown(context: &Context, view: EmployerView, out: Output) -> anyhow::Re
         context.store.record(&Act::read(context.store.now().await?, &context.actor, Action::Reveal, object)).await?;
         return Ok(view);
     }
-    let contact = view.contact.map(|contact| Contact {
-        handler: mask_name(&contact.handler),
-        phone: last_four(&contact.phone),
-        address: contact.address.chars().take(6).chain("*".chars()).collect(),
-        email: contact
-            .email
-            .map(|email| email.split_once('@').map_or_else(String::new, |(_, host)| format!("*@{host}"))),
-    });
-    Ok(EmployerView { contact, ..view })
-}
-
-fn last_four(phone: &str) -> String {
-    let length = phone.chars().count();
-    let shown = phone.chars().skip(length.saturating_sub(4));
-    std::iter::repeat_n('*', length.saturating_sub(4)).chain(shown).collect()
+    Ok(view.masked())
 }
 
 fn text(view: &EmployerView) -> String {

@@ -218,8 +218,7 @@ async fn act(context: &Context, command: &EvidenceCommand, out: Output) -> anyho
         EvidenceCommand::Withdraw(args) => {
             let withdrawing = Withdrawing { evidence_id: args.evidence_id, uses: &args.uses, why: &args.why };
             let left = withdraw(store, actor, &withdrawing).await?;
-            let value = serde_json::json!({ "evidence_id": args.evidence_id, "uses": left });
-            out.value(&value, |_| format!("evidence {}: {} uses are left", args.evidence_id, left.len()))
+            out.value(&left, |left| format!("evidence {}: {} uses are left", left.evidence_id, left.uses.len()))
         }
     }
 }

@@ -177,9 +177,8 @@ async fn act(context: &Context, command: &PlacementCommand, out: Output) -> anyh
         PlacementCommand::Delete { whose, person, why } => {
             let employer = context.employer(Action::ReadResults, &whose.employer).await?;
             let person = context.person(person).await?;
-            register.delete_placement(employer, whose.year, person, why).await?;
-            let value = serde_json::json!({ "person_id": person, "outcome": "deleted" });
-            out.value(&value, |_| format!("the placement of person {} in {} is deleted", person.0, whose.year))?;
+            let deleted = register.delete_placement(employer, whose.year, person, why).await?;
+            out.value(&deleted, |_| format!("the placement of person {} in {} is deleted", person.0, whose.year))?;
         }
         PlacementCommand::List(whose) => list(context, &register, whose, out).await?,
         PlacementCommand::Show { whose, person } => {

@@ -255,7 +255,7 @@ async fn act(context: &Context, command: &ReviewCommand, out: Output) -> anyhow:
         ReviewCommand::Shown { case, months, grounds: shown } => {
             let shown = Shown { case: case.key(context).await?, months: months.clone(), grounds: grounds(shown) };
             let new = show_evidence(store, actor, &shown).await?;
-            out.value(&serde_json::json!({ "new": new }), |_| format!("recorded, {new} newly"))?;
+            out.value(&serde_json::json!({ "new": new.new }), |_| format!("recorded, {} newly", new.new))?;
         }
         ReviewCommand::Original(args) => {
             let OriginalArgs { case, kind, level, valid_from, valid_to } = args;

@@ -12,6 +12,9 @@ use crate::domain::facts::PersonId;
 use crate::domain::month::Month;
 use crate::domain::ruling::PrevailingReason;
 
+/// Persons on a page.
+const PAGE: i64 = 100;
+
 #[derive(Subcommand)]
 pub(super) enum ConflictCommand {
     /// List contested months with every employer and why it counts; written to the audit log
@@ -64,7 +67,7 @@ pub(super) async fn act(context: &Context, command: &ConflictCommand, out: Outpu
     let (store, actor) = (&context.store, &context.actor);
     match command {
         ConflictCommand::List { year, after } => {
-            let (contested, next) = list(store, actor, *year, PersonId(*after)).await?;
+            let (contested, next) = list(store, actor, *year, PersonId(*after), PAGE).await?;
             for one in &contested {
                 out.value(one, text)?;
             }

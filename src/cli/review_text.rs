@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::table::table;
-use super::tick::MonthLine;
 use crate::clock::rfc3339;
 use crate::declare::review::{OpenedCase, Waiting};
+use crate::declare::standing::MonthLine;
 use crate::domain::facts::UnitId;
 use crate::domain::month::Month;
 use crate::domain::review::Grounds;

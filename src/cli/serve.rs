@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::context::Context;
 use super::{Common, Ended};
 use crate::config::{AlertSettings, TaxMode};
+use crate::declare::evidence::Scanner;
 use crate::domain::access::Action;
 use crate::notify::{self, Installation};
 use crate::schedule::Schedule;
@@ -81,7 +82,8 @@ async fn serve(context: &Context, args: &ServeArgs, stop: CancellationToken) -> 
     let site = Site::new(store, reading)
         .handing_over_by(settings.tax_mode)
         .allowing_loopback(settings.events.allow_loopback)
-        .behind(&settings.trusted_proxies);
+        .behind(&settings.trusted_proxies)
+        .scanning_by(settings.clamd.as_ref().map(Scanner::new));
     loops.run("http", async move {
         if let Err(error) = web::serve(listener, site, stop.cancelled_owned()).await {
             tracing::error!(error = errors::chain(&error), "nothing is answered over HTTP any more");

@@ -1,7 +1,6 @@
 //! `renzheng declare tick|untick|hand-in|standing`: months chosen, a placement handed in, where every month stands.
 
 use clap::Args;
-use serde::Serialize;
 
 use super::Ended;
 use super::context::Context;
@@ -11,11 +10,11 @@ use super::run::verify_year;
 use super::table::{month_spans, table};
 use crate::clock::rfc3339;
 use crate::declare::hand_in;
-use crate::declare::standing::{MonthView, PlacementView, placements};
+use crate::declare::standing::{MonthLine, MonthView, PlacementLine, PlacementView, placements};
 use crate::declare::tick::{Choosing, choose};
 use crate::domain::facts::PersonId;
 use crate::domain::month::Month;
-use crate::domain::review::{Ground, MonthStanding};
+use crate::domain::review::MonthStanding;
 use crate::verify::Selection;
 
 #[derive(Args)]
@@ -113,37 +112,10 @@ pub(super) async fn hand_in(context: &Context, args: &HandInArgs, out: Output) -
     Ok(Ended::Done)
 }
 
-/// A placement as programs read it.
-#[derive(Serialize)]
-struct Line {
-    person_id: PersonId,
-    standing: &'static str,
-    months: Vec<MonthLine>,
-}
-
-#[derive(Serialize)]
-pub(super) struct MonthLine {
-    month: Month,
-    standing: &'static str,
-    /// Grounds without evidence.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    missing: Vec<Ground>,
-}
-
-impl MonthLine {
-    pub(super) fn of(view: &MonthView) -> Self {
-        let missing = match view.standing {
-            MonthStanding::EvidenceMissing(grounds) => grounds.iter().collect(),
-            _ => Vec::new(),
-        };
-        Self { month: view.month, standing: view.standing.as_str(), missing }
-    }
-
-    fn told(&self) -> String {
-        let missing: Vec<&str> = self.missing.iter().map(|ground| ground.as_str()).collect();
-        let missing = if missing.is_empty() { String::new() } else { format!(" ({})", missing.join(", ")) };
-        format!("{} {}{missing}", self.month, self.standing)
-    }
+fn told(line: &MonthLine) -> String {
+    let missing: Vec<&str> = line.missing.iter().map(|ground| ground.as_str()).collect();
+    let missing = if missing.is_empty() { String::new() } else { format!(" ({})", missing.join(", ")) };
+    format!("{} {}{missing}", line.month, line.standing)
 }
 
 pub(super) async fn standing(context: &Context, whose: &Whose, out: Output) -> anyhow::Result<Ended> {
@@ -151,8 +123,7 @@ pub(super) async fn standing(context: &Context, whose: &Whose, out: Output) -> a
     let views = placements(&context.store, employer).await?;
     if out.is_json() {
         for view in &views {
-            let months = view.months.iter().map(MonthLine::of).collect();
-            out.json(&Line { person_id: view.person, standing: view.standing().as_str(), months })?;
+            out.json(&PlacementLine::of(view))?;
         }
         return Ok(Ended::Done);
     }
@@ -160,7 +131,7 @@ pub(super) async fn standing(context: &Context, whose: &Whose, out: Output) -> a
         let of = |is_so: &dyn Fn(&MonthView) -> bool| {
             month_spans(&view.months.iter().filter(|month| is_so(month)).map(|month| month.month).collect::<Vec<_>>())
         };
-        let open: Vec<String> = view.awaiting().map(|month| MonthLine::of(month).told()).collect();
+        let open: Vec<String> = view.awaiting().map(|month| told(&MonthLine::of(month))).collect();
         vec![
             view.person.0.to_string(),
             view.standing().to_string(),

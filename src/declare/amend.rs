@@ -23,7 +23,8 @@ use crate::store::publish::Cause;
 use crate::verify::worth::levy_if;
 
 /// What an amendment changes, as staff and employer see it before the decision.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "AmendmentDifference")]
 pub struct Difference {
     pub of_version: u32,
     pub changes: Vec<Change>,
@@ -138,6 +139,7 @@ pub async fn decide(
     let Some(request) = before.open_amendment().filter(|_| deciding.approve) else {
         let doing = doing(actor, deciding, &[], serde_json::json!({ "approved": deciding.approve }));
         case.save(store, &mut publish, &doing, (&before, &after), effects, at).await?;
+        publish.answer(&after).await?;
         publish.commit().await?;
         return Ok(after);
     };
@@ -157,6 +159,7 @@ pub async fn decide(
         let by = Chooser { name: &actor.name, at };
         publish.save_choice(declaring.employer, change.person, &[change.month], change.add, by).await?;
     }
+    publish.answer(&after).await?;
     publish.commit().await?;
     Ok(after)
 }

@@ -81,6 +81,7 @@ impl Case {
             return Ok(after);
         }
         self.save(store, &mut publish, &doing, (&before, &after), effects, at).await?;
+        publish.answer(&after).await?;
         publish.commit().await?;
         Ok(after)
     }

@@ -65,7 +65,7 @@ pub enum Names {
 }
 
 /// A document in the hands of somebody.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Issued {
     #[serde(flatten)]
     pub document: CertificationDocument,

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::domain::access::{Action, Actor};
 use crate::domain::completion;
 use crate::domain::declaration::{Commitment, Completion, Declaration, Event, Stage};
-use crate::domain::declared::count_of;
+use crate::domain::declared::{DeclaredMonth, count_of};
 use crate::domain::message::MessageKind;
 use crate::domain::policy::Policy;
 use crate::policy::Reading;
@@ -39,7 +39,7 @@ impl Completing {
 }
 
 /// A completed declaration.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Completed {
     pub version: u32,
     pub certification_number: String,
@@ -109,11 +109,13 @@ pub async fn complete(
         detail: serde_json::json!({ "version": version, "persons": count.person_count, "months": months.confirmed.len() }),
     };
     case.save(store, &mut publish, &doing, (&before, &after), effects, at).await?;
+    let completion = after.stage.completion().ok_or(crate::domain::declaration::Refused::NotCompleted)?;
+    let (employer, year) = (declaring.employer, declaring.stored_year());
+    let message_id = publish.find_message(employer, year, completion.version, MessageKind::Certified).await?;
+    let completed = told(completion.version, &completion.certification_number, &months.confirmed, message_id);
+    publish.answer(&completed).await?;
     publish.commit().await?;
-    match after.stage.completion() {
-        Some(completion) => answer(store, declaring, completion.version, &completion.certification_number).await,
-        None => Err(DeclareError::Refused(crate::domain::declaration::Refused::NotCompleted)),
-    }
+    Ok(completed)
 }
 
 /// Under the publish lock, which whoever revokes waits for: whether the consent stands and covers all that is ticked.
@@ -171,15 +173,25 @@ async fn answer(
     certification_number: &str,
 ) -> Result<Completed, DeclareError> {
     let (employer, year) = (declaring.employer, declaring.stored_year());
-    let count = count_of(&store.list_declared_months(employer, year, version).await?);
+    let months = store.list_declared_months(employer, year, version).await?;
     let message_id = store.find_message(employer, year, version, MessageKind::Certified).await?;
-    Ok(Completed {
+    Ok(told(version, certification_number, &months, message_id))
+}
+
+fn told(
+    version: u32,
+    certification_number: &str,
+    months: &[DeclaredMonth],
+    message_id: Option<uuid::Uuid>,
+) -> Completed {
+    let count = count_of(months);
+    Completed {
         version,
         certification_number: certification_number.to_owned(),
         message_id: message_id.unwrap_or_default(),
         persons: u64::from(count.person_count),
         weighted_person_months: count.weighted_person_months,
-    })
+    }
 }
 
 /// How often judging is tried again because somebody else published meanwhile.

@@ -20,7 +20,7 @@ use crate::store::publish::Cause;
 use crate::verify::contest::{Contest, stated};
 
 /// One month that several employers would count, or about which it was decided.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Contested {
     pub person: PersonId,
     pub month: Month,
@@ -30,7 +30,7 @@ pub struct Contested {
 }
 
 /// An employer who placed the person, and why it counts or does not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Rival {
     #[serde(skip)]
     pub employer: UnitId,
@@ -53,7 +53,7 @@ words! {
 }
 
 /// For whom staff decided.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct DecidedFor {
     pub uscc: String,
     pub reason: PrevailingReason,
@@ -61,6 +61,15 @@ pub struct DecidedFor {
     pub note: Option<String>,
     pub decided_at: DateTime<Utc>,
     pub decided_by: String,
+}
+
+/// For whom a month is decided now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct ConflictDecided {
+    pub person_id: PersonId,
+    pub month: Month,
+    /// Who prevails; null: nobody, it is open again.
+    pub employer_uscc: Option<String>,
 }
 
 /// What staff decide.
@@ -74,16 +83,14 @@ pub struct Deciding {
     pub note: Option<String>,
 }
 
-/// Persons on a page.
-const PAGE: i64 = 100;
-
-/// Contested months of a year in the actor's jurisdiction, of persons after one: by stored results. The person after whom the next page
+/// Contested months of a year in the actor's jurisdiction, of so many persons at most after one: by stored results. The person after whom the next page
 /// begins; `None`: this is the last. Seeing them is a sensitive read.
 pub async fn list(
     store: &Store,
     actor: &Actor,
     year: i32,
     after: PersonId,
+    limit: i64,
 ) -> Result<(Vec<Contested>, Option<PersonId>), DeclareError> {
     actor.may_at_all(Action::OpenCase)?;
     let division = match &actor.scope {
@@ -91,8 +98,8 @@ pub async fn list(
         Scope::Division(prefix) => prefix.as_str(),
         Scope::Units(_) => return Err(Denied::Forbidden { role: actor.role, action: Action::OpenCase }.into()),
     };
-    let persons = store.list_contested_persons(year, division, after, PAGE).await?;
-    let next = (persons.len() as i64 == PAGE).then(|| persons.last().copied()).flatten();
+    let persons = store.list_contested_persons(year, division, after, limit).await?;
+    let next = (persons.len() as i64 == limit).then(|| persons.last().copied()).flatten();
     let at = store.now().await?;
     let detail = serde_json::json!({ "persons": persons });
     store.record(&Act { detail, ..Act::read(at, actor, Action::OpenCase, format!("conflicts {year}")) }).await?;
@@ -154,7 +161,7 @@ pub async fn list(
 }
 
 /// Decides which employer counts the month. Results follow when the person is verified next.
-pub async fn decide(store: &Store, actor: &Actor, deciding: &Deciding) -> Result<(), DeclareError> {
+pub async fn decide(store: &Store, actor: &Actor, deciding: &Deciding) -> Result<ConflictDecided, DeclareError> {
     let Deciding { person, month, employer, reason, note } = deciding;
     let (person, month) = (*person, *month);
     permit::<DeclareError>(store, actor, Action::DecideConflict, *employer).await?;
@@ -191,8 +198,12 @@ pub async fn decide(store: &Store, actor: &Actor, deciding: &Deciding) -> Result
     });
     let object = object(store, person, month, &rivals).await?;
     publish.record(&Act { why: note, detail, ..Act::read(at, actor, Action::DecideConflict, object) }).await?;
+    let prevailing = prevailing.employer;
+    let employer_uscc = store.unit_codes(&[prevailing]).await?.remove(&prevailing).map(|code| code.to_string());
+    let decided = ConflictDecided { person_id: person, month, employer_uscc };
+    publish.answer(&decided).await?;
     publish.commit().await?;
-    Ok(())
+    Ok(decided)
 }
 
 /// Takes a decision back, until a claim is taken.
@@ -202,7 +213,7 @@ pub async fn undo(
     person: PersonId,
     month: Month,
     why: Option<&str>,
-) -> Result<(), DeclareError> {
+) -> Result<ConflictDecided, DeclareError> {
     actor.may_at_all(Action::DecideConflict)?;
     check_note(why, false)?;
     let standing = store.list_conflict_decisions(month.year(), &[person]).await?;
@@ -222,8 +233,10 @@ pub async fn undo(
     let detail = serde_json::json!({ "employer": decided.employer, "taken_back": true });
     let object = object(store, person, month, &rivals).await?;
     publish.record(&Act { why, detail, ..Act::read(at, actor, Action::DecideConflict, object) }).await?;
+    let open = ConflictDecided { person_id: person, month, employer_uscc: None };
+    publish.answer(&open).await?;
     publish.commit().await?;
-    Ok(())
+    Ok(open)
 }
 
 /// As the audit names it: with every employer that it is about.

@@ -1,5 +1,9 @@
 //! Standing consent: an employer agrees beforehand that what passes by itself is completed for it on the last day, or takes that back.
 
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::complete::{Completed, Completing, business_year, commitment, complete, state};
 use super::permit::{find, permit};
 use super::standing::placements;
@@ -66,6 +70,14 @@ impl From<crate::store::StoreError> for ConsentError {
     }
 }
 
+/// A consent that was taken back.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Revoked {
+    pub employer_uscc: String,
+    pub year: i32,
+    pub revoked_at: DateTime<Utc>,
+}
+
 /// Agrees for one year, by the commitment text in force.
 pub async fn give(
     store: &Store,
@@ -97,12 +109,13 @@ pub async fn give(
     let detail = serde_json::json!({ "given": true, "commitment": consent.commitment });
     let object = format!("consent {uscc} {}", declaring.year);
     change.record(&Act { detail, ..Act::read(at, actor, Action::Consent, object) }).await?;
+    change.answer(&consent).await?;
     change.commit().await?;
     Ok(consent)
 }
 
 /// Takes it back.
-pub async fn revoke(store: &Store, declaring: Declaring, actor: &Actor) -> Result<(), ConsentError> {
+pub async fn revoke(store: &Store, declaring: Declaring, actor: &Actor) -> Result<Revoked, ConsentError> {
     let uscc = permit::<ConsentError>(store, actor, Action::Consent, declaring.employer).await?.uscc;
     let at = store.now().await?;
     let mut change = store.change().await?;
@@ -115,8 +128,10 @@ pub async fn revoke(store: &Store, declaring: Declaring, actor: &Actor) -> Resul
     let detail = serde_json::json!({ "given": false });
     let object = format!("consent {uscc} {}", declaring.year);
     change.record(&Act { detail, ..Act::read(at, actor, Action::Consent, object) }).await?;
+    let revoked = Revoked { employer_uscc: uscc.to_string(), year: declaring.year, revoked_at: at };
+    change.answer(&revoked).await?;
     change.commit().await?;
-    Ok(())
+    Ok(revoked)
 }
 
 /// Whether a consent that is in force cannot be carried out as things stand: its text is no longer the one in force, or something that is

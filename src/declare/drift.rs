@@ -22,7 +22,7 @@ use crate::verify::worth::levy_if;
 const TOGETHER: usize = 200;
 
 /// One month that is no longer what was declared.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct DriftOfMonth {
     pub person_id: PersonId,
     pub month: Month,
@@ -40,7 +40,7 @@ pub struct DriftOfMonth {
 }
 
 /// A declaration beside the results of today.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct DriftOfDeclaration {
     pub employer: UnitId,
     pub employer_uscc: String,

@@ -16,7 +16,7 @@ use crate::store::Store;
 use crate::store::audit::Act;
 
 /// What was handed in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct HandedIn {
     pub person: PersonId,
     /// Ticked months that do not pass and are not approved: what staff look at.
@@ -77,6 +77,8 @@ pub async fn hand_in(
     let detail = serde_json::json!({ "months": months, "deregisters": deregisters });
     let act = Act { detail, ..Act::read(at, actor, Action::HandIn, of.placement(declaring.year, person)) };
     change.record(&act).await?;
+    let handed_in = HandedIn { person, months, at };
+    change.answer(&handed_in).await?;
     change.commit().await?;
-    Ok(HandedIn { person, months, at })
+    Ok(handed_in)
 }

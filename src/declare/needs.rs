@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::evidence::EvidenceError;
@@ -34,7 +35,7 @@ pub enum NeedsError {
 }
 
 /// One document, and all that it serves.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Need {
     pub document: Document,
     #[serde(flatten)]
@@ -50,7 +51,7 @@ pub struct Need {
 }
 
 /// A cell that asks for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct NeededCell {
     pub person_id: PersonId,
     pub month: Month,

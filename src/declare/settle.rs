@@ -20,7 +20,7 @@ use crate::store::reconciliations::DifferenceLine;
 use crate::store::settlements::SettledBy;
 
 /// What was settled.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Settled {
     pub employer_uscc: String,
     pub year: i32,
@@ -54,8 +54,10 @@ pub async fn settle(store: &Store, actor: &Actor, declaring: Declaring, why: &st
     let declared = follow(store, &case, &mut publish, &difference, SettledBy { by: &actor.name, why, at }, actor).await;
     match declared {
         Ok(after) => {
+            let settled = told(&case, class, &after);
+            publish.answer(&settled).await?;
             publish.commit().await?;
-            Ok(told(&case, class, &after))
+            Ok(settled)
         }
         Err(error) => {
             publish.abandon().await?;

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{DeclareError, Declaring};
 use crate::domain::facts::PersonId;
 use crate::domain::month::Month;
-use crate::domain::review::{Grounds, MonthFacts, MonthStanding, PlacementStanding};
+use crate::domain::review::{Ground, Grounds, MonthFacts, MonthStanding, PlacementStanding};
 use crate::domain::verdict::Verdict;
 use crate::store::decisions::Standing;
 use crate::store::results::YearRow;
@@ -47,6 +49,43 @@ impl PlacementView {
 
     pub fn month(&self, month: Month) -> Option<&MonthView> {
         self.months.iter().find(|view| view.month == month)
+    }
+}
+
+/// A month as programs read it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct MonthLine {
+    pub month: Month,
+    /// `unticked`, `passed`, `approved`, `evidence_missing`, `ready`, `under_review` or `rejected`.
+    pub standing: &'static str,
+    /// Grounds without evidence.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Ground>,
+}
+
+impl MonthLine {
+    pub fn of(view: &MonthView) -> Self {
+        let missing = match view.standing {
+            MonthStanding::EvidenceMissing(grounds) => grounds.iter().collect(),
+            _ => Vec::new(),
+        };
+        Self { month: view.month, standing: view.standing.as_str(), missing }
+    }
+}
+
+/// A placement as programs read it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PlacementLine {
+    pub person_id: PersonId,
+    pub standing: PlacementStanding,
+    /// January first.
+    pub months: Vec<MonthLine>,
+}
+
+impl PlacementLine {
+    pub fn of(view: &PlacementView) -> Self {
+        let months = view.months.iter().map(MonthLine::of).collect();
+        Self { person_id: view.person, standing: view.standing(), months }
     }
 }
 

@@ -41,7 +41,8 @@ pub struct CertificationDocument {
 
 /// The placed persons, exact and with two decimals.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema), schemars(rename = "DocumentPlaced"))]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "pipeline", schemars(rename = "PlacedOnDocument"))]
 pub struct Placed {
     pub fraction: String,
     pub decimal: String,
@@ -49,8 +50,8 @@ pub struct Placed {
 
 /// Whether a version that the tax department accepted is in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "status", rename_all = "snake_case")]
 #[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
+#[serde(tag = "status", rename_all = "snake_case")]
 pub enum Validity {
     InForce,
     /// The tax department accepted a later version.

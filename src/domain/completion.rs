@@ -12,6 +12,7 @@ const SHANGHAI: FixedOffset = FixedOffset::east_opt(8 * 3600).expect("eight hour
 
 /// The days on which completion is open for an employer, both included, from the first second of the one to the last of the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Window {
     pub first_day: NaiveDate,
     pub last_day: NaiveDate,

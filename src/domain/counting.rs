@@ -4,6 +4,7 @@ use super::decimal::{DecimalError, Exact};
 
 /// What the confirmed months of one employer and business year add up to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Count {
     /// Persons with at least one confirmed month.
     pub person_count: u32,

@@ -44,6 +44,7 @@ impl EducationLevel {
 
 /// 学历信息: only of who graduated from full-time studies within five years, as the entry says.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Education {
     pub level: EducationLevel,
     pub school: String,
@@ -165,6 +166,7 @@ impl Education {
 
 /// Who handles the declarations of an employer, and how they are reached.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Contact {
     pub handler: String,
     pub phone: String,

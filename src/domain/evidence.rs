@@ -196,6 +196,7 @@ pub fn recognise(content: &[u8], name: &str) -> Result<Format, Refusal> {
 
 /// What a file is put to use for: what it proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 #[serde(tag = "subject", rename_all = "snake_case")]
 pub enum Subject {
     /// One month of a placement, for one thing that stands in its way.

@@ -16,6 +16,7 @@ use super::verdict::{Codes, ContractCode, InsuranceCode};
 
 /// One thing that will fail, or has begun to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Foreseen {
     /// The last certificate in force ends on this day and none follows it.

@@ -26,6 +26,7 @@ pub enum IdError {
 
 /// GB/T 2261.1, as the 17th digit of a resident ID says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Sex {
     Male,

@@ -89,6 +89,7 @@ pub struct LevyInput {
 
 /// The levy and every step on the way. Counts and ratios are exact, money is rounded half-up to 0.01.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Levy {
     pub headcount: Exact,
     pub required_ratio: Exact,
@@ -161,6 +162,7 @@ fn cap_wage(wage: &AverageWage, rules: &LevyRules) -> (Exact, WageCap) {
 
 /// The calculator's answer: an estimate; the tax department's figure decides.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Estimate {
     pub levy: Levy,
     /// The levy if nobody had been placed.

@@ -46,6 +46,12 @@ impl std::ops::Add for Gain {
     }
 }
 
+impl std::iter::Sum for Gain {
+    fn sum<I: Iterator<Item = Self>>(gains: I) -> Self {
+        gains.fold(Self::default(), |sum, one| sum + one)
+    }
+}
+
 /// The levy with these months besides.
 pub fn levy_with(position: &Position, gain: Gain, rules: &LevyRules) -> Result<Fen, HeadcountError> {
     let input = LevyInput {

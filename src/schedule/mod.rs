@@ -24,6 +24,7 @@ pub mod hand_over;
 mod jobs;
 pub mod reconcile;
 pub mod remind;
+mod reverify;
 pub mod serve;
 mod step;
 mod tick;

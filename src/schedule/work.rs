@@ -13,6 +13,7 @@ use crate::config::{Job, JobKind, TaxMode};
 use crate::ingest::{self, PullOutcome, Range};
 use crate::push::reconcile::Looking;
 use crate::store::Store;
+use crate::store::reverifications::KIND;
 use crate::store::runs::{Ending, Trigger};
 use crate::store::tasks::Claimed;
 use crate::verify::nightly::verify_years;
@@ -35,6 +36,9 @@ impl Landed {
 impl Schedule {
     /// Does a task's work to its end. Dropped halfway it leaves what a killed process leaves, from which the next attempt goes on.
     pub(super) async fn work(&self, task: &Claimed, landed: &Landed) -> Result<Ending, Failure> {
+        if task.kind == KIND {
+            return self.reverify(&self.store.working_for(task), task).await;
+        }
         let known = self.known();
         let Some(job) = known.find(&task.job) else {
             let error = format!("there is no job `{}` any more; there are {}", task.job, known.names().join(", "));

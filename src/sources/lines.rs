@@ -6,7 +6,9 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+
+use bytes::Bytes;
 
 use crate::config::Encoding;
 
@@ -31,14 +33,40 @@ pub enum Line {
     End,
 }
 
+/// What is read from.
+pub enum Content {
+    /// A file on disk.
+    File(File),
+    /// What somebody sent, which is to rest nowhere.
+    Held(Cursor<Bytes>),
+}
+
+impl Read for Content {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buffer),
+            Self::Held(held) => held.read(buffer),
+        }
+    }
+}
+
+impl Seek for Content {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::File(file) => file.seek(to),
+            Self::Held(held) => held.seek(to),
+        }
+    }
+}
+
 pub struct Lines {
-    reader: BufReader<File>,
+    reader: BufReader<Content>,
     place: Place,
 }
 
 impl Lines {
-    pub fn new(file: File) -> Self {
-        Self { reader: BufReader::with_capacity(256 << 10, file), place: Place { offset: 0, line: 1 } }
+    pub fn new(content: Content) -> Self {
+        Self { reader: BufReader::with_capacity(256 << 10, content), place: Place { offset: 0, line: 1 } }
     }
 
     /// Where the next line begins.

@@ -29,6 +29,7 @@ mod parquet {
 
 use std::fmt;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 use crate::config::{Environment, Job, SourceSettings};
@@ -151,6 +152,12 @@ impl Source {
     pub fn open_file(name: &str, settings: &FileSource, start: Start) -> Result<Self, SourceError> {
         let reader = file::FileReader::open(settings, start).map_err(|fault| fault.of_job(name))?;
         Ok(Self { job: name.to_owned(), reader: Reader::File(reader) })
+    }
+
+    /// As [`Source::open_file`], of a content that lies in memory and rests nowhere.
+    pub fn open_held(name: &str, settings: &FileSource, content: Bytes) -> Self {
+        let reader = file::FileReader::open_held(settings, content, Limits::default());
+        Self { job: name.to_owned(), reader: Reader::File(reader) }
     }
 
     /// The next page, `None` after the last. After an error there is nothing more to be had: open the source again

@@ -3,7 +3,6 @@
 //! A numeric cell is binary floating point in the file; it is given by its shortest decimal and marked as a number, so
 //! that it may be an amount but never an ID.
 
-use std::fs::File;
 use std::io::BufReader;
 
 use calamine::{Data, DataRef, ExcelDateTime, Reader, Xlsx};
@@ -11,7 +10,7 @@ use calamine::{Data, DataRef, ExcelDateTime, Reader, Xlsx};
 use super::csv::Header;
 use super::error::Fault;
 use super::file::{Delivery, Stop};
-use super::lines::Place;
+use super::lines::{Content, Place};
 use super::page::{CellKind, Page};
 
 /// A cell as text, or why it has none.
@@ -36,14 +35,14 @@ impl Row {
 /// Reads the sheet named, or the first, into pages; `after` is the row after which reading goes on.
 pub(super) fn read(
     delivery: &mut Delivery<'_>,
-    file: File,
+    content: Content,
     sheet: Option<&str>,
     after: Option<u64>,
 ) -> Result<(), Stop> {
     let path = delivery.path().to_owned();
     let fault = |error: calamine::XlsxError| Fault::Workbook { path: path.clone(), why: error.to_string() };
     let header_fault = |line: u64, what: String| Fault::Header { path: path.clone(), line, what };
-    let mut workbook = Xlsx::new(BufReader::new(file)).map_err(fault)?;
+    let mut workbook = Xlsx::new(BufReader::new(content)).map_err(fault)?;
     let names = workbook.sheet_names();
     let listed = || names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let sheet = match sheet {

@@ -8,7 +8,7 @@ use crate::domain::declaration::Commitment;
 use crate::domain::facts::UnitId;
 
 /// A consent in force.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Consent {
     pub employer: UnitId,
     pub given_at: DateTime<Utc>,

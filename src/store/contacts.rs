@@ -12,14 +12,14 @@ use crate::domain::entry::Contact;
 use crate::domain::facts::UnitId;
 
 /// How an affiliate is reached.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct AffiliateAddress {
     pub address: Option<String>,
     pub phone: Option<String>,
 }
 
 /// When an employer confirmed its own data for a year, and by whom.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Confirmation {
     pub confirmed_at: DateTime<Utc>,
     pub confirmed_by: String,

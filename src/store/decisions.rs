@@ -11,7 +11,7 @@ use super::review_cases::CaseKey;
 use super::{Store, StoreError};
 use crate::domain::facts::{PersonId, UnitId};
 use crate::domain::month::Month;
-use crate::domain::review::{Decision, Grounds, as_words};
+use crate::domain::review::{Decision, Ground, Grounds, as_words};
 use crate::domain::verdict::Verdict;
 
 /// A decision as it enters the table.
@@ -34,7 +34,7 @@ pub struct NewDecision<'a> {
 }
 
 /// A decision with all that is kept of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct DecisionLine {
     pub decision_id: i64,
     pub month: Month,
@@ -42,6 +42,7 @@ pub struct DecisionLine {
     pub reasons: Vec<String>,
     pub note: Option<String>,
     #[serde(serialize_with = "as_words")]
+    #[schemars(with = "Vec<Ground>")]
     pub grounds: Grounds,
     pub evidence: serde_json::Value,
     pub decided_at: DateTime<Utc>,

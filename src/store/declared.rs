@@ -89,6 +89,17 @@ impl Publish {
     ) -> Result<Vec<DeclaredMonth>, StoreError> {
         list_declared_months(self.connection(), employer, year, version).await
     }
+
+    /// The first message of a version and kind.
+    pub async fn find_message(
+        &mut self,
+        employer: UnitId,
+        year: i16,
+        version: u32,
+        kind: MessageKind,
+    ) -> Result<Option<Uuid>, StoreError> {
+        find_message(self.connection(), employer, year, version, kind).await
+    }
 }
 
 impl Store {
@@ -151,16 +162,8 @@ impl Store {
         version: u32,
         kind: MessageKind,
     ) -> Result<Option<Uuid>, StoreError> {
-        Ok(sqlx::query_scalar!(
-            "select message_id from outbox
-             where employer_id = $1 and year = $2 and version = $3 and kind = $4 order by attempt limit 1",
-            employer.0,
-            year,
-            version as i32,
-            kind.as_str()
-        )
-        .fetch_optional(&self.pool)
-        .await?)
+        let mut connection = self.pool.acquire().await?;
+        find_message(&mut connection, employer, year, version, kind).await
     }
 
     /// Every declaration of a year that something was completed of, by employer.
@@ -295,6 +298,25 @@ impl FrozenRow {
             cell: self.cell,
         })
     }
+}
+
+async fn find_message(
+    connection: &mut PgConnection,
+    employer: UnitId,
+    year: i16,
+    version: u32,
+    kind: MessageKind,
+) -> Result<Option<Uuid>, StoreError> {
+    Ok(sqlx::query_scalar!(
+        "select message_id from outbox
+             where employer_id = $1 and year = $2 and version = $3 and kind = $4 order by attempt limit 1",
+        employer.0,
+        year,
+        version as i32,
+        kind.as_str()
+    )
+    .fetch_optional(connection)
+    .await?)
 }
 
 async fn list_declared_months(

@@ -80,6 +80,7 @@ pub mod register;
 pub mod reminders;
 pub mod request_answers;
 pub mod results;
+pub mod reverifications;
 pub mod review_cases;
 pub mod review_queue;
 pub mod rewards;
@@ -98,6 +99,7 @@ mod touched;
 pub mod upkeep;
 pub mod users;
 pub mod verification_lock;
+pub mod versions;
 pub mod who_looked;
 
 /// The migrations, in the order of their numbers.

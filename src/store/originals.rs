@@ -8,7 +8,7 @@ use super::{Store, StoreError};
 use crate::domain::facts::{Certificate, CertificateKind, CertificateStatus, PersonId, UnitId, VersionId};
 
 /// The original of a certificate, seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct OriginalSeen {
     pub person: PersonId,
     /// Shanghai date.

@@ -48,6 +48,11 @@ impl Request {
         Self { account: account.to_owned(), key, asks, at, keys, answered: AtomicBool::new(false) }
     }
 
+    /// Its name among all requests: whose, and a keyed hash of what they call it.
+    pub(super) fn name(&self) -> String {
+        format!("{} {}", self.account, hex::encode(self.key))
+    }
+
     /// Whether a change said with what it is answered.
     pub fn is_answered(&self) -> bool {
         self.answered.load(Ordering::Relaxed)

@@ -122,7 +122,7 @@ impl Store {
              values ($1, $2, $3, 'running', $4, $5, $6, $7, $8, $9, $10) returning run_number",
             run_id,
             kind,
-            task.map_or(named.unwrap_or(job), |task| task.job.as_str()),
+            named.or(task.map(|task| task.job.as_str())).unwrap_or(job),
             actor,
             task.map_or(because, |task| task.because.as_str()),
             business_date,

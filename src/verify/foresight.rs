@@ -13,14 +13,14 @@ use crate::policy::Reading;
 use crate::store::Store;
 
 /// What is foreseen of one person.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Ahead {
     pub person: PersonId,
     pub foreseen: Vec<Foreseen>,
 }
 
 /// The year that was looked at, and who has something ahead.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct LookAhead {
     pub year: i32,
     pub business_date: chrono::NaiveDate,

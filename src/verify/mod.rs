@@ -26,6 +26,7 @@ pub mod gather;
 pub mod grid;
 pub mod judging;
 pub mod knowledge;
+pub mod levy;
 pub mod nightly;
 pub mod policy_diff;
 pub mod view;

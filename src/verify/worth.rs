@@ -12,7 +12,7 @@ use crate::domain::levy::{AverageWage, AverageWageError};
 use crate::domain::money::Fen;
 use crate::domain::month::Month;
 use crate::domain::policy::Policy;
-use crate::domain::verdict::{Check, Sign};
+use crate::domain::verdict::{Check, Sign, Verdict};
 use crate::domain::worth::{Gain, Position, levy_with, worth};
 use crate::store::entries::Employer;
 use crate::store::{Store, StoreError};
@@ -29,7 +29,7 @@ pub struct AskedWorth {
 }
 
 /// One month that does not count.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct WorthOfMonth {
     pub person_id: PersonId,
     pub month: Month,
@@ -45,7 +45,8 @@ pub struct WorthOfMonth {
 }
 
 /// The whole answer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "WorthOfYear")]
 pub struct Worth {
     pub employer_uscc: String,
     pub year: i32,
@@ -83,34 +84,16 @@ pub enum WorthError {
 /// Tells it from the stored results.
 pub async fn worth_of_months(store: &Store, policy: &Policy, asked: &AskedWorth) -> Result<Worth, WorthError> {
     let AskedWorth { employer, year, .. } = *asked;
-    let seq = store.head().await?;
-    let entered = store.list_employers(seq, &[employer]).await?;
-    let entered = entered.first().ok_or(WorthError::NoEmployer)?;
+    let (entered, judged) = counted_months(store, asked).await?;
     let codes = store.unit_codes(&[employer]).await?;
-    let placements = store.list_placements(&[employer]).await?;
-    let dispatched: HashSet<PersonId> = placements
-        .iter()
-        .filter(|placement| i32::from(placement.year) == year && placement.dispatch.is_some())
-        .map(|placement| placement.person)
-        .collect();
-    let mut judged = Vec::new();
-    for row in store.employer_rows(year, employer).await? {
-        let of_row = row.verdicts(year)?;
-        judged.extend(of_row.into_iter().map(|(month, verdict)| {
-            (row.person, month, verdict, Gain::month(verdict.weight, dispatched.contains(&row.person)))
-        }));
-    }
-    let sum = |passed: bool| {
-        let gains = judged.iter().filter(|(_, _, verdict, _)| verdict.passed() == passed).map(|(.., gain)| *gain);
-        gains.fold(Gain::default(), |sum, one| sum + one)
-    };
+    let sum =
+        |passed: bool| judged.iter().filter(|month| month.passed() == passed).map(|month| month.gain).sum::<Gain>();
     let (now, all) = (sum(true), sum(false));
-    let (position, missing) = position(asked, entered, now)?;
-    let paid_on = asked.paid_on.or_else(|| NaiveDate::from_ymd_opt(year.checked_add(1)?, 9, 1));
-    let rules = policy.levy_rules(year, paid_on.ok_or(WorthError::NoSuchYear(year))?)?;
+    let (position, missing) = position(asked, &entered, now)?;
+    let rules = policy.levy_rules(year, due_day(asked)?)?;
     let worth_of = |gain: Gain| position.as_ref().map(|position| worth(position, gain, &rules)).transpose();
     let mut months = Vec::new();
-    for (person, month, verdict, gain) in judged.iter().filter(|(_, _, verdict, _)| !verdict.passed()) {
+    for CountedMonth { person, month, verdict, gain } in judged.iter().filter(|month| !month.passed()) {
         let of = |sign: Sign| Check::ALL.iter().copied().filter(|check| verdict.codes.sign(*check) == sign).collect();
         months.push(WorthOfMonth {
             person_id: *person,
@@ -134,18 +117,62 @@ pub async fn worth_of_months(store: &Store, policy: &Policy, asked: &AskedWorth)
     })
 }
 
+/// A month as it is judged, and what it counts for.
+pub(super) struct CountedMonth {
+    person: PersonId,
+    month: Month,
+    verdict: Verdict,
+    pub(super) gain: Gain,
+}
+
+impl CountedMonth {
+    pub(super) fn passed(&self) -> bool {
+        self.verdict.passed()
+    }
+}
+
+/// The employer as it is entered, and every month of its placements.
+pub(super) async fn counted_months(
+    store: &Store,
+    asked: &AskedWorth,
+) -> Result<(Employer, Vec<CountedMonth>), WorthError> {
+    let AskedWorth { employer, year, .. } = *asked;
+    let seq = store.head().await?;
+    let entered = store.list_employers(seq, &[employer]).await?.into_iter().next().ok_or(WorthError::NoEmployer)?;
+    let placements = store.list_placements(&[employer]).await?;
+    let dispatched: HashSet<PersonId> = placements
+        .iter()
+        .filter(|placement| i32::from(placement.year) == year && placement.dispatch.is_some())
+        .map(|placement| placement.person)
+        .collect();
+    let mut judged = Vec::new();
+    for row in store.employer_rows(year, employer).await? {
+        let of_row = row.verdicts(year)?;
+        judged.extend(of_row.into_iter().map(|(month, verdict)| {
+            let gain = Gain::month(verdict.weight, dispatched.contains(&row.person));
+            CountedMonth { person: row.person, month, verdict, gain }
+        }));
+    }
+    Ok((entered, judged))
+}
+
+/// The day of payment: 1 September of the year after, where none is said.
+pub(super) fn due_day(asked: &AskedWorth) -> Result<NaiveDate, WorthError> {
+    let usual = || NaiveDate::from_ymd_opt(asked.year.checked_add(1)?, 9, 1);
+    asked.paid_on.or_else(usual).ok_or(WorthError::NoSuchYear(asked.year))
+}
+
 /// The levy of an employer's year by its own headcount and total wages if these months counted, paid on 1 September of the year after;
 /// `None` where the numbers are not known.
 pub fn levy_if(policy: &Policy, entered: &Employer, year: i32, counted: Gain) -> Result<Option<Fen>, WorthError> {
     let asked = AskedWorth { employer: entered.unit, year, headcount: None, total_wages: None, paid_on: None };
     let (position, _) = position(&asked, entered, counted)?;
-    let paid_on = year.checked_add(1).and_then(|next| NaiveDate::from_ymd_opt(next, 9, 1));
-    let rules = policy.levy_rules(year, paid_on.ok_or(WorthError::NoSuchYear(year))?)?;
+    let rules = policy.levy_rules(year, due_day(&asked)?)?;
     Ok(position.map(|position| levy_with(&position, Gain::default(), &rules)).transpose()?)
 }
 
 /// What the levy is computed from, or what of it is not known.
-fn position(
+pub(super) fn position(
     asked: &AskedWorth,
     entered: &Employer,
     now: Gain,

@@ -11,8 +11,11 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 
+use super::once::CONTENT_DIGEST;
 use super::problem::Problem;
+use super::upload::{digest_of, other_digest};
 
 /// The variables of the path.
 pub(super) struct Path<T>(pub(super) T);
@@ -72,7 +75,13 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             let detail_zh = "请求内容须为JSON（Content-Type: application/json）。";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail, detail_zh));
         }
+        let names_digest = request.headers().contains_key(CONTENT_DIGEST);
+        let digest = names_digest.then(|| digest_of(request.headers())).transpose()?;
         let body = Bytes::from_request(request, state).await.map_err(broken_off)?;
+        // the request was named by it
+        if digest.is_some_and(|digest| Sha256::digest(&body).as_slice() != digest) {
+            return Err(other_digest());
+        }
         let mut reader = serde_json::Deserializer::from_slice(&body);
         let read: T = serde_path_to_error::deserialize(&mut reader).map_err(|error| unreadable(&error))?;
         reader.end().map_err(|_| {

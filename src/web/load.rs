@@ -49,7 +49,7 @@ pub(super) async fn shed(State(site): State<Site>, request: Request, next: Next)
     timeout(LONGEST, next.run(request)).await.unwrap_or_else(|_| too_slow().into_response())
 }
 
-fn overloaded() -> Problem {
+pub(super) fn overloaded() -> Problem {
     let detail = "more is asked at once than can be answered; nothing was done, try again in a moment";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail, "当前访问量过大，请稍后再试。")
         .with(header::RETRY_AFTER, HeaderValue::from_static("2"))

@@ -12,12 +12,14 @@ mod metrics;
 mod once;
 pub mod pages;
 mod paging;
+mod precondition;
 pub mod problem;
 mod protection;
 mod reads;
 mod reply;
 mod request_id;
 mod tax_feed;
+mod upload;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -38,6 +40,7 @@ use self::load::Load;
 use self::problem::Problem;
 use self::reads::Reads;
 use crate::config::TaxMode;
+use crate::declare::evidence::Scanner;
 use crate::errors;
 use crate::policy::Reading;
 use crate::store::Store;
@@ -61,6 +64,8 @@ pub struct Site {
     allow_loopback: bool,
     load: Arc<Load>,
     reads: Arc<Reads>,
+    /// Looks at files that come in.
+    scanner: Option<Scanner>,
 }
 
 impl Site {
@@ -77,6 +82,7 @@ impl Site {
             allow_loopback: false,
             load: Load::new(),
             reads: Arc::default(),
+            scanner: None,
         }
     }
 
@@ -90,6 +96,12 @@ impl Site {
     #[must_use]
     pub fn allowing_loopback(self, allow_loopback: bool) -> Self {
         Self { allow_loopback, ..self }
+    }
+
+    /// With a virus scanner, where one is set.
+    #[must_use]
+    pub fn scanning_by(self, scanner: Option<Scanner>) -> Self {
+        Self { scanner, ..self }
     }
 
     /// Behind these proxies.

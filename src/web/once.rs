@@ -16,6 +16,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 use schemars::{JsonSchema, json_schema};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -35,10 +36,17 @@ const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// SHA-256 of a body (RFC 9530).
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
+/// The name of a file that is a body.
+pub(super) const FILE_NAME: HeaderName = HeaderName::from_static("x-file-name");
+/// What is asked besides method, address and body.
+const ASKS_TOO: [HeaderName; 2] = [header::IF_MATCH, FILE_NAME];
 const MOST_SIGNS: usize = 128;
 
 /// An answer as JSON, at most. Lists are paged, so that none comes near.
 const MOST_ANSWER_BYTES: usize = 8 << 20;
+
+/// Of a body whose answer is known already.
+const MOST_SWALLOWED_BYTES: usize = 16 << 20;
 
 /// Who writes, and the store that keeps the answer with what is written.
 pub(super) struct Writer {
@@ -185,14 +193,24 @@ pub(super) async fn once(State(site): State<Site>, request: Request, next: Next)
         }
     };
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
-    let asks = format!("{}\n{target}\n{}", parts.method, hex::encode(digest));
+    let mut asks = format!("{}\n{target}\n{}", parts.method, hex::encode(digest));
+    for name in &ASKS_TOO {
+        let values = parts.headers.get_all(name).iter().map(|value| hex::encode(value.as_bytes()));
+        asks.extend(["\n", &values.collect::<Vec<_>>().join(",")].map(str::to_owned));
+    }
     let named = Arc::new(Named::new(&site.store, &actor.name, &key, &asks, site.store.now().await?));
     if let Some(answer) = answered(&site.store, &named).await? {
+        swallow(body).await;
         return Ok(answer);
     }
     parts.extensions.insert(named.clone());
-    let response = next.run(Request::from_parts(parts, body)).await;
+    let is_streamed = parts.headers.contains_key(CONTENT_DIGEST);
+    let mut response = next.run(Request::from_parts(parts, body)).await;
     if response.status() != StatusCode::OK {
+        if is_streamed {
+            // refused perhaps before all of it was read, which is not waited for
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         // refused perhaps because the same request was done while this one waited
         return Ok(answered(&site.store, &named).await?.unwrap_or(response));
     }
@@ -207,6 +225,16 @@ pub(super) async fn once(State(site): State<Site>, request: Request, next: Next)
         return Ok(answer);
     }
     Ok(Response::from_parts(parts, Body::from(answer)))
+}
+
+/// Reads what is still coming: who is cut off while they send does not hear the answer.
+async fn swallow(body: Body) {
+    let mut coming = body.into_data_stream();
+    let mut room = MOST_SWALLOWED_BYTES;
+    while let Some(Ok(piece)) = coming.next().await {
+        let Some(left) = room.checked_sub(piece.len()) else { return };
+        room = left;
+    }
 }
 
 fn key_of(headers: &HeaderMap) -> Result<String, Problem> {

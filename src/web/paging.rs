@@ -25,6 +25,7 @@ pub(super) struct Paging {
 
 /// A page of a list.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PageOf{T}")]
 pub(super) struct Page<T> {
     pub(super) items: Vec<T>,
     /// Give it as `after` for the next page; null: this was the last.

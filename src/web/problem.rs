@@ -88,7 +88,9 @@ impl Problem {
 
     pub fn too_large() -> Self {
         let detail = "the body is larger than is taken here";
+        // what is still coming is not read
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail, "请求内容过大。")
+            .with(header::CONNECTION, HeaderValue::from_static("close"))
     }
 
     /// The same with a header.

@@ -1,11 +1,13 @@
 //! An answer as JSON, described as it is written.
 
+use std::cell::RefCell;
+
 use aide::OperationOutput;
 use aide::generate::GenContext;
-use aide::openapi::{MediaType, Operation, Response as Documented, SchemaObject, StatusCode};
+use aide::openapi::{MediaType, OpenApi, Operation, Response as Documented, SchemaObject, StatusCode};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use schemars::{JsonSchema, Schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 /// The JSON of a value.
@@ -36,15 +38,62 @@ impl<T: JsonSchema> OperationOutput for Reply<T> {
     }
 }
 
-/// The schema of a value as it is written: what is left out where there is nothing to say need not be there. A value that is read is
-/// described the other way round, so that no type is both.
-pub(super) fn written<T: JsonSchema>(ctx: &mut GenContext) -> Schema {
-    let mut writer = ctx.schema.settings().clone().for_serialize().into_generator();
-    let schema = writer.subschema_for::<T>();
-    for (name, described) in writer.take_definitions(true) {
-        let known = ctx.schema.definitions().get(&name);
-        debug_assert!(known.is_none_or(|known| *known == described), "{name} is read and written in two ways");
-        ctx.schema.definitions_mut().insert(name, described);
+/// An answer that takes its time: the value as it is now, done or with the place where to ask again.
+pub(super) enum Awaited<T> {
+    Done(T),
+    Later { value: T, place: String },
+}
+
+impl<T: Serialize> IntoResponse for Awaited<T> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Done(value) => Json(value).into_response(),
+            Self::Later { value, place } => {
+                (axum::http::StatusCode::ACCEPTED, [(axum::http::header::LOCATION, place)], Json(value)).into_response()
+            }
+        }
     }
-    schema
+}
+
+impl<T: JsonSchema> OperationOutput for Awaited<T> {
+    type Inner = T;
+
+    fn operation_response(ctx: &mut GenContext, operation: &mut Operation) -> Option<Documented> {
+        Reply::<T>::operation_response(ctx, operation)
+    }
+
+    fn inferred_responses(ctx: &mut GenContext, operation: &mut Operation) -> Vec<(Option<StatusCode>, Documented)> {
+        let Some(done) = Self::operation_response(ctx, operation) else { return Vec::new() };
+        let description = "It goes on: `Location` says where to ask how far it is".to_owned();
+        let later = Documented { description, ..done.clone() };
+        vec![(Some(StatusCode::Code(200)), done), (Some(StatusCode::Code(202)), later)]
+    }
+}
+
+thread_local! {
+    /// Describes what is written, while a document is made.
+    static WRITTEN: RefCell<Option<SchemaGenerator>> = const { RefCell::new(None) };
+}
+
+/// The schema of a value as it is written: what is left out where there is nothing to say need not be there.
+pub(super) fn written<T: JsonSchema>(ctx: &mut GenContext) -> Schema {
+    WRITTEN.with_borrow_mut(|writer| {
+        let begin = || ctx.schema.settings().clone().for_serialize().into_generator();
+        writer.get_or_insert_with(begin).subschema_for::<T>()
+    })
+}
+
+/// Adds what was described as it is written to a document that holds what is read. A value that is both is the same both ways.
+pub(super) fn add_written(document: &mut OpenApi) {
+    let described = WRITTEN.take().map(|mut writer| writer.take_definitions(true)).unwrap_or_default();
+    let components = document.components.get_or_insert_default();
+    for (name, json_schema) in described {
+        let Ok(json_schema) = Schema::try_from(json_schema) else { continue };
+        let known = components.schemas.get(&name);
+        debug_assert!(
+            known.is_none_or(|known| known.json_schema == json_schema),
+            "{name} is read and written in two ways: rename one of them"
+        );
+        components.schemas.insert(name, SchemaObject { json_schema, example: None, external_docs: None });
+    }
 }

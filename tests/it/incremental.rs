@@ -44,7 +44,7 @@ pub fn uscc(number: u32) -> String {
 }
 
 /// Of working age in all months, so that months can pass.
-fn id_number(person: u32) -> String {
+pub fn id_number(person: u32) -> String {
     agency::id_number(person + 25)
 }
 
@@ -227,7 +227,7 @@ impl Province {
         self.harness.clock(self.today, "03:00").await;
     }
 
-    fn jobs(&self) -> Vec<Job> {
+    pub fn jobs(&self) -> Vec<Job> {
         self.jobs_with(&|_| String::new())
     }
 

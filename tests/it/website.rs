@@ -12,7 +12,8 @@ use tokio::net::TcpListener;
 pub struct Website {
     pub url: String,
     client: reqwest::Client,
-    serving: tokio::task::JoinHandle<std::io::Result<()>>,
+    /// None: it is another process.
+    serving: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
 }
 
 /// An answer, read.
@@ -55,7 +56,14 @@ impl Website {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let serving = tokio::spawn(serve(listener, site, std::future::pending()));
-        Self { url, client: client(&HttpSettings::default()).expect("a client"), serving }
+        let mut site = Self::at(url);
+        site.serving = Some(serving);
+        site
+    }
+
+    /// One that another process serves.
+    pub fn at(url: String) -> Self {
+        Self { url, client: client(&HttpSettings::default()).expect("a client"), serving: None }
     }
 
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
@@ -63,9 +71,14 @@ impl Website {
     }
 
     pub async fn ask(&self, request: reqwest::RequestBuilder) -> Answer {
-        let answer = request.send().await.expect("an answer");
+        self.try_to_ask(request).await.expect("an answer")
+    }
+
+    /// The same of a site that may die.
+    pub async fn try_to_ask(&self, request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
+        let answer = request.send().await?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        Answer { status, headers, text: answer.text().await.expect("a text") }
+        Ok(Answer { status, headers, text: answer.text().await? })
     }
 
     pub async fn get(&self, path: &str, token: &str) -> Answer {
@@ -79,6 +92,8 @@ impl Website {
 
 impl Drop for Website {
     fn drop(&mut self) {
-        self.serving.abort();
+        if let Some(serving) = &self.serving {
+            serving.abort();
+        }
     }
 }

@@ -11,6 +11,7 @@ mod scan;
 
 use std::collections::HashSet;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -61,7 +62,7 @@ pub struct Attaching<'a> {
 }
 
 /// A file that is in use. Handed in again for the same it is told the same.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Attached {
     pub evidence_id: i64,
     pub format: Format,
@@ -125,8 +126,10 @@ pub async fn attach(
         };
         change.record(&act).await?;
     }
+    let attached = Attached { evidence_id, format, size_bytes, uses };
+    change.answer(&attached).await?;
     change.commit().await?;
-    Ok(Attached { evidence_id, format, size_bytes, uses })
+    Ok(attached)
 }
 
 /// Everything that comes, up to one byte more than is taken.
@@ -249,6 +252,13 @@ pub async fn open(store: &Store, actor: &Actor, evidence_id: i64, form: Form) ->
     Ok(Opened { evidence, content })
 }
 
+/// What a file is in use for after some of its uses ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Withdrawn {
+    pub evidence_id: i64,
+    pub uses: Vec<Subject>,
+}
+
 /// Which uses are to end, and why.
 #[derive(Clone, Debug)]
 pub struct Withdrawing<'a> {
@@ -258,7 +268,7 @@ pub struct Withdrawing<'a> {
 }
 
 /// Ends uses, all or none; the file stays. Not once the declaration of their year is no longer open, nor once a decision rests on them.
-pub async fn withdraw(store: &Store, actor: &Actor, asked: &Withdrawing<'_>) -> Result<Vec<Subject>, EvidenceError> {
+pub async fn withdraw(store: &Store, actor: &Actor, asked: &Withdrawing<'_>) -> Result<Withdrawn, EvidenceError> {
     let (of, evidence, uses) = find(store, actor, Action::AttachEvidence, asked.evidence_id).await?;
     if asked.why.trim().is_empty() {
         return Err(Refusal::NoReason.into());
@@ -297,8 +307,10 @@ pub async fn withdraw(store: &Store, actor: &Actor, asked: &Withdrawing<'_>) -> 
         ..Act::read(at, actor, Action::AttachEvidence, object(evidence.evidence_id, &of))
     };
     change.record(&act).await?;
+    let withdrawn = Withdrawn { evidence_id: evidence.evidence_id, uses: after };
+    change.answer(&withdrawn).await?;
     change.commit().await?;
-    Ok(after)
+    Ok(withdrawn)
 }
 
 /// The files of an employer's year, with what each is or was in use for in it.

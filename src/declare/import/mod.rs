@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use chrono::NaiveDate;
 
 use self::affiliates::AffiliateRow;
@@ -26,12 +27,12 @@ use self::file::Reading;
 use self::placements::PlacementRow;
 use self::report::Findings;
 pub use self::report::{RefusedRow, Report, Warning};
-use crate::domain::access::{Action, Actor, Owner, Scope};
+use crate::domain::access::{Action, Actor, Denied, Owner, Scope};
 use crate::domain::entry::{self, Years};
 use crate::domain::facts::{PersonId, UnitId, words};
 use crate::domain::ids::{Uscc, normalise_name};
 use crate::domain::policy::Policy;
-use crate::sources::{Fault, SourceError};
+use crate::sources::{Fault, FileFormat, SourceError};
 use crate::store::audit::Act;
 use crate::store::entries::Saved;
 use crate::store::publish::{Cause, Publish};
@@ -58,6 +59,16 @@ pub enum ImportError {
     UnknownColumn { file: String, kind: ImportKind, column: String, accepted: String },
     #[error("{file}: there is no column `{column}`, which {kind} need; accepted are {accepted}")]
     MissingColumn { file: String, kind: ImportKind, column: &'static str, accepted: String },
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    #[error("the file is no XLSX workbook")]
+    NoWorkbook,
+    #[error("the workbook unpacks to more than {} MB: keep what is imported, and nothing else, or divide it", most >> 20)]
+    Unpacks { most: u64 },
+    #[error("the file has more than {most} rows: divide it over several")]
+    TooManyRows { most: u64 },
+    #[error("the reading was broken off")]
+    BrokenOff(#[from] tokio::task::JoinError),
     #[error("the file cannot be read")]
     Source(#[from] SourceError),
     #[error("the rows cannot be saved")]
@@ -72,13 +83,44 @@ impl ImportError {
             | Self::Pattern { .. }
             | Self::NoKnownColumn { .. }
             | Self::UnknownColumn { .. }
-            | Self::MissingColumn { .. } => true,
+            | Self::MissingColumn { .. }
+            | Self::Denied(_)
+            | Self::NoWorkbook
+            | Self::Unpacks { .. }
+            | Self::TooManyRows { .. } => true,
             Self::Source(error) => {
                 matches!(error.fault, Fault::NoFile(_) | Fault::Header { .. } | Fault::Workbook { .. })
             }
-            Self::Store(_) => false,
+            Self::BrokenOff(_) | Self::Store(_) => false,
         }
     }
+
+    /// Of a file that cannot be imported as it is: why, for programs and in Chinese. `None`: something else went wrong.
+    pub fn refusal(&self) -> Option<(&'static str, String)> {
+        let told = match self {
+            Self::UnknownFormat { .. } | Self::Pattern { .. } => ("unknown_format", "不接受该格式的文件。".to_owned()),
+            Self::NoKnownColumn { accepted, .. } => ("no_known_column", format!("首行须为列名:{accepted}。")),
+            Self::UnknownColumn { column, accepted, .. } => {
+                ("unknown_column", format!("未知列“{column}”,可用的列:{accepted}。"))
+            }
+            Self::MissingColumn { column, .. } => ("missing_column", format!("缺少列“{column}”。")),
+            Self::NoWorkbook => ("unreadable_file", "该文件不是XLSX工作簿。".to_owned()),
+            Self::Unpacks { .. } => ("bomb", "工作簿解压后内容过大,请分开导入。".to_owned()),
+            Self::TooManyRows { most } => ("too_many_rows", format!("一次最多导入{most}行,请分开导入。")),
+            Self::Source(_) if self.is_usage() => ("unreadable_file", "文件无法读取,请检查首行和格式。".to_owned()),
+            Self::Denied(_) | Self::BrokenOff(_) | Self::Source(_) | Self::Store(_) => return None,
+        };
+        Some(told)
+    }
+}
+
+/// What is imported.
+#[derive(Clone, Debug)]
+enum Given<'a> {
+    /// A file; its extension says what it is.
+    File(&'a Path),
+    /// What somebody sent, which rests nowhere.
+    Sent { format: FileFormat, content: Bytes },
 }
 
 /// Reads a file and saves its good rows. The same key updates; nothing is deleted; a file imported before leaves no trace.
@@ -92,12 +134,34 @@ pub async fn import(
     path: &Path,
     actor: &Actor,
 ) -> Result<Report, ImportError> {
+    run(store, policy, kind, &Given::File(path), actor).await
+}
+
+/// As [`import`], of what somebody sends: CSV, NDJSON or XLSX. It is held in memory, since it may hold ID numbers, and is not large.
+pub async fn import_sent(
+    store: &Store,
+    policy: &Policy,
+    kind: ImportKind,
+    (format, content): (FileFormat, Bytes),
+    actor: &Actor,
+) -> Result<Report, ImportError> {
+    run(store, policy, kind, &Given::Sent { format, content }, actor).await
+}
+
+async fn run(
+    store: &Store,
+    policy: &Policy,
+    kind: ImportKind,
+    given: &Given<'_>,
+    actor: &Actor,
+) -> Result<Report, ImportError> {
+    actor.may_at_all(Action::Enter)?;
     let import = Import { store, kind, actor, rules: Rules::new(policy, store.today().await?) };
     match kind {
-        ImportKind::Employers => import.run::<EmployerRow>(path).await,
-        ImportKind::Affiliates => import.run::<AffiliateRow>(path).await,
-        ImportKind::Placements => import.run::<PlacementRow>(path).await,
-        ImportKind::Contracts => import.run::<ContractRow>(path).await,
+        ImportKind::Employers => import.run::<EmployerRow>(given).await,
+        ImportKind::Affiliates => import.run::<AffiliateRow>(given).await,
+        ImportKind::Placements => import.run::<PlacementRow>(given).await,
+        ImportKind::Contracts => import.run::<ContractRow>(given).await,
     }
 }
 
@@ -157,8 +221,8 @@ struct Import<'a> {
 }
 
 impl Import<'_> {
-    async fn run<R: ImportedRow>(&self, path: &Path) -> Result<Report, ImportError> {
-        let Reading { file, read, rows, mut findings } = file::read::<R>(self.kind, path, &self.rules).await?;
+    async fn run<R: ImportedRow>(&self, given: &Given<'_>) -> Result<Report, ImportError> {
+        let Reading { file, read, rows, mut findings } = file::read::<R>(self.kind, given, &self.rules).await?;
         let rows = self.within_reach(rows, &mut findings).await?;
         let mut total = Saved::default();
         for chunk in chunks(rows) {

@@ -1,12 +1,13 @@
 //! What an import tells: counts, refused rows with place and reason, and what was accepted with a remark.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::facts::PersonId;
 use crate::store::entries::Saved;
 
 /// Why a row was not taken. A row has as many of these as it has faults.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RefusedRow {
     /// Of the file, or of the sheet, from 1.
     pub line: u64,
@@ -19,7 +20,8 @@ pub struct RefusedRow {
 }
 
 /// What was accepted and deserves a second look.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "ImportWarning")]
 pub struct Warning {
     pub line: u64,
     /// `None`: the row as a whole.

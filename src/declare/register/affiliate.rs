@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::placement::told_warnings;
-use super::{Outcome, Register, RegisterError, Step};
+use super::{Outcome, Register, RegisterError, Removal, Step};
 use crate::domain::access::Action;
 use crate::domain::entry::{self, Refusal, Warning, check_relation, is_phone};
 use crate::domain::facts::{PersonId, Relation, UnitId};
@@ -26,15 +27,23 @@ pub struct AffiliateForm {
 }
 
 /// What came of an entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AffiliateEntered {
     pub outcome: Outcome,
     #[serde(serialize_with = "told_warnings")]
+    #[schemars(with = "Vec<String>")]
     pub warnings: Vec<Warning>,
 }
 
+/// A unit that is no longer listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AffiliateDeleted {
+    pub unit_uscc: Uscc,
+    pub outcome: Removal,
+}
+
 /// An affiliate as people look at it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AffiliateView {
     pub unit_uscc: Uscc,
     pub unit_name: String,
@@ -71,14 +80,17 @@ impl Register<'_> {
         let mut refusals = form.faults(held.uscc);
         let unit = *publish.ensure_units(&[form.unit]).await?.get(&form.unit).ok_or(Refusal::AffiliateNotListed)?;
         let before = find_affiliate(&mut publish, employer, year, unit).await?;
+        let former = publish.affiliate_addresses(employer, year).await?.remove(&unit).unwrap_or_default();
+        let stood = before.as_ref().map(|before| self.fingerprint(&(before, &former))).transpose()?;
+        step.expected().check(stood)?;
         let users = users(&mut publish, employer, year, unit).await?;
         match (step, &before) {
             (Step::Add, Some(_)) => refusals.push(Refusal::AffiliateListed),
             (Step::Change, None) => refusals.push(Refusal::AffiliateNotListed),
-            (Step::Change, Some(listed)) => {
+            (Step::Change | Step::Save(_), Some(listed)) => {
                 refusals.extend(check_relation(listed.relation, form.relation, !users.is_empty()).err());
             }
-            (Step::Add, None) => {}
+            (Step::Add | Step::Save(_), None) => {}
         }
         if !refusals.is_empty() {
             return Err(RegisterError::Refused(refusals));
@@ -87,7 +99,6 @@ impl Register<'_> {
         let warnings = if fits { Vec::new() } else { vec![Warning::SubjectCheck] };
         let name = form.name.trim().to_owned();
         let after = Affiliate { employer, year, unit, name, relation: form.relation };
-        let former = publish.affiliate_addresses(employer, year).await?.remove(&unit).unwrap_or_default();
         let saved = publish.save_affiliates(std::slice::from_ref(&after)).await?;
         if !saved.writes() && former == form.address {
             publish.abandon().await?;
@@ -97,12 +108,29 @@ impl Register<'_> {
         let outcome = if before.is_none() { Outcome::New } else { Outcome::Changed };
         let object = format!("affiliate {} {year} {}", held.uscc, form.unit);
         let mut act = self.act(publish.at(), Action::Enter, object);
-        act.before = before.map(|before| self.fingerprint(&(&before, &former))).transpose()?;
+        act.before = stood;
         act.after = Some(self.fingerprint(&(&after, &form.address))?);
         act.detail = serde_json::json!({ "outcome": outcome });
         publish.record(&act).await?;
+        let entered = AffiliateEntered { outcome, warnings };
+        publish.answer(&entered).await?;
         publish.commit().await?;
-        Ok(AffiliateEntered { outcome, warnings })
+        Ok(entered)
+    }
+
+    /// The fingerprint of an affiliate as it is listed, with how it is reached.
+    pub async fn affiliate_state(
+        &self,
+        employer: UnitId,
+        year: i16,
+        code: Uscc,
+    ) -> Result<Option<[u8; 32]>, RegisterError> {
+        self.hold(employer, Action::ReadResults).await?;
+        let Some(unit) = self.store.find_unit(&code).await? else { return Ok(None) };
+        let listed = self.store.list_affiliates(&[employer]).await?;
+        let Some(listed) = listed.into_iter().find(|one| one.year == year && one.unit == unit) else { return Ok(None) };
+        let address = self.store.affiliate_addresses(employer, year).await?.remove(&unit).unwrap_or_default();
+        Ok(Some(self.fingerprint(&(&listed, &address))?))
     }
 
     /// Takes an affiliate off the list; refused, with the placements, where any uses it.
@@ -112,8 +140,9 @@ impl Register<'_> {
         year: i16,
         code: Uscc,
         why: &str,
-    ) -> Result<(), RegisterError> {
+    ) -> Result<AffiliateDeleted, RegisterError> {
         let held = self.hold(employer, Action::Enter).await?;
+        let why = super::reason(why)?;
         let mut publish = self.begin(&held, year).await?;
         let unit = publish.find_units(&[code]).await?.remove(&code).ok_or(Refusal::AffiliateNotListed)?;
         let before = find_affiliate(&mut publish, employer, year, unit).await?.ok_or(Refusal::AffiliateNotListed)?;
@@ -129,8 +158,10 @@ impl Register<'_> {
         act.before = Some(self.fingerprint(&(&before, &address))?);
         act.detail = serde_json::json!({ "outcome": "deleted" });
         publish.record(&act).await?;
+        let deleted = AffiliateDeleted { unit_uscc: code, outcome: Removal::Deleted };
+        publish.answer(&deleted).await?;
         publish.commit().await?;
-        Ok(())
+        Ok(deleted)
     }
 
     /// The affiliates of an employer's year.

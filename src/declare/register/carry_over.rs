@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::double_claims::{Entered, tell_double_claims};
@@ -27,7 +28,7 @@ use crate::store::entries::{Affiliate, ContractEntry, Placement};
 use crate::store::publish::Publish;
 
 /// What became of one person of last year's list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Carrying {
     Carried,
@@ -36,15 +37,17 @@ pub enum Carrying {
     NotCarried,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CarriedPerson {
     #[serde(rename = "person_id")]
     pub person: PersonId,
     pub outcome: Carrying,
     /// Why it is not carried.
     #[serde(serialize_with = "told_refusals")]
+    #[schemars(with = "Vec<String>")]
     pub refusals: Vec<Refusal>,
     #[serde(serialize_with = "told_warnings")]
+    #[schemars(with = "Vec<String>")]
     pub warnings: Vec<Warning>,
     /// Contracts that run into the new year.
     pub contracts: usize,
@@ -56,7 +59,7 @@ fn told_refusals<S: serde::Serializer>(refusals: &[Refusal], serializer: S) -> R
 }
 
 /// What carrying over did.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CarriedOver {
     /// Affiliates that were not listed in the new year.
     pub affiliates: u64,
@@ -152,6 +155,7 @@ impl Register<'_> {
             "contracts": plan.contracts.len(),
         });
         publish.record(&act).await?;
+        publish.answer(&report).await?;
         publish.commit().await?;
         Ok(report)
     }

@@ -1,11 +1,12 @@
 //! 合同管理: contracts of a placement, added, changed, terminated and deleted while the declaration is open.
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::double_claims::{Entered, months_of, tell_double_claims};
 use super::placement::{Terms, told_warnings};
-use super::{Outcome, Register, RegisterError, Step};
+use super::{Outcome, Register, RegisterError, Removal, Step};
 use crate::domain::access::Action;
 use crate::domain::entry::{self, CountedBy, Refusal, Warning, contract_faults, contract_warnings};
 use crate::domain::facts::{Contract, ContractKind, PersonId, UnitId};
@@ -38,13 +39,20 @@ pub struct ContractForm {
 }
 
 /// What came of an entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ContractEntered {
     pub outcome: Outcome,
     #[serde(serialize_with = "told_warnings")]
+    #[schemars(with = "Vec<String>")]
     pub warnings: Vec<Warning>,
     /// Months for which another employer may count the person as well.
     pub months_elsewhere: Vec<Month>,
+}
+
+/// A contract that is no longer entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ContractDeleted {
+    pub outcome: Removal,
 }
 
 /// What stands of a contract before it changes.
@@ -85,6 +93,8 @@ impl Register<'_> {
         let held = self.hold(employer, Action::Enter).await?;
         let mut publish = self.begin(&held, year).await?;
         let before = self.standing(&mut publish, &form.key).await?;
+        let stood = self.state(&before)?;
+        step.expected().check(stood)?;
         let dispatched = before.placement.dispatch.is_some();
         let mut refusals = form.faults(dispatched);
         match (step, &before.contract) {
@@ -123,13 +133,31 @@ impl Register<'_> {
         let overlaps = tell_double_claims(&mut publish, &[Entered::of_contract(&after)]).await?;
         let outcome = if before.contract.is_none() { Outcome::New } else { Outcome::Changed };
         let mut act = self.act(publish.at(), Action::Enter, object(&held, &form.key));
-        let former = before.contract.as_ref().map(|contract| (contract, &before.terms, before.counted_by));
-        act.before = former.map(|former| self.fingerprint(&former)).transpose()?;
+        act.before = stood;
         act.after = Some(self.fingerprint(&(&after, &form.terms, counted_by))?);
         act.detail = serde_json::json!({ "outcome": outcome });
         publish.record(&act).await?;
+        let entered = ContractEntered { outcome, warnings, months_elsewhere: months_of(overlaps) };
+        publish.answer(&entered).await?;
         publish.commit().await?;
-        Ok(ContractEntered { outcome, warnings, months_elsewhere: months_of(overlaps) })
+        Ok(entered)
+    }
+
+    /// The fingerprint of a contract as it stands, with its terms and the side that counts the person.
+    pub async fn contract_state(&self, key: &ContractKey) -> Result<Option<[u8; 32]>, RegisterError> {
+        self.hold(key.employer, Action::ReadResults).await?;
+        let contracts = self.store.list_contracts(key.employer, key.year, Some(key.person)).await?;
+        let contract = contracts.into_iter().find(|one| one.kind == key.kind && one.starts_on == key.starts_on);
+        let Some(contract) = contract else { return Ok(None) };
+        let details = self.store.list_details(key.employer, key.year, Some(key.person)).await?;
+        let agreements = self.store.list_agreements(key.employer, key.year).await?;
+        let counted_by = agreements.into_iter().find(|one| one.person == key.person).map(|one| one.counted_by);
+        Ok(Some(self.fingerprint(&(&contract, &terms_of(details, key)?, counted_by))?))
+    }
+
+    fn state(&self, standing: &Standing) -> Result<Option<[u8; 32]>, RegisterError> {
+        let contract = standing.contract.as_ref().map(|contract| (contract, &standing.terms, standing.counted_by));
+        contract.map(|contract| self.fingerprint(&contract)).transpose()
     }
 
     /// Says that a contract ended on a day, before its end or without one.
@@ -153,8 +181,9 @@ impl Register<'_> {
     }
 
     /// Takes a contract out of force with its terms.
-    pub async fn delete_contract(&self, key: &ContractKey, why: &str) -> Result<(), RegisterError> {
+    pub async fn delete_contract(&self, key: &ContractKey, why: &str) -> Result<ContractDeleted, RegisterError> {
         let held = self.hold(key.employer, Action::Enter).await?;
+        let why = super::reason(why)?;
         let mut publish = self.begin(&held, key.year).await?;
         let before = self.standing(&mut publish, key).await?;
         let contract = before.contract.ok_or(Refusal::ContractNotEntered)?;
@@ -166,8 +195,10 @@ impl Register<'_> {
         act.before = Some(self.fingerprint(&(&contract, &before.terms, before.counted_by))?);
         act.detail = serde_json::json!({ "outcome": "deleted" });
         publish.record(&act).await?;
+        let deleted = ContractDeleted { outcome: Removal::Deleted };
+        publish.answer(&deleted).await?;
         publish.commit().await?;
-        Ok(())
+        Ok(deleted)
     }
 
     async fn standing(&self, publish: &mut Publish, key: &ContractKey) -> Result<Standing, RegisterError> {

@@ -1,18 +1,20 @@
 //! 单位基本信息: who handles an employer's declarations, its three jurisdictions, and that both still hold in a new year.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Outcome, Register, RegisterError};
+use super::{Done, Outcome, Register, RegisterError};
+use crate::declare::expected::Expected;
 use crate::domain::access::Action;
 use crate::domain::entry::{Contact, Refusal};
 use crate::domain::facts::{EmployerKind, UnitId};
-use crate::domain::ids::Uscc;
+use crate::domain::ids::{Uscc, mask_name};
 use crate::store::contacts::Confirmation;
 use crate::store::entries::Employer;
 use crate::store::publish::Cause;
 
 /// The three jurisdictions, six digits each: 行政所属区, 残联主管部门, 税务主管部门.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Jurisdictions {
     pub division: String,
     pub federation_division: String,
@@ -20,7 +22,7 @@ pub struct Jurisdictions {
 }
 
 /// An employer's own data as they stand for a year.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct EmployerView {
     pub uscc: Uscc,
     pub name: String,
@@ -31,6 +33,28 @@ pub struct EmployerView {
     pub year: i16,
     /// `None`: what stands is that of the year before, and waits for its confirmation.
     pub confirmed: Option<Confirmation>,
+}
+
+impl EmployerView {
+    /// As it may be shown to whoever does not ask to reveal it.
+    #[must_use]
+    pub fn masked(self) -> Self {
+        let contact = self.contact.map(|contact| Contact {
+            handler: mask_name(&contact.handler),
+            phone: last_four(&contact.phone),
+            address: contact.address.chars().take(6).chain("*".chars()).collect(),
+            email: contact
+                .email
+                .map(|email| email.split_once('@').map_or_else(String::new, |(_, host)| format!("*@{host}"))),
+        });
+        Self { contact, ..self }
+    }
+}
+
+fn last_four(phone: &str) -> String {
+    let length = phone.chars().count();
+    let shown = phone.chars().skip(length.saturating_sub(4));
+    std::iter::repeat_n('*', length.saturating_sub(4)).chain(shown).collect()
 }
 
 impl Jurisdictions {
@@ -56,6 +80,16 @@ impl Jurisdictions {
 impl Register<'_> {
     /// Enters who handles the employer's declarations.
     pub async fn save_contact(&self, employer: UnitId, contact: &Contact) -> Result<Outcome, RegisterError> {
+        self.save_contact_over(employer, contact, Expected::Anything).await
+    }
+
+    /// As [`Register::save_contact`], only over what is expected to stand.
+    pub async fn save_contact_over(
+        &self,
+        employer: UnitId,
+        contact: &Contact,
+        expected: Expected,
+    ) -> Result<Outcome, RegisterError> {
         let held = self.hold(employer, Action::Enter).await?;
         let faults = contact.faults();
         if !faults.is_empty() {
@@ -64,6 +98,8 @@ impl Register<'_> {
         let at = self.store.now().await?;
         let mut change = self.store.change().await?;
         let before = change.lock_contact(self.store, employer).await?;
+        let stood = before.as_ref().map(|before| self.fingerprint(before)).transpose()?;
+        expected.check(stood)?;
         if before.as_ref() == Some(contact) {
             change.abandon().await?;
             return Ok(Outcome::Same);
@@ -71,12 +107,25 @@ impl Register<'_> {
         change.save_contact(self.store, employer, contact, at).await?;
         let outcome = if before.is_none() { Outcome::New } else { Outcome::Changed };
         let mut act = self.act(at, Action::Enter, format!("contact {}", held.uscc));
-        act.before = before.map(|before| self.fingerprint(&before)).transpose()?;
+        act.before = stood;
         act.after = Some(self.fingerprint(contact)?);
         act.detail = serde_json::json!({ "outcome": outcome });
         change.record(&act).await?;
+        change.answer(&Done { outcome }).await?;
         change.commit().await?;
         Ok(outcome)
+    }
+
+    /// The fingerprint of the contact as it stands.
+    pub async fn contact_state(&self, employer: UnitId) -> Result<Option<[u8; 32]>, RegisterError> {
+        self.hold(employer, Action::ReadResults).await?;
+        self.store.find_contact(employer).await?.map(|contact| self.fingerprint(&contact)).transpose()
+    }
+
+    /// The fingerprint of the employer as it is entered, jurisdictions and all.
+    pub async fn employer_state(&self, employer: UnitId) -> Result<[u8; 32], RegisterError> {
+        let held = self.hold(employer, Action::ReadResults).await?;
+        self.fingerprint(&held.employer)
     }
 
     /// Changes the jurisdictions; the employer keeps a division whose wage class is known, or a class of its own.
@@ -84,6 +133,16 @@ impl Register<'_> {
         &self,
         employer: UnitId,
         wanted: &Jurisdictions,
+    ) -> Result<Outcome, RegisterError> {
+        self.change_jurisdictions_over(employer, wanted, Expected::Anything).await
+    }
+
+    /// As [`Register::change_jurisdictions`], only over what is expected to stand.
+    pub async fn change_jurisdictions_over(
+        &self,
+        employer: UnitId,
+        wanted: &Jurisdictions,
+        expected: Expected,
     ) -> Result<Outcome, RegisterError> {
         let held = self.hold(employer, Action::Enter).await?;
         let mut faults = wanted.faults();
@@ -95,6 +154,8 @@ impl Register<'_> {
         }
         let mut publish = self.store.publish(Cause::Entry, self.store.now().await?).await?;
         let before = publish.list_employers(&[employer]).await?.into_iter().next().unwrap_or(held.employer);
+        let stood = self.fingerprint(&before)?;
+        expected.check(Some(stood))?;
         let Jurisdictions { division, federation_division, tax_division } = wanted.clone();
         let after = Employer { division, federation_division, tax_division, ..before.clone() };
         if !publish.save_employers(std::slice::from_ref(&after)).await?.writes() {
@@ -102,10 +163,11 @@ impl Register<'_> {
             return Ok(Outcome::Same);
         }
         let mut act = self.act(publish.at(), Action::Enter, format!("employer {}", held.uscc));
-        act.before = Some(self.fingerprint(&before)?);
+        act.before = Some(stood);
         act.after = Some(self.fingerprint(&after)?);
         act.detail = serde_json::json!({ "before": Jurisdictions::of(&before), "after": wanted });
         publish.record(&act).await?;
+        publish.answer(&Done { outcome: Outcome::Changed }).await?;
         publish.commit().await?;
         Ok(Outcome::Changed)
     }
@@ -125,6 +187,7 @@ impl Register<'_> {
         act.after = Some(self.fingerprint(&(&contact, &Jurisdictions::of(&held.employer)))?);
         act.detail = serde_json::json!({ "outcome": "confirmed" });
         change.record(&act).await?;
+        change.answer(&Done { outcome: Outcome::New }).await?;
         change.commit().await?;
         Ok(Outcome::New)
     }

@@ -4,6 +4,7 @@
 //! the look-up tells nobody who is disabled. A certificate number is guessed from the ID number in 28 tries, so misses are counted.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Register, RegisterError};
@@ -35,7 +36,8 @@ pub struct LookUp<'a> {
 }
 
 /// A match, or none; of none there is nothing to tell.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "LookUpAnswer")]
 pub struct Answer {
     #[serde(rename = "match")]
     pub matches: bool,
@@ -44,7 +46,8 @@ pub struct Answer {
 }
 
 /// What fills the form.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "LookUpFound")]
 pub struct Found {
     /// By which the person is entered, by this employer, until `expires_at`.
     pub receipt: String,
@@ -55,7 +58,7 @@ pub struct Found {
 }
 
 /// The certificate whose number was given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CertificateFound {
     pub kind: CertificateKind,
     pub status: CertificateStatus,
@@ -144,8 +147,10 @@ impl Register<'_> {
         let mut act = self.act(at, Action::LookUp, object);
         act.detail = serde_json::json!({ "employer": held.uscc, "match": found.is_some() });
         change.record(&act).await?;
+        let answer = Answer { matches: found.is_some(), found: found.map(|(_, found)| found) };
+        change.answer(&answer).await?;
         change.commit().await?;
-        Ok(Answer { matches: found.is_some(), found: found.map(|(_, found)| found) })
+        Ok(answer)
     }
 }
 

@@ -13,15 +13,17 @@ pub mod notices;
 pub mod placement;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::expected::{Expected, Moved};
 use super::permit::{EmployerEntry, permit};
 
 use crate::clock;
 use crate::crypto::CryptoError;
 use crate::domain::access::{Action, Actor, Denied};
 use crate::domain::dated::NoRule;
-use crate::domain::entry::{Refusal, Years};
+use crate::domain::entry::{self, Refusal, Years};
 use crate::domain::facts::UnitId;
 use crate::domain::policy::Policy;
 use crate::store::audit::{Act, fingerprint};
@@ -44,6 +46,8 @@ pub enum RegisterError {
     /// Everything that forbids the entry, each with its field.
     #[error("{}", list(.0))]
     Refused(Vec<Refusal>),
+    #[error(transparent)]
+    Moved(#[from] Moved),
     #[error(transparent)]
     TooManyMisses(#[from] look_up::TooManyMisses),
     #[error(transparent)]
@@ -73,6 +77,7 @@ impl RegisterError {
         match self {
             Self::Denied(denied) => denied.code(),
             Self::Refused(refusals) => refusals.first().map_or("refused", Refusal::code),
+            Self::Moved(moved) => moved.code(),
             Self::TooManyMisses(_) => "too_many_misses",
             Self::NoRule(_) => "no_rule",
             Self::Json(_) | Self::Crypto(_) | Self::Store(_) => "failed",
@@ -83,6 +88,7 @@ impl RegisterError {
         match self {
             Self::Denied(denied) => denied.chinese().to_owned(),
             Self::Refused(refusals) => refusals.iter().map(Refusal::chinese).collect(),
+            Self::Moved(moved) => moved.chinese().to_owned(),
             Self::TooManyMisses(refused) => refused.chinese(),
             Self::NoRule(_) => "该日期没有政策规则。".to_owned(),
             Self::Json(_) | Self::Crypto(_) | Self::Store(_) => "系统未能保存,请稍后再试。".to_owned(),
@@ -91,7 +97,8 @@ impl RegisterError {
 }
 
 /// What a step did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "EntryOutcome")]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     New,
@@ -101,11 +108,41 @@ pub enum Outcome {
     Same,
 }
 
+/// What a step did, where there is nothing else to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "EntryDone")]
+pub struct Done {
+    pub outcome: Outcome,
+}
+
+/// That what was entered is taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Removal {
+    Deleted,
+}
+
 /// Whether something is entered that is not there yet, or what is there is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     Add,
     Change,
+    /// Added, or what is expected there changed.
+    Save(Expected),
+}
+
+impl Step {
+    fn expected(self) -> Expected {
+        match self {
+            Self::Add | Self::Change => Expected::Anything,
+            Self::Save(expected) => expected,
+        }
+    }
+}
+
+/// A reason as it is kept.
+fn reason(why: &str) -> Result<&str, RegisterError> {
+    entry::text(why).map_err(|fault| Refusal::Text { field: "why", fault }.into())
 }
 
 impl Register<'_> {

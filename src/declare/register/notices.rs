@@ -1,6 +1,7 @@
 //! Notices as their addressees read them: in both languages, the person masked, and that they were read.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::RegisterError;
@@ -13,7 +14,7 @@ use crate::store::audit::Act;
 use crate::store::notices::Addressee;
 
 /// A notice in words.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct NoticeTold {
     pub notice_id: i64,
     /// The employer's code, or the division whose staff are told.
@@ -23,10 +24,20 @@ pub struct NoticeTold {
     pub en: String,
     pub zh: String,
     #[serde(serialize_with = "in_beijing")]
+    #[schemars(with = "DateTime<Utc>")]
     pub created_at: DateTime<Utc>,
     #[serde(serialize_with = "in_beijing_or_never")]
+    #[schemars(with = "Option<DateTime<Utc>>")]
     pub read_at: Option<DateTime<Utc>>,
     pub read_by: Option<String>,
+}
+
+/// That a notice was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct NoticeRead {
+    pub notice_id: i64,
+    /// It had not been before.
+    pub new: bool,
 }
 
 fn in_beijing<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -124,6 +135,7 @@ pub async fn read_notice(store: &Store, actor: &Actor, notice_id: i64) -> Result
     let mut act = Act::read(at, actor, action, format!("notice {notice_id}"));
     act.detail = serde_json::json!({ "about": object });
     change.record(&act).await?;
+    change.answer(&NoticeRead { notice_id, new: true }).await?;
     change.commit().await?;
     Ok(true)
 }

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::double_claims::{Entered, months_of, tell_double_claims};
-use super::{Outcome, Register, RegisterError};
+use super::{Outcome, Register, RegisterError, Removal};
+use crate::declare::expected::Expected;
 use crate::domain::access::Action;
 use crate::domain::entry::{self, CountedBy, Education, Refusal, Warning};
 use crate::domain::facts::{ContractKind, PersonId, RetirementTrack, UnitId};
@@ -49,15 +51,24 @@ pub struct PlacementForm<'a> {
 }
 
 /// What came of an entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PlacementEntered {
     #[serde(rename = "person_id")]
     pub person: PersonId,
     pub outcome: Outcome,
     #[serde(serialize_with = "told_warnings")]
+    #[schemars(with = "Vec<String>")]
     pub warnings: Vec<Warning>,
     /// Months for which another employer may count the person as well.
     pub months_elsewhere: Vec<Month>,
+}
+
+/// A placement that is no longer entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PlacementDeleted {
+    #[serde(rename = "person_id")]
+    pub person: PersonId,
+    pub outcome: Removal,
 }
 
 /// Warnings as their codes.
@@ -66,7 +77,7 @@ pub(super) fn told_warnings<S: serde::Serializer>(warnings: &[Warning], serializ
 }
 
 /// A contract with its terms, as people look at it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ContractView {
     pub kind: ContractKind,
     pub starts_on: NaiveDate,
@@ -77,7 +88,7 @@ pub struct ContractView {
 }
 
 /// What a contract says beside its days.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize, JsonSchema)]
 pub struct Terms {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post: Option<String>,
@@ -86,7 +97,7 @@ pub struct Terms {
 }
 
 /// A placement with all that belongs to it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PlacementView {
     #[serde(rename = "person_id")]
     pub person: PersonId,
@@ -118,6 +129,15 @@ struct FormerEducation {
 impl Register<'_> {
     /// Registers a placement. Of a person who is placed at the employer in that year already, it is registered again (重新登记).
     pub async fn enter(&self, form: &PlacementForm<'_>) -> Result<PlacementEntered, RegisterError> {
+        self.enter_over(form, Expected::Anything).await
+    }
+
+    /// As [`Register::enter`], only over what is expected to stand.
+    pub async fn enter_over(
+        &self,
+        form: &PlacementForm<'_>,
+        expected: Expected,
+    ) -> Result<PlacementEntered, RegisterError> {
         let held = self.hold(form.employer, Action::Enter).await?;
         let mut publish = self.begin(&held, form.year).await?;
         let of_year = |placement: &Placement| placement.year == form.year;
@@ -140,6 +160,8 @@ impl Register<'_> {
         let after = Placement { person, ..terms };
         let saved = publish.save_placements(std::slice::from_ref(&after)).await?;
         let education = self.save_education(&mut publish, form, person).await?;
+        let stood = before.as_ref().map(|before| self.fingerprint(&(before, &education.former))).transpose()?;
+        expected.check(stood)?;
         if before.as_ref().is_some_and(|before| before.dispatch.is_some()) && after.dispatch.is_none() {
             publish.close_agreement(person, form.employer, form.year).await?;
         }
@@ -148,26 +170,43 @@ impl Register<'_> {
             (Some(_), true) => Outcome::Changed,
             (Some(_), false) => Outcome::Same,
         };
-        let mut months_elsewhere: Vec<Month> = Vec::new();
-        if outcome == Outcome::Same {
-            publish.abandon().await?;
-        } else {
-            let overlaps = tell_double_claims(&mut publish, &[Entered::of(&after)]).await?;
-            months_elsewhere = months_of(overlaps);
-            let object = held.placement(form.year, person);
-            let mut act = self.act(publish.at(), Action::Enter, object);
-            act.before = before.as_ref().map(|before| self.fingerprint(&(before, &education.former))).transpose()?;
-            act.after = Some(self.fingerprint(&(&after, &form.education))?);
-            act.detail = serde_json::json!({ "outcome": outcome });
-            publish.record(&act).await?;
-            publish.commit().await?;
-        }
         if let Some((_, name)) = candidate.typed {
+            // whoever is new has the name that was typed, and is not seen here before the end
             let kept = self.store.identities(&[person]).await?;
             let another = |kept: &Identity| normalise_name(&kept.name) != normalise_name(name);
             warnings.extend(kept.get(&person).filter(|kept| another(kept)).map(|_| Warning::AnotherName));
         }
-        Ok(PlacementEntered { person, outcome, warnings, months_elsewhere })
+        let mut entered = PlacementEntered { person, outcome, warnings, months_elsewhere: Vec::new() };
+        if outcome == Outcome::Same {
+            publish.abandon().await?;
+            return Ok(entered);
+        }
+        let overlaps = tell_double_claims(&mut publish, &[Entered::of(&after)]).await?;
+        entered.months_elsewhere = months_of(overlaps);
+        let mut act = self.act(publish.at(), Action::Enter, held.placement(form.year, person));
+        act.before = stood;
+        act.after = Some(self.fingerprint(&(&after, &form.education))?);
+        act.detail = serde_json::json!({ "outcome": outcome });
+        publish.record(&act).await?;
+        publish.answer(&entered).await?;
+        publish.commit().await?;
+        Ok(entered)
+    }
+
+    /// The fingerprint of a placement as it stands, by which a change of it says what it changes.
+    pub async fn placement_state(
+        &self,
+        employer: UnitId,
+        year: i16,
+        person: PersonId,
+    ) -> Result<Option<[u8; 32]>, RegisterError> {
+        self.hold(employer, Action::ReadResults).await?;
+        let placed = self.store.list_placements(&[employer]).await?;
+        let Some(placement) = placed.into_iter().find(|one| one.person == person && one.year == year) else {
+            return Ok(None);
+        };
+        let details = self.store.list_details(employer, year, Some(person)).await?;
+        Ok(Some(self.fingerprint(&(&placement, &education_of(details)?))?))
     }
 
     async fn candidate<'b>(
@@ -251,8 +290,7 @@ impl Register<'_> {
         person: PersonId,
     ) -> Result<FormerEducation, RegisterError> {
         let details = publish.list_details(self.store, form.employer, form.year, Some(person)).await?;
-        let former = details.into_iter().find(|detail| detail.of == DetailOf::Education);
-        let former: Option<Education> = former.map(|detail| serde_json::from_value(detail.content)).transpose()?;
+        let former = education_of(details)?;
         if former == form.education {
             return Ok(FormerEducation { changed: false, former });
         }
@@ -273,8 +311,9 @@ impl Register<'_> {
         year: i16,
         person: PersonId,
         why: &str,
-    ) -> Result<(), RegisterError> {
+    ) -> Result<PlacementDeleted, RegisterError> {
         let held = self.hold(employer, Action::DeletePlacement).await?;
+        let why = super::reason(why)?;
         let mut publish = self.begin(&held, year).await?;
         let placed = publish.list_placements(&[employer]).await?;
         let before = placed.into_iter().find(|placement| placement.person == person && placement.year == year);
@@ -287,8 +326,10 @@ impl Register<'_> {
         act.before = Some(self.fingerprint(&(&before, &contracts))?);
         act.detail = serde_json::json!({ "contracts": contracts.len() });
         publish.record(&act).await?;
+        let deleted = PlacementDeleted { person, outcome: Removal::Deleted };
+        publish.answer(&deleted).await?;
         publish.commit().await?;
-        Ok(())
+        Ok(deleted)
     }
 
     /// The placements of an employer's year, by person, or that of one person.
@@ -345,4 +386,9 @@ impl Register<'_> {
         };
         Ok(placed.iter().filter_map(view).collect())
     }
+}
+
+fn education_of(details: Vec<Detail>) -> Result<Option<Education>, RegisterError> {
+    let found = details.into_iter().find(|detail| detail.of == DetailOf::Education);
+    Ok(found.map(|detail| serde_json::from_value(detail.content)).transpose()?)
 }

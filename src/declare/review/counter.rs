@@ -1,6 +1,7 @@
 //! 窗口出示原件: what was shown on paper at the counter, as evidence for months, and originals of certificates for the day of submission.
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::permit::permit;
@@ -34,9 +35,16 @@ pub struct OriginalRead {
     pub valid_to: Option<NaiveDate>,
 }
 
+/// That documents were shown, recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Recorded {
+    /// Grounds of months that it is new for.
+    pub new: u64,
+}
+
 /// Records that documents were shown, which is evidence for these grounds of these months; how many are new. A reviewer does, or the
 /// operator at the counter: an employer attaches its documents.
-pub async fn show_evidence(store: &Store, actor: &Actor, shown: &Shown) -> Result<u64, DeclareError> {
+pub async fn show_evidence(store: &Store, actor: &Actor, shown: &Shown) -> Result<Recorded, DeclareError> {
     let Shown { case, months, grounds } = shown;
     let year = i32::from(case.year);
     let seeing = actor.role.may(Action::SeeOriginal);
@@ -63,8 +71,10 @@ pub async fn show_evidence(store: &Store, actor: &Actor, shown: &Shown) -> Resul
         let object = of.placement(case.year, case.person);
         change.record(&Act { detail, ..Act::read(at, actor, action, object) }).await?;
     }
+    let recorded = Recorded { new };
+    change.answer(&recorded).await?;
     change.commit().await?;
-    Ok(new)
+    Ok(recorded)
 }
 
 /// Records that the original of a certificate was seen today.
@@ -98,6 +108,7 @@ pub async fn see_original(
     let detail = serde_json::to_value(read)?;
     let object = of.placement(case.year, case.person);
     change.record(&Act { detail, ..Act::read(at, actor, Action::SeeOriginal, object) }).await?;
+    change.answer(&original).await?;
     change.commit().await?;
     Ok(original)
 }

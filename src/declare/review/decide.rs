@@ -1,6 +1,7 @@
 //! Decisions on single months: a reviewer's word, a second person's where the policy asks for one, and taking it back until completion.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::permit::permit;
@@ -11,7 +12,7 @@ use crate::domain::event::{DecisionMade, DecisionWord, EmployerYear, Event};
 use crate::domain::ids::Uscc;
 use crate::domain::month::Month;
 use crate::domain::policy::Policy;
-use crate::domain::review::{Grounds, MonthStanding, as_words};
+use crate::domain::review::{Ground, Grounds, MonthStanding, as_words};
 use crate::domain::reviewing::Refused;
 use crate::domain::ruling::{Ruling, check_note};
 use crate::store::Store;
@@ -31,12 +32,13 @@ pub struct Deciding {
 }
 
 /// A decision, or a proposal of one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Decided {
     pub decision_id: i64,
     pub month: Month,
     pub approved: bool,
     #[serde(serialize_with = "as_words")]
+    #[schemars(with = "Vec<Ground>")]
     pub grounds: Grounds,
     /// A second person must agree before it counts.
     pub second_asked: bool,
@@ -49,6 +51,21 @@ pub struct Seconding {
     pub month: Month,
     pub agrees: bool,
     pub why: Option<String>,
+}
+
+/// The second person's word, said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Seconded {
+    pub decision_id: i64,
+    pub month: Month,
+    pub agreed: bool,
+}
+
+/// A decision, or a proposal, that was taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Undone {
+    pub decision_id: i64,
+    pub month: Month,
 }
 
 /// Approves or rejects a month under review. The case must be the actor's, and is renewed. It reaches no further than the grounds that
@@ -113,12 +130,13 @@ pub async fn decide(
         tell(&mut change, of.uscc, case, month, DecisionWord::of(ruling.approves()), at).await?;
     }
     change.record(&Act { why, detail, ..Act::read(at, actor, Action::DecideMonth, object) }).await?;
+    change.answer(&decided).await?;
     change.commit().await?;
     Ok(decided)
 }
 
 /// The second person agrees to a proposal, or refuses it; whoever proposed it cannot.
-pub async fn second(store: &Store, actor: &Actor, seconding: &Seconding) -> Result<(), DeclareError> {
+pub async fn second(store: &Store, actor: &Actor, seconding: &Seconding) -> Result<Seconded, DeclareError> {
     let Seconding { case, month, agrees, why } = seconding;
     let (case, month, why) = (*case, *month, why.as_deref());
     let of = permit::<DeclareError>(store, actor, Action::ApproveDecision, case.employer).await?;
@@ -144,8 +162,10 @@ pub async fn second(store: &Store, actor: &Actor, seconding: &Seconding) -> Resu
     let detail = serde_json::json!({ "decision_id": decision_id, "month": month, "agrees": agrees });
     let object = of.placement(case.year, case.person);
     change.record(&Act { why, detail, ..Act::read(at, actor, Action::ApproveDecision, object) }).await?;
+    let seconded = Seconded { decision_id, month, agreed: *agrees };
+    change.answer(&seconded).await?;
     change.commit().await?;
-    Ok(())
+    Ok(seconded)
 }
 
 /// Takes back what stands on a month, decision or proposal; it stays in the history. Until completion, and not while another works on the
@@ -156,7 +176,7 @@ pub async fn undo(
     case: CaseKey,
     month: Month,
     why: Option<&str>,
-) -> Result<(), DeclareError> {
+) -> Result<Undone, DeclareError> {
     let of = permit::<DeclareError>(store, actor, Action::UndoDecision, case.employer).await?;
     check_note(why, false)?;
     let at = store.now().await?;
@@ -173,8 +193,10 @@ pub async fn undo(
     let detail = serde_json::json!({ "decision_id": stood.decision_id, "month": month });
     let object = of.placement(case.year, case.person);
     change.record(&Act { why, detail, ..Act::read(at, actor, Action::UndoDecision, object) }).await?;
+    let undone = Undone { decision_id: stood.decision_id, month };
+    change.answer(&undone).await?;
     change.commit().await?;
-    Ok(())
+    Ok(undone)
 }
 
 /// Tells the programs that want to hear of it, in the change that decides.

@@ -2,10 +2,12 @@
 
 pub mod counter;
 pub mod decide;
+pub mod shown;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::permit::{EmployerEntry, find, permit};
@@ -53,6 +55,14 @@ pub struct OpenedCase {
     pub decisions: Vec<DecisionLine>,
     /// Who works on it; nobody where nothing waits, or where only looking is allowed.
     pub holder: Option<Holder>,
+}
+
+/// A case that was given back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Released {
+    pub employer_uscc: String,
+    pub year: i16,
+    pub person_id: PersonId,
 }
 
 impl CaseKey {
@@ -189,7 +199,7 @@ pub async fn next(store: &Store, actor: &Actor, after: Option<Place>) -> Result<
             match opened {
                 Some((opened, entered)) if is_work_for(actor, &opened.view, &entered) => return Ok(Some(opened)),
                 _ => {
-                    set_free(store, actor, &of, case).await?;
+                    set_free(store, actor, &of, case, None).await?;
                 }
             }
         }
@@ -211,14 +221,21 @@ pub async fn open(store: &Store, actor: &Actor, case: CaseKey) -> Result<OpenedC
 }
 
 /// Gives a case back before its half hour is over.
-pub async fn release(store: &Store, actor: &Actor, case: CaseKey) -> Result<(), DeclareError> {
+pub async fn release(store: &Store, actor: &Actor, case: CaseKey) -> Result<Released, DeclareError> {
     let of = permit::<DeclareError>(store, actor, Action::OpenCase, case.employer).await?;
     actor.may(Action::DecideMonth, of.owner())?;
-    if set_free(store, actor, &of, case).await? { Ok(()) } else { Err(Refused::NotHeld.into()) }
+    let released = Released { employer_uscc: of.uscc.to_string(), year: case.year, person_id: case.person };
+    if set_free(store, actor, &of, case, Some(&released)).await? { Ok(released) } else { Err(Refused::NotHeld.into()) }
 }
 
-/// False: it is not the actor's.
-async fn set_free(store: &Store, actor: &Actor, of: &EmployerEntry, case: CaseKey) -> Result<bool, DeclareError> {
+/// False: it is not the actor's. `told`: with what whoever asked for it is answered.
+async fn set_free(
+    store: &Store,
+    actor: &Actor,
+    of: &EmployerEntry,
+    case: CaseKey,
+    told: Option<&Released>,
+) -> Result<bool, DeclareError> {
     let at = store.now().await?;
     let mut change = store.change().await?;
     if !change.release_case(case, &actor.name, at).await? {
@@ -226,6 +243,9 @@ async fn set_free(store: &Store, actor: &Actor, of: &EmployerEntry, case: CaseKe
     }
     let object = of.placement(case.year, case.person);
     change.record(&Act::read(at, actor, Action::OpenCase, object).with("released", true)).await?;
+    if let Some(released) = told {
+        change.answer(released).await?;
+    }
     change.commit().await?;
     Ok(true)
 }

@@ -8,6 +8,7 @@ use crate::domain::message::{Message, MessageKind, Rejection};
 
 /// How far the tax department had gone on without us.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Recovered {
     /// The last message that it had answered: versions up to this one are used.
     pub last: Message,

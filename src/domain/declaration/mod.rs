@@ -15,17 +15,21 @@ use super::message::{Message, MessageKind, Rejection};
 mod apply;
 mod follow;
 mod holds;
+mod next;
 mod refused;
 mod request;
 #[cfg(test)]
 mod tests;
 
 pub use follow::{Holds, Recovered};
+pub use next::{NextStep, WaitsFor};
 pub use refused::Refused;
 pub use request::{Amendment, Change, Outcome, Withdrawal};
 
 /// Who did something, and when. `by` is the name under which the audit log knows the actor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "pipeline", schemars(rename = "DoneBy"))]
 pub struct Act {
     pub by: String,
     pub at: DateTime<Utc>,
@@ -33,6 +37,7 @@ pub struct Act {
 
 /// The text of the commitment (真实性承诺) that was accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Commitment {
     pub version: String,
     /// Of the text shown, in hexadecimal.
@@ -41,6 +46,7 @@ pub struct Commitment {
 
 /// A 完成申报, or an amendment that was approved: the result frozen under a version of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Completion {
     /// From 1, without gaps, never used twice.
     pub version: u32,
@@ -54,6 +60,7 @@ pub struct Completion {
 
 /// A message in the outbox, and who had it put there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Issue {
     pub message: Message,
     pub issued: Act,
@@ -61,6 +68,7 @@ pub struct Issue {
 
 /// A message that is not answered for good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Unanswered {
     /// What the message certifies, or withdraws.
     pub completion: Completion,
@@ -71,6 +79,7 @@ pub struct Unanswered {
 
 /// A result that the tax department accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Held {
     pub completion: Completion,
     pub issue: Issue,
@@ -80,6 +89,7 @@ pub struct Held {
 
 /// A message that the tax department rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Returned {
     pub completion: Completion,
     pub issue: Issue,
@@ -89,6 +99,7 @@ pub struct Returned {
 
 /// A withdrawal that the tax department accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Withdrawn {
     pub message: Message,
     pub receipt: String,
@@ -97,6 +108,7 @@ pub struct Withdrawn {
 
 /// A unit that is being deregistered (单位注销): only months before that month can be declared, and the window does not matter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Deregistration {
     pub deregistered_on: NaiveDate,
     pub entered: Act,
@@ -104,6 +116,7 @@ pub struct Deregistration {
 
 /// Where the employer's latest version stands, and what is true there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Stage {
     /// Placements may be entered and months ticked. `last_version` is 0 until something was completed.
@@ -138,6 +151,7 @@ pub enum Stage {
 
 /// A declaration as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Declaration {
     #[serde(flatten)]
     pub stage: Stage,

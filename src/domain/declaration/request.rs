@@ -8,6 +8,7 @@ use crate::domain::month::Month;
 
 /// Staff's word on a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Outcome {
     pub decided: Act,
     pub approved: bool,
@@ -16,6 +17,7 @@ pub struct Outcome {
 
 /// 年审申报撤回.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Withdrawal {
     /// The version to be withdrawn.
     pub version: u32,
@@ -32,6 +34,8 @@ pub struct Withdrawal {
 
 /// One month of one person that an amendment adds or removes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "pipeline", schemars(rename = "AmendedMonth"))]
 pub struct Change {
     pub person: PersonId,
     pub month: Month,
@@ -42,6 +46,7 @@ pub struct Change {
 
 /// 更正: single person-months of a completed version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Amendment {
     /// The version whose months are amended.
     pub of_version: u32,

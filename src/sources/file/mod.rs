@@ -6,13 +6,14 @@ mod manifest;
 
 use std::fmt;
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Cursor};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
@@ -20,7 +21,7 @@ use self::manifest::Said;
 use super::csv::{CsvReader, HeaderFault};
 use super::error::Fault;
 use super::json;
-use super::lines::{Line, Lines, Place, decode, without_end, without_mark};
+use super::lines::{Content, Line, Lines, Place, decode, without_end, without_mark};
 use super::page::{Limits, Page, RawPage};
 use super::{Start, parquet, xlsx};
 use crate::config::{Encoding, FileFormat, FileSource};
@@ -90,26 +91,38 @@ impl FileReader {
                 return Err(Fault::Changed { path });
             }
         }
+        let number = start.after.map_or(0, |resume| resume.page + 1);
+        Ok(Self::begin(settings, start.limits, number, move |work| {
+            work.after = after;
+            work.read_files(&files)
+        }))
+    }
+
+    /// Begins to read what somebody sent, which is to rest nowhere; the settings' path stands for it in errors.
+    pub(super) fn open_held(settings: &FileSource, content: Bytes, limits: Limits) -> Self {
+        Self::begin(settings, limits, 0, move |work| work.read_held(content))
+    }
+
+    fn begin(
+        settings: &FileSource,
+        limits: Limits,
+        number: u32,
+        read: impl FnOnce(&mut Work) -> Result<(), Stop> + Send + 'static,
+    ) -> Self {
         let (sender, pages) = mpsc::channel(2);
         let done = Arc::new(AtomicBool::new(false));
         let path = PathBuf::from(&settings.path);
-        let mut work = Work {
-            settings: settings.clone(),
-            limits: start.limits,
-            sender,
-            number: start.after.map_or(0, |resume| resume.page + 1),
-            after,
-        };
+        let mut work = Work { settings: settings.clone(), limits, sender, number, after: None };
         let thread_done = done.clone();
         tokio::task::spawn_blocking(move || {
-            match work.read_files(&files) {
+            match read(&mut work) {
                 // Nobody waits for the error of an abandoned read.
                 Err(Stop::Fault(fault)) => drop(work.sender.blocking_send(Err(fault))),
                 Ok(()) | Err(Stop::Abandoned) => {}
             }
             thread_done.store(true, Ordering::Release);
         });
-        Ok(Self { path, pages, finished: false, done })
+        Self { path, pages, finished: false, done }
     }
 
     /// Whether there are files to read; what was found.
@@ -253,6 +266,8 @@ pub(super) struct Delivery<'a> {
     path: &'a Path,
     name: String,
     stamp: (u64, u128),
+    /// It lies on disk, where somebody may still write.
+    rests: bool,
     is_last: bool,
     /// Bytes of the files before it, and of all.
     before: u64,
@@ -278,22 +293,35 @@ impl Work {
                 verify(&mut file, path, marker)?;
             }
             let place = after.map(|after| Place { offset: after.offset, line: after.line });
-            let (format, encoding) = (self.settings.format, self.settings.encoding);
-            let (delimiter, sheet) = (self.settings.delimiter, self.settings.sheet.clone());
-            let mut delivery = Delivery { path, name: name_of(path), stamp, is_last, before, all, work: self };
+            let name = name_of(path);
+            let delivery = Delivery { path, name, stamp, rests: true, is_last, before, all, work: self };
+            delivery.read(Content::File(file), place)?;
             before += stamp.0;
-            match format {
-                FileFormat::Csv => delivery.read_csv(file, encoding, delimiter, place)?,
-                FileFormat::Ndjson => delivery.read_ndjson(file, encoding, place)?,
-                FileFormat::Xlsx => xlsx::read(&mut delivery, file, sheet.as_deref(), place.map(|place| place.line))?,
-                FileFormat::Parquet => parquet::read(&mut delivery, file, place.map(|place| place.line))?,
-            }
         }
         Ok(())
+    }
+
+    fn read_held(&mut self, content: Bytes) -> Result<(), Stop> {
+        let (path, size) = (PathBuf::from(&self.settings.path), content.len() as u64);
+        let (name, stamp) = (name_of(&path), (size, 0));
+        let held = Delivery { path: &path, name, stamp, rests: false, is_last: true, before: 0, all: size, work: self };
+        held.read(Content::Held(Cursor::new(content)), None)
     }
 }
 
 impl Delivery<'_> {
+    fn read(mut self, content: Content, place: Option<Place>) -> Result<(), Stop> {
+        let FileSource { format, encoding, delimiter, .. } = self.work.settings;
+        let (sheet, line) = (self.work.settings.sheet.clone(), place.map(|place| place.line));
+        match (format, content) {
+            (FileFormat::Csv, content) => self.read_csv(content, encoding, delimiter, place),
+            (FileFormat::Ndjson, content) => self.read_ndjson(content, encoding, place),
+            (FileFormat::Xlsx, content) => xlsx::read(&mut self, content, sheet.as_deref(), line),
+            (FileFormat::Parquet, Content::File(file)) => parquet::read(&mut self, file, line),
+            (FileFormat::Parquet, Content::Held(_)) => Err(Fault::NotInThisBuild("parquet").into()),
+        }
+    }
+
     pub(super) fn path(&self) -> &Path {
         self.path
     }
@@ -317,7 +345,7 @@ impl Delivery<'_> {
     pub(super) fn send(&mut self, page: impl Into<RawPage>, place: Place, at_end: bool) -> Result<(), Stop> {
         let mut page = page.into();
         let (size, modified_ns) = self.stamp;
-        if at_end {
+        if at_end && self.rests {
             // A file that is still being written must not pass for a whole one.
             let metadata = std::fs::metadata(self.path);
             let metadata = metadata.map_err(|source| Fault::File { path: self.path.to_owned(), source })?;
@@ -339,8 +367,14 @@ impl Delivery<'_> {
         Fault::File { path: self.path.to_owned(), source }
     }
 
-    fn read_csv(&mut self, file: File, encoding: Encoding, delimiter: char, place: Option<Place>) -> Result<(), Stop> {
-        let mut reader = CsvReader::open(Lines::new(file), encoding, delimiter).map_err(|fault| match fault {
+    fn read_csv(
+        &mut self,
+        content: Content,
+        encoding: Encoding,
+        delimiter: char,
+        place: Option<Place>,
+    ) -> Result<(), Stop> {
+        let mut reader = CsvReader::open(Lines::new(content), encoding, delimiter).map_err(|fault| match fault {
             HeaderFault::Io(source) => self.io(source),
             HeaderFault::Bad { line, what } => Fault::Header { path: self.path.to_owned(), line, what },
         })?;
@@ -364,8 +398,8 @@ impl Delivery<'_> {
         }
     }
 
-    fn read_ndjson(&mut self, file: File, encoding: Encoding, place: Option<Place>) -> Result<(), Stop> {
-        let mut lines = Lines::new(file);
+    fn read_ndjson(&mut self, content: Content, encoding: Encoding, place: Option<Place>) -> Result<(), Stop> {
+        let mut lines = Lines::new(content);
         if let Some(place) = place {
             lines.go_to(place).map_err(|error| self.io(error))?;
         }

@@ -39,7 +39,7 @@ pub struct Evidence {
 }
 
 /// What it is put to use for, or was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct EvidenceUse {
     pub use_id: i64,
     #[serde(skip)]

@@ -29,16 +29,30 @@ pub enum Access {
     /// Whoever has a token that holds.
     Token,
     /// Whose role may do this.
-    May { action: Action, whose: Whose },
+    May {
+        action: Action,
+        /// Or this.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        or: Option<Action>,
+        whose: Whose,
+    },
 }
 
 impl Access {
     pub(super) const fn employer(action: Action) -> Self {
-        Self::May { action, whose: Whose::Employer }
+        Self::May { action, or: None, whose: Whose::Employer }
     }
 
     pub(in crate::web) const fn nobody(action: Action) -> Self {
-        Self::May { action, whose: Whose::Nobody }
+        Self::May { action, or: None, whose: Whose::Nobody }
+    }
+
+    /// Also who may do something else.
+    pub(super) const fn or(self, other: Action) -> Self {
+        match self {
+            Self::May { action, whose, .. } => Self::May { action, or: Some(other), whose },
+            access => access,
+        }
     }
 }
 

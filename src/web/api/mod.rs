@@ -1,18 +1,35 @@
 //! The API: what employers' pages, staff, payroll vendors and the tax department ask, and the document that describes it.
 
+mod affiliates;
+mod anew;
 mod announcements;
+mod conflicts;
+mod contracts;
+mod corrections;
+mod declaration;
 mod describe;
+mod employers;
 mod errors;
+mod evidence;
+mod history;
+mod imports;
+mod levy;
+mod look_ups;
+mod notices;
 mod objections;
 mod operations;
 mod outbox;
 pub(super) mod person;
+mod placements;
+mod requests;
 mod results;
+mod review;
 mod rewards;
 mod session;
 mod subscriptions;
 mod ticks;
 mod users;
+mod verifications;
 mod watch;
 mod whose;
 mod why;
@@ -33,6 +50,7 @@ pub use describe::{Access, Whose};
 
 use super::once::once;
 use super::problem::Problem;
+use super::reply::add_written;
 use super::{Site, certification_checks, load, tax_feed};
 
 /// A body of JSON, in bytes; files have limits of their own.
@@ -52,6 +70,22 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
         .merge(session::routes())
         .merge(results::routes())
         .merge(ticks::routes())
+        .merge(placements::routes())
+        .merge(contracts::routes())
+        .merge(affiliates::routes())
+        .merge(employers::routes())
+        .merge(look_ups::routes())
+        .merge(notices::routes())
+        .merge(evidence::routes())
+        .merge(imports::routes())
+        .merge(declaration::routes())
+        .merge(requests::routes())
+        .merge(corrections::routes())
+        .merge(review::routes())
+        .merge(conflicts::routes())
+        .merge(history::routes())
+        .merge(levy::routes())
+        .merge(verifications::routes())
         .merge(outbox::routes())
         .merge(operations::routes())
         .merge(watch::routes())
@@ -75,6 +109,7 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
         };
         document.security_scheme(describe::TOKEN, scheme)
     });
+    add_written(&mut document);
     let router = router
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(from_fn_with_state(site.clone(), load::shed))

@@ -1,4 +1,4 @@
-//! Who asks.
+//! Who asks, as a token tells it.
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;

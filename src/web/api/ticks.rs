@@ -6,6 +6,7 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::anew::judge_person;
 use super::describe::{Access, operation};
 use super::whose::OfPlacement;
 use crate::declare::tick::{Choosing, Chosen, choose};
@@ -51,5 +52,9 @@ async fn tick(
         ticked: ticks.ticked,
         deregisters: ticks.deregistering,
     };
-    Ok(Reply(choose(&store, &site.reading.policy, &actor, &choosing).await?))
+    let chosen = choose(&store, &site.reading.policy, &actor, &choosing).await?;
+    if chosen.changed > 0 {
+        judge_person(&site, &actor, choosing.person, choosing.declaring.year).await;
+    }
+    Ok(Reply(chosen))
 }

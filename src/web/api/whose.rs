@@ -1,11 +1,13 @@
 //! The employer that a path names, by its unified social credit code.
 
+use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::declare::Declaring;
+use crate::declare::register::contract::ContractKey;
 use crate::domain::access::{Action, Actor, Denied};
-use crate::domain::facts::{PersonId, UnitId};
+use crate::domain::facts::{ContractKind, PersonId, UnitId};
 use crate::domain::ids::Uscc;
 use crate::domain::month::Month;
 use crate::store::Store;
@@ -39,6 +41,32 @@ pub(super) struct OfPlacement {
     pub(super) person_id: PersonId,
 }
 
+/// A contract of a placement.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct OfContract {
+    /// The employer's unified social credit code
+    pub(super) uscc: Uscc,
+    /// Business year
+    #[schemars(range(min = 2000, max = 2100))]
+    pub(super) year: i16,
+    pub(super) person_id: PersonId,
+    pub(super) kind: ContractKind,
+    /// The day on which it begins
+    pub(super) starts_on: NaiveDate,
+}
+
+/// An affiliate or dispatch company of an employer's year.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct OfAffiliate {
+    /// The employer's unified social credit code
+    pub(super) uscc: Uscc,
+    /// Business year
+    #[schemars(range(min = 2000, max = 2100))]
+    pub(super) year: i16,
+    /// The unit's own
+    pub(super) unit_uscc: Uscc,
+}
+
 /// A month of a placement.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct OfMonth {
@@ -53,6 +81,18 @@ pub(super) async fn employer(store: &Store, actor: &Actor, action: Action, uscc:
     let owned = store.owners_of_codes(std::slice::from_ref(uscc)).await?.remove(uscc).ok_or(Denied::NotFound)?;
     actor.may(action, owned.owner())?;
     Ok(owned.employer)
+}
+
+impl OfContract {
+    pub(super) async fn key(&self, store: &Store, actor: &Actor, action: Action) -> Result<ContractKey, Problem> {
+        Ok(ContractKey {
+            employer: employer(store, actor, action, &self.uscc).await?,
+            year: self.year,
+            person: self.person_id,
+            kind: self.kind,
+            starts_on: self.starts_on,
+        })
+    }
 }
 
 impl OfYear {

@@ -2,9 +2,17 @@
 
 mod client;
 mod conventions;
+mod entries;
+mod evidence;
+mod kill;
 mod matrix;
 mod offers;
 mod person;
+mod review;
+mod road;
 mod samples;
+#[cfg(feature = "delivery")]
+mod schemathesis;
+mod verifications;
 
 pub use client::{Api, Says};

@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use super::Says;
 
+/// A unit that is no affiliate of anybody yet.
+const E2: &str = "91369900MA1000A29E";
+
 /// What a row may name.
 #[derive(Clone, Debug)]
 pub struct Named {
@@ -17,12 +20,21 @@ fn strange_papers() -> Value {
 }
 
 /// A sample of what may be said; the path's `uscc`, `year`, `person_id` and `month` are filled in.
+#[expect(clippy::match_same_arms, reason = "rows are grouped by resource")]
 pub fn sample(id: &str, named: &Named) -> Option<Says> {
     let path = [("uscc", named.uscc.as_str()), ("year", "2025"), ("person_id", &named.person_id), ("month", "2025-03")];
-    let at = Says::at(&path);
+    let entries = [
+        ("kind", "labour"),
+        ("starts_on", "2025-01-01"),
+        ("unit_uscc", E2),
+        ("notice_id", "4711"),
+        ("evidence_id", "4711"),
+    ];
+    let at = Says::at(&path).and_at(&entries);
     let with = |body: Value| Some(at.clone().body(body));
     let why = json!({ "why": "x" });
     let message = [("message_id", "019d8ec6-1a00-7000-8000-000000000001")];
+    let person: i64 = named.person_id.parse().expect("a number");
     match id {
         // session and results
         "read_session" | "list_results" | "explain" => Some(at),
@@ -93,6 +105,76 @@ pub fn sample(id: &str, named: &Named) -> Option<Says> {
         "revoke" => Some(Says::at(&[("account", "new.user")]).body(json!({ "grant_id": 7, "why": "x" }))),
         "add_token" => Some(Says::at(&[("account", "new.user")]).body(json!({ "days": 1 }))),
         "revoke_token" => Some(Says::at(&[("token_id", "0")]).body(why)),
+        // an employer's year
+        "read_declaration" | "list_standings" | "read_drift" | "revoke_consent" | "read_commitment" => Some(at),
+        "give_consent" => with(json!({ "accepted_commitment": "1" })),
+        "complete" | "hand_in" => with(json!({})),
+        // corrections
+        "ask_withdrawal" => with(json!({ "reason": "a contract ended earlier", "levy_paid": false })),
+        "decide_withdrawal" | "decide_amendment" => with(json!({ "approve": true, "reason": "seen" })),
+        "list_withdrawals" | "list_amendments" | "read_amendment" | "reopen" => Some(at),
+        "ask_amendment" => with(
+            json!({ "changes": [{ "person_id": person, "month": "2025-03", "add": false, "reason": "not worked" }] }),
+        ),
+        "deregister" => with(json!({ "on": "2026-04-10" })),
+        "reissue" => with(json!({ "kind": "certified" })),
+        "close" | "settle" => with(json!({ "reason": "given up" })),
+        "verify" => with(json!({ "employer_uscc": named.uscc, "person_id": person, "year": 2025 })),
+        "read_verification" => Some(at.and_at(&[("verification_id", "1")])),
+        // what was declared, and the levy
+        "list_versions"
+        | "list_frozen_persons"
+        | "read_certification"
+        | "read_levy"
+        | "read_worth"
+        | "read_foresight" => Some(at.and_at(&[("version", "1")])),
+        "calculate_levy" => {
+            with(json!({ "headcount": "100", "monthly_wage": "6000", "weighted_person_months": 12, "year": 2025 }))
+        }
+        // review
+        "list_cases" | "open_case" | "release_case" | "list_conflicts" => Some(at),
+        "take_next_case" => with(json!({})),
+        "decide_month" => with(json!({ "approve": ["other"], "note": "seen" })),
+        "second_decision" => with(json!({ "agrees": true })),
+        "undo_decision" => with(json!({ "why": "the wrong month" })),
+        "record_shown" => with(json!({ "months": ["2025-03"], "grounds": ["wage"] })),
+        "record_original" => with(json!({ "kind": "disabled_person", "level": 2, "valid_from": "2020-01-01" })),
+        "decide_conflict" => with(json!({
+            "person_id": person, "month": "2025-03", "employer_uscc": named.uscc, "reason": "labour_contract"
+        })),
+        "undo_conflict" => with(json!({ "person_id": person, "month": "2025-03" })),
+        // what an employer enters
+        "list_placements" | "read_placement" | "list_contracts" | "read_contract" => Some(at),
+        "enter_placement" => {
+            let person = json!({ "named": { "id_number": "360001198005050117", "name": "某人" } });
+            with(json!({ "person": person, "placing": {} }))
+        }
+        "change_placement" => with(json!({})),
+        "delete_placement" | "delete_contract" | "delete_affiliate" => with(json!({ "why": "entered by mistake" })),
+        "carry_over" | "confirm_employer" | "read_notice" => Some(at),
+        "save_contract" => with(json!({ "ends_on": "2026-12-31", "post": "packer", "monthly_pay": "2500.00" })),
+        "terminate_contract" => with(json!({ "terminated_on": "2025-06-30" })),
+        "list_affiliates" | "read_affiliate" | "read_employer" | "read_contact" | "read_jurisdictions" => Some(at),
+        "save_affiliate" => with(json!({ "unit_name": "例二食品", "relation": "affiliate", "phone": "0791-1234567" })),
+        "save_contact" => with(json!({ "handler": "某人", "phone": "13900000000", "address": "南昌市" })),
+        "change_jurisdictions" => {
+            with(json!({ "division": "360102", "federation_division": "360102", "tax_division": "360102" }))
+        }
+        "look_up" => {
+            with(json!({ "name": "某人", "id_number": "360001198005050117", "certificate_number": "nothing" }))
+        }
+        "list_notices" => Some(at),
+        // evidence
+        "list_evidence" | "read_evidence" | "open_evidence" | "list_needs" => Some(at),
+        "attach_evidence" => {
+            let proves = json!([{ "subject": "original", "year": 2025, "person": 4711 }]);
+            Some(at.query("proves", &proves.to_string()).upload("application/pdf", b"%PDF-1.7"))
+        }
+        "import" => {
+            let text = "employer_uscc,year,unit_uscc,unit_name,relation\n";
+            Some(at.and_at(&[("kind", "affiliates")]).upload("text/csv", text.as_bytes()))
+        }
+        "withdraw_evidence" => with(json!({ "uses": [4711], "why": "another is better" })),
         _ => None,
     }
 }

@@ -118,7 +118,7 @@ impl Office {
             Doing::Delete { other, year, person } => {
                 let Some(person) = self.known(*person).await else { return 0 };
                 let employer = self.employer(*other).0;
-                wrote(register.delete_placement(employer, YEARS[*year], person, "why").await, |()| true)
+                wrote(register.delete_placement(employer, YEARS[*year], person, "why").await, |_| true)
             }
             Doing::Import { other, year, persons, payer } => {
                 let (_, code) = self.employer(*other);
@@ -144,7 +144,7 @@ impl Office {
             Doing::Unlist { other, year, unit } => {
                 let employer = self.employer(*other).0;
                 let deleted = register.delete_affiliate(employer, YEARS[*year], uscc(UNITS[*unit]), "why").await;
-                wrote(deleted, |()| true)
+                wrote(deleted, |_| true)
             }
             Doing::Contract { other, year, person } => {
                 let Some(person) = self.known(*person).await else { return 0 };
@@ -154,7 +154,7 @@ impl Office {
             Doing::DeleteContract { other, year, person } => {
                 let Some(person) = self.known(*person).await else { return 0 };
                 let form = labour(self.employer(*other).0, YEARS[*year], person, "2020-01-01", "");
-                wrote(register.delete_contract(&form.key, "why").await, |()| true)
+                wrote(register.delete_contract(&form.key, "why").await, |_| true)
             }
         };
         i64::from(wrote)

@@ -35,11 +35,11 @@ async fn decide_for(scene: &Scene, actor: &Actor, employer: u32) -> Result<(), D
         reason: PrevailingReason::LabourContract,
         note: None,
     };
-    decide(scene.store(), actor, &deciding).await
+    decide(scene.store(), actor, &deciding).await.map(drop)
 }
 
 async fn take_back(scene: &Scene, actor: &Actor) -> Result<(), DeclareError> {
-    undo(scene.store(), actor, scene.person(0).await, month_of(3), None).await
+    undo(scene.store(), actor, scene.person(0).await, month_of(3), None).await.map(drop)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,7 +133,8 @@ async fn staff_see_who_the_rivals_are_and_the_employer_only_that_there_are() {
     let above = supervisor("above", "36");
     decide_for(&scene, &above, 1).await.expect("decided");
     scene.verify().await;
-    let (contested, more) = list(scene.store(), &reviewer("one", "3601"), YEAR, PersonId(0)).await.expect("a list");
+    let (contested, more) =
+        list(scene.store(), &reviewer("one", "3601"), YEAR, PersonId(0), 100).await.expect("a list");
     assert_eq!((contested.len(), more), (12, None));
     let march = contested.iter().find(|one| one.month == month_of(3)).expect("March");
     let told: Vec<_> = march.rivals.iter().map(|rival| (rival.uscc.clone(), rival.facts.clone())).collect();
@@ -142,7 +143,7 @@ async fn staff_see_who_the_rivals_are_and_the_employer_only_that_there_are() {
     expected.sort_by_key(|(code, _)| told.iter().position(|(known, _)| known == code));
     assert_eq!(told, expected);
     assert_eq!(march.decided.as_ref().expect("decided").uscc, uscc(1));
-    let nothing = list(scene.store(), &reviewer("elsewhere", "3602"), YEAR, PersonId(0)).await.expect("a list");
+    let nothing = list(scene.store(), &reviewer("elsewhere", "3602"), YEAR, PersonId(0), 100).await.expect("a list");
     assert!(nothing.0.is_empty());
 
     for reveal in [false, true] {

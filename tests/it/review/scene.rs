@@ -161,7 +161,7 @@ impl Scene {
     ) -> Result<u64, DeclareError> {
         let months = months.iter().map(|month| month_of(*month)).collect();
         let shown = Shown { case: self.case(person, employer).await, months, grounds };
-        show_evidence(self.store(), actor, &shown).await
+        Ok(show_evidence(self.store(), actor, &shown).await?.new)
     }
 
     /// Documents are shown at the counter.

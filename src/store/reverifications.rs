@@ -1,0 +1,151 @@
+//! Re-verifications that staff asked for after a fresh pull: tasks of a kind of their own, named by the request that asked for them.
+
+use super::tasks::{NewTask, Priority, insert_task};
+use super::{Store, StoreError};
+use crate::clock;
+use crate::domain::facts::{PersonId, UnitId};
+
+/// The kind of these tasks.
+pub const KIND: &str = "reverify";
+/// The names under which their runs are told. Single persons do not wait for whole employers: of one name one task runs at a time.
+pub const JOBS: [&str; 2] = ["reverify-person", "reverify-employer"];
+/// Attempts that get nowhere.
+const ATTEMPTS: u32 = 3;
+
+/// Whom to pull afresh and verify.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reverification {
+    pub employer: UnitId,
+    /// `None`: everybody whom the employer has placed in the year.
+    pub person: Option<PersonId>,
+    pub year: i32,
+}
+
+/// Whether a request was the first of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queued {
+    Task(i64),
+    /// A request of this name asked for something else.
+    Otherwise,
+}
+
+/// A run of such a task: a pull of a source, or the verification.
+#[derive(Clone, Debug)]
+pub struct RunOfTask {
+    pub kind: String,
+    pub job: String,
+    pub state: String,
+    pub counts: serde_json::Value,
+}
+
+/// As it stands in a task's key: numbers alone.
+impl std::fmt::Display for Reverification {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}-{}", self.year, self.employer.0, self.person.map_or(0, |person| person.0))
+    }
+}
+
+impl Reverification {
+    /// What the task of this key is to do; `None`: it is none of these.
+    pub fn of_key(key: &str) -> Option<Self> {
+        let mut numbers = key.rsplit(' ').next()?.split('-');
+        let (year, employer) = (numbers.next()?.parse().ok()?, UnitId(numbers.next()?.parse().ok()?));
+        let person = numbers.next()?.parse().ok().map(PersonId)?;
+        Some(Self { employer, person: Some(person).filter(|person| person.0 != 0), year })
+    }
+
+    fn job(&self) -> &'static str {
+        JOBS[usize::from(self.person.is_none())]
+    }
+}
+
+impl Store {
+    /// Queues it once for each name of a request (of a request without one: each time).
+    pub async fn queue_reverification(&self, asked: &Reverification, by: &str) -> Result<Queued, StoreError> {
+        let at = self.now().await?;
+        let name = self.request.as_ref().map_or_else(|| clock::uuid_v7(at).to_string(), |request| request.name());
+        let (name, key) = (format!("{name} "), format!("{name} {asked}"));
+        let mut transaction = self.begin().await?;
+        // two of a name at once: the later sees the earlier's
+        sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 0))")
+            .bind(&name)
+            .execute(&mut *transaction)
+            .await?;
+        let before = sqlx::query!(
+            "select task_id, key from task where kind = $1 and starts_with(key, $2) order by task_id limit 1",
+            KIND,
+            name
+        )
+        .fetch_optional(&mut *transaction)
+        .await?;
+        if let Some(before) = before {
+            return Ok(if before.key == key { Queued::Task(before.task_id) } else { Queued::Otherwise });
+        }
+        let task = NewTask {
+            kind: KIND,
+            key,
+            job: asked.job().to_owned(),
+            days: None,
+            business_date: clock::business_date(at),
+            priority: Priority::Night,
+            due_at: at,
+            after: Vec::new(),
+            patient_until: None,
+            attempts: ATTEMPTS,
+            created_by: by.to_owned(),
+        };
+        let task_id = insert_task(&mut transaction, &task, None, at).await?;
+        transaction.commit().await?;
+        Ok(Queued::Task(task_id.ok_or(StoreError::frame("a task of this name is there already"))?))
+    }
+
+    /// The runs of a task, in the order in which they began.
+    pub async fn list_runs_of_task(&self, task_id: i64) -> Result<Vec<RunOfTask>, StoreError> {
+        Ok(sqlx::query_as!(
+            RunOfTask,
+            "select kind, job, state, counts from run where task_id = $1 order by run_number",
+            task_id
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::request_answers::Request;
+    use super::super::testing::Database;
+    use super::*;
+
+    #[test]
+    fn a_key_says_what_the_task_is_to_do() {
+        let one = Reverification { employer: UnitId(4), person: Some(PersonId(17)), year: 2025 };
+        let all = Reverification { person: None, ..one };
+        for asked in [one, all] {
+            assert_eq!(Reverification::of_key(&format!("li.hua a1b2 {asked}")), Some(asked));
+        }
+        assert_eq!(Reverification::of_key("pull-wage 2026-04-15T01:00:00+08:00"), None);
+    }
+
+    #[tokio::test]
+    async fn a_request_of_a_name_is_queued_once() {
+        let database = Database::open().await;
+        let at = database.store.now().await.expect("a time");
+        let named = |account: &str, key: &str| {
+            let request = Request::new(&database.store, account, key, "whatever", at);
+            database.store.for_request(Arc::new(request))
+        };
+        let asked = Reverification { employer: UnitId(1), person: Some(PersonId(1)), year: 2025 };
+        let queue = async |store: Store, asked: &Reverification| {
+            store.queue_reverification(asked, "li.hua").await.expect("queued")
+        };
+        let first = queue(named("li.hua", "k1"), &asked).await;
+        assert_eq!(queue(named("li.hua", "k1"), &asked).await, first);
+        let other = Reverification { year: 2024, ..asked };
+        assert_eq!(queue(named("li.hua", "k1"), &other).await, Queued::Otherwise);
+        assert_ne!(queue(named("li.hua", "k2"), &asked).await, first);
+        assert_ne!(queue(named("wang.fang", "k1"), &asked).await, first, "names are each user's own");
+    }
+}

@@ -1,0 +1,57 @@
+//! Everything that the document allows and much that it does not, asked by schemathesis (PyPI): no failure of ours, no answer but those promised.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use renzheng::domain::access::Role;
+
+use crate::access::{E1, division, province, unit, user};
+use crate::website::Website;
+
+/// What an answer may not be.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
+                      response_schema_conformance,unsupported_method,ignored_auth";
+
+fn program() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found =
+        std::env::split_paths(&path).map(|folder| folder.join("schemathesis")).find(|program| program.is_file());
+    found.expect("schemathesis in PATH: `.ci/run` installs it from PyPI")
+}
+
+async fn run(who: &str, role: Option<Role>) {
+    let province = province(&format!("api_fuzz_{who}")).await;
+    let store = &province.harness.store;
+    let site = Website::of(store).await;
+    let token = match role {
+        Some(Role::Employer) => Some(user(store, "fuzz", Role::Employer, &unit(E1)).await),
+        Some(role) => Some(user(store, "fuzz", role, &division("3601")).await),
+        None => None,
+    };
+    let mut program = Command::new(program());
+    program.args(["run", &format!("{}/api/openapi.json", site.url), "--checks", CHECKS]);
+    // the same requests every time; enough of them that each operation meets each bound
+    program.args(["--seed", "7", "--max-examples", "15", "--phases", "examples,coverage,fuzzing", "--no-color"]);
+    program.args(["--request-timeout", "30", "--suppress-health-check", "all", "--continue-on-failure"]);
+    if let Some(token) = &token {
+        program.args(["--header", &format!("Authorization: Bearer {token}")]);
+    }
+    let ran = tokio::task::spawn_blocking(move || program.output()).await.expect("waited for").expect("started");
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success(), "{who}: {said}\n{}", String::from_utf8_lossy(&ran.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_employers_program_meets_no_answer_outside_the_document() {
+    run("employer", Some(Role::Employer)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reviewers_program_meets_no_answer_outside_the_document() {
+    run("reviewer", Some(Role::Reviewer)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_shows_no_token_meets_no_answer_outside_the_document() {
+    run("nobody", None).await;
+}
