@@ -72,7 +72,7 @@ impl From<crate::store::StoreError> for ConsentError {
 
 /// A consent that was taken back.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Revoked {
+pub struct ConsentRevoked {
     pub employer_uscc: String,
     pub year: i32,
     pub revoked_at: DateTime<Utc>,
@@ -115,7 +115,7 @@ pub async fn give(
 }
 
 /// Takes it back.
-pub async fn revoke(store: &Store, declaring: Declaring, actor: &Actor) -> Result<Revoked, ConsentError> {
+pub async fn revoke(store: &Store, declaring: Declaring, actor: &Actor) -> Result<ConsentRevoked, ConsentError> {
     let uscc = permit::<ConsentError>(store, actor, Action::Consent, declaring.employer).await?.uscc;
     let at = store.now().await?;
     let mut change = store.change().await?;
@@ -128,7 +128,7 @@ pub async fn revoke(store: &Store, declaring: Declaring, actor: &Actor) -> Resul
     let detail = serde_json::json!({ "given": false });
     let object = format!("consent {uscc} {}", declaring.year);
     change.record(&Act { detail, ..Act::read(at, actor, Action::Consent, object) }).await?;
-    let revoked = Revoked { employer_uscc: uscc.to_string(), year: declaring.year, revoked_at: at };
+    let revoked = ConsentRevoked { employer_uscc: uscc.to_string(), year: declaring.year, revoked_at: at };
     change.answer(&revoked).await?;
     change.commit().await?;
     Ok(revoked)

@@ -41,8 +41,7 @@ pub struct CertificationDocument {
 
 /// The placed persons, exact and with two decimals.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "pipeline", schemars(rename = "PlacedOnDocument"))]
+#[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema), schemars(rename = "DocumentPlaced"))]
 pub struct Placed {
     pub fraction: String,
     pub decimal: String,

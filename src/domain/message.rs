@@ -13,6 +13,7 @@ words! {
 /// One message of a declaration. An attempt counts from 1 and grows only when a rejected message is issued again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "pipeline", schemars(rename = "MessageOfVersion"))]
 pub struct Message {
     pub version: u32,
     pub kind: MessageKind,

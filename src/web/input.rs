@@ -77,7 +77,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         }
         let names_digest = request.headers().contains_key(CONTENT_DIGEST);
         let digest = names_digest.then(|| digest_of(request.headers())).transpose()?;
-        let body = Bytes::from_request(request, state).await.map_err(broken_off)?;
+        let body = Bytes::from_request(request, state).await.map_err(|error| broken_off(&error))?;
         // the request was named by it
         if digest.is_some_and(|digest| Sha256::digest(&body).as_slice() != digest) {
             return Err(other_digest());
@@ -117,7 +117,7 @@ fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem 
 }
 
 /// A body that did not come whole.
-pub(super) fn broken_off(rejection: BytesRejection) -> Problem {
+pub(super) fn broken_off(rejection: &BytesRejection) -> Problem {
     match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(),
         _ => Problem::bad_request("broken_off", "the request broke off", "请求未完整到达。"),

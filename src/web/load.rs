@@ -18,7 +18,7 @@ const MOST: usize = 256;
 /// Of these, reads.
 const MOST_READS: usize = 192;
 /// How long a request may take in all, the reading of its body included.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// Room for requests.
 #[derive(Debug)]

@@ -92,16 +92,16 @@ impl Site {
         Self { tax_mode, ..self }
     }
 
-    /// Where subscribed programs may be on this machine, or not.
-    #[must_use]
-    pub fn allowing_loopback(self, allow_loopback: bool) -> Self {
-        Self { allow_loopback, ..self }
-    }
-
     /// With a virus scanner, where one is set.
     #[must_use]
     pub fn scanning_by(self, scanner: Option<Scanner>) -> Self {
         Self { scanner, ..self }
+    }
+
+    /// Where subscribed programs may be on this machine, or not.
+    #[must_use]
+    pub fn allowing_loopback(self, allow_loopback: bool) -> Self {
+        Self { allow_loopback, ..self }
     }
 
     /// Behind these proxies.

@@ -167,9 +167,9 @@ pub(super) fn header_parameter(name: &str, description: &str, json_schema: schem
             deprecated: None,
             format: ParameterSchemaOrContent::Schema(SchemaObject { json_schema, example: None, external_docs: None }),
             example: None,
-            examples: Default::default(),
+            examples: [].into(),
             explode: None,
-            extensions: Default::default(),
+            extensions: [].into(),
         },
         style: HeaderStyle::Simple,
     }
@@ -187,8 +187,9 @@ pub(super) async fn once(State(site): State<Site>, request: Request, next: Next)
         // whoever streams a body says its digest first, and is held to it where it is read
         Some(digest) => (digest.as_bytes().to_vec(), body),
         None => {
-            let read =
-                Bytes::from_request(Request::from_parts(parts.clone(), body), &site).await.map_err(broken_off)?;
+            let read = Bytes::from_request(Request::from_parts(parts.clone(), body), &site)
+                .await
+                .map_err(|error| broken_off(&error))?;
             (Sha256::digest(&read).to_vec(), Body::from(read))
         }
     };

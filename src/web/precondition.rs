@@ -86,8 +86,8 @@ impl<T: JsonSchema> OperationOutput for Tagged<T> {
             deprecated: None,
             format: ParameterSchemaOrContent::Schema(SchemaObject { json_schema, example: None, external_docs: None }),
             example: None,
-            examples: Default::default(),
-            extensions: Default::default(),
+            examples: [].into(),
+            extensions: [].into(),
         };
         documented.headers.insert("ETag".to_owned(), ReferenceOr::Item(described));
         Some(documented)

@@ -100,6 +100,7 @@ pub struct Returned {
 /// A withdrawal that the tax department accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "pipeline", schemars(rename = "AcceptedWithdrawal"))]
 pub struct Withdrawn {
     pub message: Message,
     pub receipt: String,

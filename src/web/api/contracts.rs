@@ -26,11 +26,11 @@ use crate::web::problem::Problem;
 use crate::web::reply::Reply;
 
 const TAG: &str = "contracts";
+const LIST: &str = "/employers/{uscc}/years/{year}/placements/{person_id}/contracts";
+const ONE: &str = "/employers/{uscc}/years/{year}/placements/{person_id}/contracts/{kind}/{starts_on}";
 
 pub(super) fn routes() -> ApiRouter<Site> {
     let (read, enter) = (Access::employer(Action::ReadResults), Access::employer(Action::Enter));
-    const LIST: &str = "/employers/{uscc}/years/{year}/placements/{person_id}/contracts";
-    const ONE: &str = "/employers/{uscc}/years/{year}/placements/{person_id}/contracts/{kind}/{starts_on}";
     ApiRouter::new()
         .api_route(LIST, get_with(list, operation("list_contracts", TAG, read, "The contracts of a placement")))
         .api_route(

@@ -10,7 +10,7 @@ use super::anew::judge_placed;
 use super::describe::{Access, operation};
 use super::whose::{OfPlacement, OfYear};
 use crate::declare::complete::{Completed, Completing, complete};
-use crate::declare::consent::{Revoked, give, revoke};
+use crate::declare::consent::{ConsentRevoked, give, revoke};
 use crate::declare::drift::{DriftOfDeclaration, of_employer};
 use crate::declare::hand_in::{self, HandedIn};
 use crate::declare::overview::{Overview, overview};
@@ -120,7 +120,7 @@ async fn consent(
     Ok(Reply(give(&store, &site.reading, declaring, &actor, &agreement.accepted_commitment).await?))
 }
 
-async fn no_consent(Writer { actor, store }: Writer, Path(of): Path<OfYear>) -> Result<Reply<Revoked>, Problem> {
+async fn no_consent(Writer { actor, store }: Writer, Path(of): Path<OfYear>) -> Result<Reply<ConsentRevoked>, Problem> {
     let declaring = of.declaring(&store, &actor, Action::ReadResults).await?;
     Ok(Reply(revoke(&store, declaring, &actor).await?))
 }

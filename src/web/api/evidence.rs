@@ -176,9 +176,9 @@ impl OperationInput for Proof {
             deprecated: None,
             format: ParameterSchemaOrContent::Content(content),
             example: None,
-            examples: Default::default(),
+            examples: [].into(),
             explode: None,
-            extensions: Default::default(),
+            extensions: [].into(),
         };
         let style = QueryStyle::Form;
         let parameter = Parameter::Query { parameter_data, allow_reserved: false, style, allow_empty_value: None };

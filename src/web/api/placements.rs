@@ -30,13 +30,13 @@ use crate::web::problem::{Fault, Problem};
 use crate::web::reply::Reply;
 
 const TAG: &str = "placements";
+const LIST: &str = "/employers/{uscc}/years/{year}/placements";
+const ONE: &str = "/employers/{uscc}/years/{year}/placements/{person_id}";
 
 pub(super) fn routes() -> ApiRouter<Site> {
     let read = Access::employer(Action::ReadResults);
     let enter = Access::employer(Action::Enter);
     let delete = Access::employer(Action::DeletePlacement);
-    const LIST: &str = "/employers/{uscc}/years/{year}/placements";
-    const ONE: &str = "/employers/{uscc}/years/{year}/placements/{person_id}";
     ApiRouter::new()
         .api_route(
             LIST,

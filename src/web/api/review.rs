@@ -144,18 +144,18 @@ struct Onwards {
 
 /// The case that was taken.
 #[derive(Serialize, JsonSchema)]
-struct Taken {
+struct TakenCase {
     /// Null: no case waits for whoever asks.
     case: Option<ShownCase>,
 }
 
-async fn next(Writer { actor, store }: Writer, Body(onwards): Body<Onwards>) -> Result<Reply<Taken>, Problem> {
+async fn next(Writer { actor, store }: Writer, Body(onwards): Body<Onwards>) -> Result<Reply<TakenCase>, Problem> {
     let after = onwards.after.map(|after| after.parse::<Place>().map_err(|_| bad_cursor())).transpose()?;
     let case = match review::next(&store, &actor, after).await? {
         Some(opened) => Some(shown_case(&store, opened).await?),
         None => None,
     };
-    Ok(Reply(Taken { case }))
+    Ok(Reply(TakenCase { case }))
 }
 
 async fn open(Writer { actor, store }: Writer, Path(of): Path<OfPlacement>) -> Result<Reply<ShownCase>, Problem> {
@@ -171,7 +171,7 @@ async fn release(Writer { actor, store }: Writer, Path(of): Path<OfPlacement>) -
 /// A reviewer's word: the reasons of an approval, or those of a rejection.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Decision {
+struct MonthDecision {
     /// Reasons that answer each ground
     #[schemars(length(min = 1, max = 16))]
     approve: Option<Vec<ApprovalReason>>,
@@ -185,7 +185,7 @@ struct Decision {
     seen: Option<Vec<Ground>>,
 }
 
-impl Decision {
+impl MonthDecision {
     fn word(&self) -> Result<Word, Problem> {
         match (&self.approve, &self.reject) {
             (Some(reasons), None) => Ok(Word::Approve(reasons.clone())),
@@ -206,7 +206,7 @@ async fn decide_month(
     State(site): State<Site>,
     Writer { actor, store }: Writer,
     Path(of): Path<OfCaseMonth>,
-    Body(decision): Body<Decision>,
+    Body(decision): Body<MonthDecision>,
 ) -> Result<Reply<Decided>, Problem> {
     let case = of.case(&store, &actor).await?;
     let deciding = Deciding {

@@ -1,4 +1,4 @@
-//! A client that knows nothing but the OpenAPI document: it asks an operation by its id, and holds every answer to the schema promised.
+//! A client that knows nothing but the document of the API: it asks an operation by its id, and holds every answer to the schema promised.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -183,7 +183,7 @@ async fn the_documents_that_are_missing_are_told_cell_by_cell() {
     let cells = need["cells"].as_array().expect("cells");
     assert_eq!(need["missing"], cells.len(), "{need}");
     let cell = |one: &Value| json!({ "subject": "cell", "person": one["person_id"], "months": [one["month"]], "grounds": [one["ground"]] });
-    let proves = Value::from_iter(cells.iter().map(cell));
+    let proves: Value = cells.iter().map(cell).collect();
     api.done(&token, "attach_evidence", of_e1().query("proves", &proves.to_string()).upload(PNG, &png())).await;
     let after = wanted().await;
     assert_eq!((&after["missing"], after["cells"].as_array().map(Vec::len)), (&json!(0), Some(cells.len())));

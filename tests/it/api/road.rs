@@ -37,7 +37,7 @@ fn standing_so(placements: &Value, standing: &str) -> Vec<(String, String)> {
     let lines = placements["items"].as_array().expect("placements");
     let months = lines.iter().flat_map(|line| {
         let person = line["person_id"].to_string();
-        let mut months = line["months"].as_array().expect("months").iter();
+        let months = line["months"].as_array().expect("months").iter();
         months
             .filter(|month| month["standing"] == standing)
             .map(move |month| (person.clone(), month["month"].as_str().expect("a month").to_owned()))
@@ -100,7 +100,7 @@ async fn review_a_month(api: &Api<'_>, parts: &Parts, person: &str, month: &str)
     let placements = api.done(employer, "list_standings", at.clone()).await;
     let mut lines = placements["items"].as_array().expect("lines").iter();
     let line = lines.find(|line| line["person_id"] == number(person)).expect("the worker");
-    let mut months = line["months"].as_array().expect("months").iter();
+    let months = line["months"].as_array().expect("months").iter();
     let missing = months.find(|one| one["month"] == month).expect("the month")["missing"].clone();
     assert!(missing.as_array().is_some_and(|grounds| !grounds.is_empty()), "{missing}");
 
@@ -243,4 +243,70 @@ async fn the_levy_is_told_with_every_step_and_what_is_not_known() {
     let ahead = api.done(&employer, "read_foresight", Says::at(&[("uscc", SCHOOL)]).query("days", "365")).await;
     assert_eq!(ahead["year"], YEAR, "nobody is placed in the running year yet");
     assert_eq!(api.done(&employer, "read_drift", of_year(SCHOOL)).await, json!(null), "nothing is declared");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standing_consent_is_given_once_and_taken_back() {
+    let scene = Scene::begin("api_consent").await;
+    let Parts { employer, supervisor, .. } = parts(&scene, SCHOOL).await;
+    let site = Website::of(scene.store()).await;
+    let api = Api::of(&site).await;
+    let at = of_year(SCHOOL);
+    let text = api.done(&employer, "read_commitment", Says::default()).await;
+    let old = api.call(&employer, "give_consent", at.clone().body(json!({ "accepted_commitment": "0" }))).await;
+    assert_eq!(old.problem(), (409, "another_commitment_text".to_owned()));
+    let give = at.clone().body(json!({ "accepted_commitment": text["version"] }));
+    let given = api.done(&employer, "give_consent", give.clone().header("idempotency-key", "give-1")).await;
+    let overview = api.done(&supervisor, "read_declaration", at.clone()).await;
+    assert_eq!(overview["consent"], given);
+    let twice = api.call(&employer, "give_consent", give.clone()).await;
+    assert_eq!(twice.problem(), (409, "consent_given_before".to_owned()));
+    let revoke = at.clone().header("idempotency-key", "revoke-1");
+    let revoked = api.done(&employer, "revoke_consent", revoke.clone()).await;
+    assert_eq!(api.done(&employer, "revoke_consent", revoke).await, revoked);
+    assert_eq!(api.call(&employer, "revoke_consent", at.clone()).await.problem(), (409, "no_consent".to_owned()));
+    let echo = api.done(&employer, "give_consent", give.header("idempotency-key", "give-1")).await;
+    assert_eq!(echo, given, "an echo says what was, and agrees to nothing");
+    assert_eq!(api.done(&employer, "read_declaration", at).await["consent"], json!(null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_tax_department_rejects_is_issued_again_or_given_up_and_opened() {
+    let scene = Scene::begin("api_rejected").await;
+    let Parts { employer, reviewer, supervisor } = parts(&scene, SCHOOL).await;
+    let site = Website::of(scene.store()).await;
+    let api = Api::of(&site).await;
+    let at = of_year(SCHOOL);
+    let text = api.done(&employer, "read_commitment", Says::default()).await;
+    let complete = at.clone().body(json!({ "accepted_commitment": text["version"] }));
+    api.done(&employer, "complete", complete.clone()).await;
+    let overview = api.done(&employer, "read_declaration", at.clone()).await;
+    assert_eq!((&overview["next"], &overview["waits_for"]), (&json!("await_answer"), &json!("tax_department")));
+    scene.push_rejected().await;
+    let overview = api.done(&employer, "read_declaration", at.clone()).await;
+    assert_eq!((&overview["next"], &overview["waits_for"]), (&json!("answer_tax_department"), &json!("staff")));
+    assert_eq!(overview["declaration"]["rejection"]["code"], "division_closed");
+
+    let again = at.clone().body(json!({ "kind": "certified" }));
+    assert_eq!(api.call(&reviewer, "reissue", again.clone()).await.problem(), (403, "forbidden".to_owned()));
+    let issued = api.done(&supervisor, "reissue", again).await;
+    assert_eq!((&issued["state"], &issued["issue"]["message"]["attempt"]), (&json!("completed"), &json!(2)));
+    scene.push_rejected().await;
+    let close = at.clone().body(json!({ "reason": "the unit is gone" })).header("idempotency-key", "close-1");
+    let closed = api.done(&supervisor, "close", close.clone()).await;
+    assert_eq!((&closed["state"], scene.claims(SCHOOL).await), (&json!("closed"), 0));
+    assert_eq!(api.done(&supervisor, "reopen", at.clone()).await["state"], "open");
+    assert_eq!(api.done(&supervisor, "close", close).await, closed, "an echo closes nothing");
+    assert_eq!(api.done(&employer, "complete", complete).await["version"], 2);
+    let settle = at.clone().body(json!({ "reason": "they are right" }));
+    assert_eq!(api.call(&supervisor, "settle", settle).await.status, 409, "both sides agree");
+
+    // the unit goes: the months of the running year before that month can be declared
+    let going = Says::at(&[("uscc", SCHOOL)]);
+    let to_come = going.clone().body(json!({ "on": "2026-05-02" }));
+    assert_eq!(api.call(&reviewer, "deregister", to_come).await.problem(), (409, "month_to_come".to_owned()));
+    let entered = api.done(&reviewer, "deregister", going.body(json!({ "on": "2026-04-20" }))).await;
+    assert_eq!(entered["deregistration"]["deregistered_on"], "2026-04-20");
+    let year = Says::at(&[("uscc", SCHOOL), ("year", "2026")]);
+    assert_eq!(api.done(&employer, "read_declaration", year).await["window"], json!(null), "at any time");
 }

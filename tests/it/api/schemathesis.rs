@@ -6,6 +6,7 @@ use std::process::Command;
 use renzheng::domain::access::Role;
 
 use crate::access::{E1, division, province, unit, user};
+use crate::harness::Scratch;
 use crate::website::Website;
 
 /// What an answer may not be.
@@ -28,7 +29,10 @@ async fn run(who: &str, role: Option<Role>) {
         Some(role) => Some(user(store, "fuzz", role, &division("3601")).await),
         None => None,
     };
+    // what it remembers of a run goes with the test
+    let scratch = Scratch::new(&format!("api_fuzz_{who}_runs"));
     let mut program = Command::new(program());
+    program.current_dir(scratch.path());
     program.args(["run", &format!("{}/api/openapi.json", site.url), "--checks", CHECKS]);
     // the same requests every time; enough of them that each operation meets each bound
     program.args(["--seed", "7", "--max-examples", "15", "--phases", "examples,coverage,fuzzing", "--no-color"]);
