@@ -66,7 +66,7 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
         context.schema = settings.into_generator();
     });
     let mut document = OpenApi { info: about(), ..OpenApi::default() };
-    let routes = ApiRouter::new()
+    let named = ApiRouter::new()
         .merge(session::routes())
         .merge(results::routes())
         .merge(ticks::routes())
@@ -95,12 +95,12 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
         .merge(subscriptions::routes())
         .merge(objections::routes());
     // these are no writes of a token's holder that are done once by the holder's name for them
-    let routes = routes
+    let every = named
         .layer(from_fn_with_state(site.clone(), once))
         .merge(person::routes())
         .merge(tax_feed::routes())
         .merge(certification_checks::routes());
-    let router = ApiRouter::new().nest("/api/v1", routes).finish_api_with(&mut document, |document| {
+    let router = ApiRouter::new().nest("/api/v1", every).finish_api_with(&mut document, |document| {
         let scheme = SecurityScheme::Http {
             scheme: "bearer".to_owned(),
             bearer_format: Some("rz_…".to_owned()),

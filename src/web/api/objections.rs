@@ -86,7 +86,8 @@ struct NewAnswer {
 /// A person: one of `person_id` and `id_number`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Person {
+#[schemars(rename = "Person")]
+struct Meant {
     person_id: Option<PersonId>,
     /// As the ID card says; that it was looked up is written to the audit.
     #[schemars(length(min = 15, max = 18))]
@@ -96,7 +97,7 @@ struct Person {
     why: Option<String>,
 }
 
-impl Person {
+impl Meant {
     fn whom(&self) -> Result<Whom<'_>, Problem> {
         match (self.person_id, self.id_number.as_deref()) {
             (Some(person), None) => Ok(Whom::Person(person)),
@@ -135,12 +136,12 @@ async fn reply(
     Ok(Reply(answer(&store, &actor, &answering).await?))
 }
 
-async fn issue(Writer { actor, store }: Writer, Body(person): Body<Person>) -> Result<Reply<IssuedCode>, Problem> {
+async fn issue(Writer { actor, store }: Writer, Body(person): Body<Meant>) -> Result<Reply<IssuedCode>, Problem> {
     let found = person.whom()?.find(&store, &actor).await?;
     Ok(Reply(issue_code(&store, &actor, found, person.why.as_deref()).await?))
 }
 
-async fn end_code(Writer { actor, store }: Writer, Body(person): Body<Person>) -> Result<Reply<RevokedCode>, Problem> {
+async fn end_code(Writer { actor, store }: Writer, Body(person): Body<Meant>) -> Result<Reply<RevokedCode>, Problem> {
     let found = person.whom()?.find(&store, &actor).await?;
     Ok(Reply(revoke_code(&store, &actor, found, person.why.as_deref()).await?))
 }
