@@ -2,7 +2,6 @@
 
 pub mod machine;
 pub mod program;
-pub mod province;
 pub mod server;
 pub mod units;
 

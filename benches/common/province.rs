@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use super::program::Program;
-use super::server::Server;
-use super::units::credit_code;
+use crate::common::program::Program;
+use crate::common::server::Server;
+use crate::common::units::credit_code;
 
 /// The business year of the placements.
 pub const YEAR: &str = "2025";
@@ -50,11 +50,15 @@ pub fn make(server: &Server, program: &Program, database: &str, placements: u64)
     fs::write(&units, codes.join("\n") + "\n")?;
     server.run(database, &[&format!("\\copy unit (uscc) from '{}'", units.display())])?;
     let placements = format!("placements={placements}");
-    server.script(
-        database,
-        &program.folder.join("province.sql"),
-        include_str!("province.sql"),
-        &["-v", &placements],
-    )?;
+    let path = program.folder.join("province.sql");
+    script(server, database, &path, include_str!("province.sql"), &["-v", &placements])?;
     server.settle(database)
+}
+
+/// Runs a script that is written to `path` first.
+pub fn script(server: &Server, database: &str, path: &Path, text: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    fs::write(path, text)?;
+    let path = path.display().to_string();
+    let arguments: Vec<&str> = arguments.iter().copied().chain(["-f", &path]).collect();
+    server.psql(database, &arguments).map(drop)
 }

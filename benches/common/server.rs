@@ -68,14 +68,6 @@ impl Server {
         self.run(name, &[query])
     }
 
-    /// Runs a script that is written to `path` first.
-    pub fn script(&self, name: &str, path: &Path, text: &str, arguments: &[&str]) -> anyhow::Result<()> {
-        std::fs::write(path, text)?;
-        let path = path.display().to_string();
-        let arguments: Vec<&str> = arguments.iter().copied().chain(["-f", &path]).collect();
-        self.psql(name, &arguments).map(drop)
-    }
-
     /// An empty database, or a copy of another one that nobody uses.
     pub fn create(&self, name: &str, template: Option<&str>) -> anyhow::Result<()> {
         let template = template.unwrap_or("template0");

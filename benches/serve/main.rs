@@ -4,6 +4,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod load;
+#[path = "../common/province.rs"]
+mod province;
 mod users;
 
 use std::fs;
@@ -17,9 +19,9 @@ use clap::Parser;
 use serde_json::{Value, json};
 
 use common::machine::{machine, told};
-use common::program::Program;
+use common::program::{Program, Ran};
 use common::server::Server;
-use common::{FALLBACK, province, remove};
+use common::{FALLBACK, remove};
 use load::{Kind, Measured};
 
 /// Measures the API under load.
@@ -59,25 +61,26 @@ fn main() -> anyhow::Result<()> {
     remove(&work)?;
     fs::create_dir_all(&work)?;
     let server = Server::start(&folder, Path::new(FALLBACK), PREFIX)?;
-    let measured = measure(&arguments, &server, work);
+    let measured = measure(&arguments, &server, &work);
     server.stop()?;
     remove(&folder)?;
     remove(Path::new(FALLBACK))?;
     measured
 }
 
-fn measure(arguments: &Arguments, server: &Server, work: PathBuf) -> anyhow::Result<()> {
+fn measure(arguments: &Arguments, server: &Server, work: &Path) -> anyhow::Result<()> {
     let facts = machine(server)?;
-    province::write_jobs(&work)?;
-    let program = Program { folder: work.clone(), key_file: work.join("keys"), log: arguments.log.clone() };
+    province::write_jobs(work)?;
+    let program = Program { folder: work.to_owned(), key_file: work.join("keys"), log: arguments.log.clone() };
     program.make_keys()?;
     province::make(server, &program, DATABASE, arguments.placements)?;
     let url = server.url(DATABASE);
-    program.run(&["verify", "--year", province::YEAR, "--full"], &[("DATABASE_URL", url.clone())])?;
+    let verified = program.run(&["verify", "--year", province::YEAR, "--full"], &[("DATABASE_URL", url.clone())])?;
+    tell("verified alone", &verified);
     server.settle(DATABASE)?;
     let employers = arguments.placements / 20;
     let users = users::make(server, &work.join("keys"), arguments.users, employers)?;
-    let serving = Serving::start(&work, &url, arguments.log.as_deref())?;
+    let serving = Serving::start(work, &url, arguments.log.as_deref())?;
     let seconds = Duration::from_secs(arguments.seconds);
     let run = |title, kind, per_second| load::run(title, &serving.site, &users, kind, per_second, seconds);
     let mut all = vec![
@@ -92,9 +95,17 @@ fn measure(arguments: &Arguments, server: &Server, work: PathBuf) -> anyhow::Res
         move || program.run(&["verify", "--year", province::YEAR, "--full"], &[("DATABASE_URL", url)])
     });
     all.push(run("grids, while everything is verified", Kind::Grid, 500)?);
-    verifying.join().map_err(|_| anyhow::anyhow!("the verification panicked"))??;
+    let verified = verifying.join().map_err(|_| anyhow::anyhow!("the verification panicked"))??;
+    tell("verified beside that load", &verified);
     drop(serving);
     report(arguments, &facts, &all)
+}
+
+fn tell(title: &str, ran: &Ran) {
+    let (seconds, peak) = (ran.took.as_secs_f64(), ran.peak_bytes.unwrap_or_default() >> 20);
+    let cpu = ran.processor_seconds.unwrap_or_default();
+    println!("{title}: {} months in {seconds:.1} s, peak {peak} MiB, {cpu:.1} s CPU", ran.report["months"]);
+    print!("{}", ran.words);
 }
 
 fn report(arguments: &Arguments, facts: &[(&'static str, Value)], all: &[Measured]) -> anyhow::Result<()> {
@@ -149,7 +160,7 @@ impl Serving {
         let serving = Self { child, site: format!("http://{address}") };
         let began = Instant::now();
         while std::net::TcpStream::connect(address).is_err() {
-            ensure!(began.elapsed() < Duration::from_secs(60), "the program does not listen");
+            ensure!(began.elapsed() < Duration::from_mins(1), "the program does not listen");
             std::thread::yield_now();
         }
         Ok(serving)

@@ -9,9 +9,9 @@ use renzheng::domain::access::{Actor, Role};
 use renzheng::domain::ids::Uscc;
 use renzheng::store::Store;
 
-use super::DATABASE;
 use super::common::server::Server;
 use super::common::units::credit_code;
+use super::{DATABASE, province};
 
 /// One employer's program.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub fn make(server: &Server, key_file: &Path, users: u32, employers: u64) -> any
             let code = Uscc::parse(&uscc).map_err(|error| anyhow::anyhow!("{uscc}: {error}"))?;
             let account = format!("program.{number}");
             add_user(&store, &operator, &account, "某程序", Role::Employer).await?;
-            grant(&store, &operator, &account, &AskedReach::Unit(code.clone()), Period::default()).await?;
+            grant(&store, &operator, &account, &AskedReach::Unit(code), Period::default()).await?;
             let token = add_token(&store, &operator, &account, 30).await?.token;
             let employer = store.find_unit(&code).await?.context("an employer")?;
             let placed = store.placed_persons(2025, employer, store.head().await?).await?;
@@ -43,7 +43,7 @@ pub fn make(server: &Server, key_file: &Path, users: u32, employers: u64) -> any
             made.push(User { token, uscc, persons: placed.into_iter().map(|person| person.0).collect() });
         }
         store.close().await;
-        server.script(DATABASE, &key_file.with_file_name("names.sql"), &names.join("\n"), &[])?;
+        province::script(server, DATABASE, &key_file.with_file_name("names.sql"), &names.join("\n"), &[])?;
         server.settle(DATABASE)?;
         Ok(made)
     })

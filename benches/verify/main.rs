@@ -8,6 +8,8 @@
 mod common;
 mod floor;
 mod persons;
+#[path = "../common/province.rs"]
+mod province;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +22,7 @@ use serde_json::{Value, json};
 use common::machine::{machine, told};
 use common::program::{Program, Ran};
 use common::server::Server;
-use common::{FALLBACK, province, remove};
+use common::{FALLBACK, remove};
 
 /// Measures the verification of a year.
 #[derive(Parser)]
@@ -183,7 +185,7 @@ impl<'a> Bench<'a> {
     }
 
     fn script(&self, name: &str, text: &str, arguments: &[&str]) -> anyhow::Result<()> {
-        self.server.script(DATABASE, &self.work.join(name), text, arguments)
+        province::script(self.server, DATABASE, &self.work.join(name), text, arguments)
     }
 
     /// Every cell must be the program's.

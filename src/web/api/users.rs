@@ -67,12 +67,12 @@ struct User {
     created_at: DateTime<Utc>,
     created_by: String,
     revoked: Option<Revoked>,
-    grants: Vec<Granted>,
+    grants: Vec<UserGrant>,
 }
 
 /// What was granted: a unit, a division or everything.
 #[derive(Serialize, JsonSchema)]
-struct Granted {
+struct UserGrant {
     grant_id: i32,
     unit: Option<String>,
     division: Option<String>,
@@ -143,7 +143,7 @@ struct OfToken {
 
 fn shown(user: UserLine, today: NaiveDate) -> User {
     let holds = user.revoked.is_none() && scope_on(&user.domain_grants(), today).is_some();
-    let granted = user.grants.into_iter().map(|grant| Granted {
+    let granted = user.grants.into_iter().map(|grant| UserGrant {
         grant_id: grant.grant_id,
         division: match &grant.reach {
             Reach::Division(division) => Some(division.clone()),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use renzheng::config::Environment;
 use renzheng::domain::access::Role;
 use renzheng::domain::ids::Uscc;
 
@@ -15,7 +16,7 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
                       response_schema_conformance,unsupported_method,ignored_auth";
 
 fn program() -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = Environment::process().get("PATH").unwrap_or_default();
     let found =
         std::env::split_paths(&path).map(|folder| folder.join("schemathesis")).find(|program| program.is_file());
     found.expect("schemathesis in PATH: `.ci/run` installs it from PyPI")
