@@ -230,6 +230,14 @@ mod tests {
     }
 
     #[test]
+    fn months_add_up_each_in_its_place_by_weight_and_apart_for_the_dispatched() {
+        let heavy = DeclaredMonth { weight: 2, dispatched: true, ..declared(2, 12) };
+        let months = [declared(1, 1), declared(1, 12), heavy];
+        assert_eq!(count_of(&months).months, [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3]);
+        assert_eq!(gain_of(&months), Gain { weighted_months: 4, dispatched_months: 1 });
+    }
+
+    #[test]
     fn every_month_that_cannot_be_amended_is_named_with_its_fault() {
         let frozen = [declared(1, 1)];
         let changes = [change(1, 1, true), change(1, 2, false), change(1, 3, true)];

@@ -160,6 +160,7 @@ mod tests {
         for text in ["", "-", "2000.5", "+5", "1e3"] {
             assert_eq!(Fen::parse_fen(text), Err(AmountError::Malformed), "{text}");
         }
+        assert_eq!(Fen::parse_fen("100000000000000"), Ok(Fen(MAX_FEN)), "the most");
         assert_eq!(Fen::parse_fen("-100000000000001"), Err(AmountError::TooLarge));
         assert_eq!(Fen::parse_fen("99999999999999999999"), Err(AmountError::TooLarge));
     }

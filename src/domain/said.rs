@@ -32,3 +32,16 @@ impl Said {
         self.en.trim().is_empty() || self.zh.trim().is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_told_in_the_language_asked_for_and_lacks_one_where_it_says_nothing() {
+        let said = Said::new("passes", "通过");
+        assert_eq!((said.get(Language::English), said.get(Language::Chinese)), ("passes", "通过"));
+        assert!(!said.lacks_a_language());
+        assert!(Said::new("passes", " ").lacks_a_language() && Said::new("", "通过").lacks_a_language());
+    }
+}

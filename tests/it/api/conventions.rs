@@ -143,3 +143,33 @@ async fn the_pages_of_a_list_hold_every_row_once() {
     }
     assert_eq!(whole["items"], json!(rows));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_hangs_up_spoils_nobody_elses_answer() {
+    let province = province("api_hang_up").await;
+    let store = &province.harness.store;
+    let site = Website::of(store).await;
+    let api = Api::of(&site).await;
+    let token = user(store, "li.hua", Role::Employer, &unit(E1)).await;
+    let at = Says::at(&[("uscc", E1), ("year", "2025")]);
+    let whole = api.done(&token, "list_results", at.clone()).await;
+    for round in 0..40_usize {
+        // each hangs up when it was woken so many times
+        let hung_up = (0..30).map(|number| {
+            let mut asked = Box::pin(site.try_to_ask(
+                site.request("GET", &format!("/api/v1/employers/{E1}/years/2025/results")).bearer_auth(&token),
+            ));
+            let (mut turn, turns) = (0, 1 + (round + number) % 4);
+            std::future::poll_fn(move |context| {
+                turn += 1;
+                if turn > turns { std::task::Poll::Ready(()) } else { asked.as_mut().poll(context).map(drop) }
+            })
+        });
+        futures_util::future::join_all(hung_up).await;
+        let answers = (0..10).map(|_| api.call(&token, "list_results", at.clone()));
+        for answer in futures_util::future::join_all(answers).await {
+            assert_eq!(answer.status, 200, "{}", answer.text);
+            assert_eq!(answer.json(), whole);
+        }
+    }
+}
