@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::StoreError;
+use super::copying::Copying;
 
 const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 
@@ -56,6 +57,7 @@ pub async fn copy_out(connection: &mut PgConnection, query: &str, widths: &[Widt
             Width::Eight => Column::Int8(Vec::new()),
         })
         .collect();
+    let copy = Copying;
     let mut stream = connection.copy_out_raw(&format!("copy ({query}) to stdout (format binary)")).await?;
     let mut pending = BytesMut::new();
     let mut header_read = false;
@@ -74,6 +76,7 @@ pub async fn copy_out(connection: &mut PgConnection, query: &str, widths: &[Widt
         }
         ended |= take_rows(&mut pending, &mut columns)?;
     }
+    copy.ended();
     if ended { Ok(columns) } else { Err(StoreError::frame("copy data ended early")) }
 }
 
@@ -220,13 +223,22 @@ impl CopyRows {
     /// Sends the rows to `copy {target} from stdin`; `target` is a table with its column list.
     pub async fn send(mut self, connection: &mut PgConnection, target: &str) -> Result<u64, StoreError> {
         self.bytes.extend_from_slice(&(-1_i16).to_be_bytes());
-        let mut copy = connection.copy_in_raw(&format!("copy {target} from stdin (format binary)")).await?;
-        let mut bytes = Bytes::from(self.bytes);
-        while !bytes.is_empty() {
-            let chunk = bytes.split_to(bytes.len().min(1 << 20));
-            copy.send(chunk).await?;
+        let copying = Copying;
+        let sent = async {
+            let mut copy = connection.copy_in_raw(&format!("copy {target} from stdin (format binary)")).await?;
+            let mut bytes = Bytes::from(self.bytes);
+            while !bytes.is_empty() {
+                let chunk = bytes.split_to(bytes.len().min(1 << 20));
+                copy.send(chunk).await?;
+            }
+            copy.finish().await
+        };
+        let sent = sent.await;
+        // what Postgres refuses is read to its end
+        if matches!(sent, Ok(_) | Err(sqlx::Error::Database(_))) {
+            copying.ended();
         }
-        Ok(copy.finish().await?)
+        Ok(sent?)
     }
 }
 

@@ -25,6 +25,7 @@ mod commission;
 pub mod conflicts;
 pub mod consents;
 pub mod contacts;
+mod copying;
 pub mod decisions;
 pub mod declarations;
 pub mod declared;
@@ -193,6 +194,7 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(24)
             .acquire_timeout(Duration::from_secs(30))
+            .after_release(|connection, _| Box::pin(copying::answers(connection)))
             .connect_with(options)
             .await?;
         let store =
@@ -345,6 +347,59 @@ mod tests {
 
     use super::testing::Database;
     use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_is_dropped_while_rows_are_copied_leaves_no_answer_for_the_next() {
+        let database = Database::open().await;
+        let store = &database.store;
+        for inwards in [false, true] {
+            for turns in 0..12 {
+                let copying = async {
+                    let mut transaction = store.begin().await.expect("a transaction");
+                    if inwards {
+                        sqlx::query("create temporary table n (n bigint) on commit drop")
+                            .execute(&mut *transaction)
+                            .await
+                            .expect("a table");
+                        let mut rows = frames::CopyRows::default();
+                        for number in 0..100_000 {
+                            rows.begin(1).int8(number);
+                        }
+                        rows.send(&mut transaction, "n").await.expect("copied");
+                    } else {
+                        let query = "select n from generate_series(1, 100000) as n";
+                        frames::copy_out(&mut transaction, query, &[frames::Width::Four]).await.expect("copied");
+                    }
+                };
+                let mut turn = 0;
+                let mut copying = Box::pin(copying);
+                std::future::poll_fn(|context| {
+                    turn += 1;
+                    if turn > turns { Poll::Ready(()) } else { copying.as_mut().poll(context).map(drop) }
+                })
+                .await;
+                drop(copying);
+                // every connection answers what it is asked, the one of the copy among them if it came back
+                let begun = Instant::now();
+                while store.pool.num_idle() < store.pool.size() as usize {
+                    assert!(begun.elapsed() < Duration::from_secs(10), "a connection does not come back");
+                    tokio::task::yield_now().await;
+                }
+                let mut connections = Vec::new();
+                for _ in 0..store.pool.size() {
+                    connections.push(store.pool.acquire().await.expect("a connection"));
+                }
+                for (number, connection) in (0_i64..).zip(&mut connections) {
+                    let answer: Option<i64> = sqlx::query_scalar("select $1::bigint")
+                        .bind(number)
+                        .fetch_optional(&mut **connection)
+                        .await
+                        .expect("an answer");
+                    assert_eq!(answer, Some(number), "inwards {inwards}, dropped after {turns} turns");
+                }
+            }
+        }
+    }
 
     #[tokio::test]
     async fn who_is_dropped_while_a_transaction_begins_leaves_none_open() {

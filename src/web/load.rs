@@ -9,7 +9,6 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use tracing::Instrument;
 
 use super::Site;
 use super::problem::Problem;
@@ -24,8 +23,8 @@ const LONGEST: Duration = Duration::from_mins(1);
 /// Room for requests.
 #[derive(Debug)]
 pub(super) struct Load {
-    all: Arc<Semaphore>,
-    reads: Arc<Semaphore>,
+    all: Semaphore,
+    reads: Semaphore,
 }
 
 impl Load {
@@ -34,31 +33,20 @@ impl Load {
     }
 
     pub(super) fn of(all: usize, reads: usize) -> Arc<Self> {
-        Arc::new(Self { all: Arc::new(Semaphore::new(all)), reads: Arc::new(Semaphore::new(reads)) })
+        Arc::new(Self { all: Semaphore::new(all), reads: Semaphore::new(reads) })
     }
 }
 
-/// Around everything that asks the database. A request is worked on in a task of its own, which goes on to its end though whoever asked
-/// hangs up or waits no longer: a question to the database that is dropped halfway leaves its answer on the connection, where the next
-/// question could find it.
+/// Around everything that asks the database.
 pub(super) async fn shed(State(site): State<Site>, request: Request, next: Next) -> Response {
     let reads = request.method() == Method::GET || request.method() == Method::HEAD;
-    let read = match reads.then(|| Arc::clone(&site.load.reads).try_acquire_owned()) {
+    let _read = match reads.then(|| site.load.reads.try_acquire()) {
         None => None,
         Some(Ok(room)) => Some(room),
         Some(Err(_)) => return overloaded().into_response(),
     };
-    let Ok(room) = Arc::clone(&site.load.all).try_acquire_owned() else { return overloaded().into_response() };
-    let work = async move {
-        let response = next.run(request).await;
-        drop((read, room));
-        response
-    };
-    match timeout(LONGEST, tokio::spawn(work.in_current_span())).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => Problem::failed(&error).into_response(),
-        Err(_) => too_slow().into_response(),
-    }
+    let Ok(_room) = site.load.all.try_acquire() else { return overloaded().into_response() };
+    timeout(LONGEST, next.run(request)).await.unwrap_or_else(|_| too_slow().into_response())
 }
 
 pub(super) fn overloaded() -> Problem {

@@ -4,20 +4,36 @@ use serde_json::json;
 
 use super::{Api, Says};
 use crate::access::{E1, province, unit, user};
+use crate::fixtures::Day;
 use crate::website::Website;
 use renzheng::domain::access::Role;
 use renzheng::domain::ids::Uscc;
 
+/// An employer's program and one of its placements.
+struct Scene {
+    province: Day,
+    site: Website,
+    token: String,
+    person: String,
+}
+
+impl Scene {
+    async fn begin(name: &str) -> Self {
+        let province = province(name).await;
+        let store = &province.harness.store;
+        let site = Website::of(store).await;
+        let token = user(store, "li.hua", Role::Employer, &unit(E1)).await;
+        let employer = store.find_unit(&Uscc::parse(E1).expect("a code")).await.expect("asked").expect("known");
+        let person = store.list_placements(&[employer]).await.expect("placements")[0].person.0.to_string();
+        Self { province, site, token, person }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_is_named_done_once_and_answered_the_same() {
-    let province = province("api_once").await;
-    let store = &province.harness.store;
-    let site = Website::of(store).await;
+    let Scene { province, site, token, person } = Scene::begin("api_once").await;
     let api = Api::of(&site).await;
-    let token = user(store, "li.hua", Role::Employer, &unit(E1)).await;
-    let other = user(store, "wang.fang", Role::Employer, &unit(E1)).await;
-    let employer = store.find_unit(&Uscc::parse(E1).expect("a code")).await.expect("asked").expect("known");
-    let person = store.list_placements(&[employer]).await.expect("placements")[0].person.0.to_string();
+    let other = user(&province.harness.store, "wang.fang", Role::Employer, &unit(E1)).await;
     let at = Says::at(&[("uscc", E1), ("year", "2025"), ("person_id", &person)]);
     let untick = |months: serde_json::Value| at.clone().body(json!({ "months": months, "ticked": false }));
 
@@ -49,13 +65,8 @@ async fn a_write_is_named_done_once_and_answered_the_same() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_same_requests_at_once_are_one() {
-    let province = province("api_race").await;
-    let store = &province.harness.store;
-    let site = Website::of(store).await;
+    let Scene { site, token, person, province: _province } = Scene::begin("api_race").await;
     let api = Api::of(&site).await;
-    let token = user(store, "li.hua", Role::Employer, &unit(E1)).await;
-    let employer = store.find_unit(&Uscc::parse(E1).expect("a code")).await.expect("asked").expect("known");
-    let person = store.list_placements(&[employer]).await.expect("placements")[0].person.0.to_string();
     let says = Says::at(&[("uscc", E1), ("year", "2025"), ("person_id", &person)])
         .body(json!({ "months": ["2025-03"], "ticked": false }))
         .header("idempotency-key", "k-1");
@@ -72,10 +83,7 @@ async fn a_hundred_same_requests_at_once_are_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_request_is_refused_with_its_place_and_without_what_it_held() {
-    let province = province("api_bodies").await;
-    let store = &province.harness.store;
-    let site = Website::of(store).await;
-    let token = user(store, "li.hua", Role::Employer, &unit(E1)).await;
+    let Scene { site, token, province: _province, .. } = Scene::begin("api_bodies").await;
     let path = format!("/api/v1/employers/{E1}/years/2025/placements/1/ticks");
     let ask = |kind: &'static str, body: &str| {
         let request =
@@ -115,11 +123,8 @@ async fn what_is_no_request_is_refused_with_its_place_and_without_what_it_held()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pages_of_a_list_hold_every_row_once() {
-    let province = province("api_pages").await;
-    let store = &province.harness.store;
-    let site = Website::of(store).await;
+    let Scene { site, token, province: _province, .. } = Scene::begin("api_pages").await;
     let api = Api::of(&site).await;
-    let token = user(store, "li.hua", Role::Employer, &unit(E1)).await;
     let at = Says::at(&[("uscc", E1), ("year", "2025")]);
     let whole = api.done(&token, "list_results", at.clone()).await;
     assert_eq!(whole["next"], json!(null));
@@ -146,19 +151,15 @@ async fn the_pages_of_a_list_hold_every_row_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_hangs_up_spoils_nobody_elses_answer() {
-    let province = province("api_hang_up").await;
-    let store = &province.harness.store;
-    let site = Website::of(store).await;
+    let Scene { site, token, person, province: _province } = Scene::begin("api_hang_up").await;
     let api = Api::of(&site).await;
-    let token = user(store, "li.hua", Role::Employer, &unit(E1)).await;
-    let at = Says::at(&[("uscc", E1), ("year", "2025")]);
-    let whole = api.done(&token, "list_results", at.clone()).await;
-    for round in 0..40_usize {
+    let at = Says::at(&[("uscc", E1), ("person_id", &person), ("month", "2025-03")]);
+    let whole = api.done(&token, "explain", at.clone()).await;
+    let path = format!("/api/v1/employers/{E1}/persons/{person}/months/2025-03/explanation");
+    for round in 0..20_usize {
         // each hangs up when it was woken so many times
         let hung_up = (0..30).map(|number| {
-            let mut asked = Box::pin(site.try_to_ask(
-                site.request("GET", &format!("/api/v1/employers/{E1}/years/2025/results")).bearer_auth(&token),
-            ));
+            let mut asked = Box::pin(site.try_to_ask(site.request("GET", &path).bearer_auth(&token)));
             let (mut turn, turns) = (0, 1 + (round + number) % 4);
             std::future::poll_fn(move |context| {
                 turn += 1;
@@ -166,7 +167,7 @@ async fn whoever_hangs_up_spoils_nobody_elses_answer() {
             })
         });
         futures_util::future::join_all(hung_up).await;
-        let answers = (0..10).map(|_| api.call(&token, "list_results", at.clone()));
+        let answers = (0..10).map(|_| api.call(&token, "explain", at.clone()));
         for answer in futures_util::future::join_all(answers).await {
             assert_eq!(answer.status, 200, "{}", answer.text);
             assert_eq!(answer.json(), whole);
