@@ -1,12 +1,16 @@
 //! Copies that are dropped halfway, and the connections on which they were.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 use uuid::Uuid;
 
-/// Copies that did not come to their end, and whose connections are not found yet.
-static UNENDED: AtomicU64 = AtomicU64::new(0);
+/// When a copy last did not come to its end.
+static DROPPED: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Its connection is dropped with it and comes back at once; this is long enough for a machine that hardly moves.
+const COMES_BACK_WITHIN: Duration = Duration::from_mins(1);
 
 /// A copy that goes on. sqlx does not count what Postgres answers to one: where it is dropped halfway, whatever is asked next on its
 /// connection finds the copy's answer instead of its own.
@@ -20,21 +24,18 @@ impl Copying {
 
 impl Drop for Copying {
     fn drop(&mut self) {
-        UNENDED.fetch_add(1, Ordering::SeqCst);
+        *DROPPED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 }
 
-/// Whether a connection that comes back answers what it is asked, and so may be used again. It is asked only after a copy did not come to
-/// its end: whoever drops one drops its connection with it, which then comes by here.
+/// Whether a connection that comes back answers what it is asked, and so may be used again. It is asked only while one may come back on
+/// which a copy was dropped.
 pub(super) async fn answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    if UNENDED.load(Ordering::SeqCst) == 0 {
+    let dropped = *DROPPED.lock().unwrap_or_else(PoisonError::into_inner);
+    if dropped.is_none_or(|at| at.elapsed() > COMES_BACK_WITHIN) {
         return Ok(true);
     }
     let word = Uuid::now_v7().to_string();
     let answer = sqlx::raw_sql(AssertSqlSafe(format!("select '{word}'"))).fetch_optional(connection).await;
-    let own = answer.is_ok_and(|row| row.is_some_and(|row| row.try_get::<String, _>(0).is_ok_and(|said| said == word)));
-    if !own {
-        let _ = UNENDED.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |unended| unended.checked_sub(1));
-    }
-    Ok(own)
+    Ok(answer.is_ok_and(|row| row.is_some_and(|row| row.try_get::<String, _>(0).is_ok_and(|said| said == word))))
 }

@@ -3,6 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::TryStreamExt;
+use futures_util::stream::BoxStream;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -57,8 +58,21 @@ pub async fn copy_out(connection: &mut PgConnection, query: &str, widths: &[Widt
             Width::Eight => Column::Int8(Vec::new()),
         })
         .collect();
-    let copy = Copying;
-    let mut stream = connection.copy_out_raw(&format!("copy ({query}) to stdout (format binary)")).await?;
+    let copying = Copying;
+    let stream = connection.copy_out_raw(&format!("copy ({query}) to stdout (format binary)")).await?;
+    let read = read_columns(stream, &mut columns).await;
+    // where Postgres fails on the way, that is read to its end; where it refuses to begin, it is not
+    if matches!(read, Ok(_) | Err(StoreError::Driver(sqlx::Error::Database(_)))) {
+        copying.ended();
+    }
+    if read? { Ok(columns) } else { Err(StoreError::frame("copy data ended early")) }
+}
+
+/// Reads the copy to its end; true if its trailer was seen.
+async fn read_columns(
+    mut stream: BoxStream<'_, Result<Bytes, sqlx::Error>>,
+    columns: &mut [Column],
+) -> Result<bool, StoreError> {
     let mut pending = BytesMut::new();
     let mut header_read = false;
     let mut ended = false;
@@ -74,10 +88,9 @@ pub async fn copy_out(connection: &mut PgConnection, query: &str, widths: &[Widt
             pending.advance(19);
             header_read = true;
         }
-        ended |= take_rows(&mut pending, &mut columns)?;
+        ended |= take_rows(&mut pending, columns)?;
     }
-    copy.ended();
-    if ended { Ok(columns) } else { Err(StoreError::frame("copy data ended early")) }
+    Ok(ended)
 }
 
 /// Moves whole rows out of `pending` into the columns; true once the trailer is seen.

@@ -164,10 +164,42 @@ impl StoreError {
     }
 }
 
+/// How long a connection that answered is taken to live.
+const LIVES: Duration = Duration::from_secs(1);
+
+/// So many connections at most.
+fn connections(most: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(Duration::from_secs(30))
+        // asked whether it lives only where it may have died unseen: to ask before each question doubles what a request waits for
+        .test_before_acquire(false)
+        .before_acquire(|connection, idle| {
+            Box::pin(async move {
+                if idle.idle_for >= LIVES {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .after_release(|connection, _| Box::pin(copying::answers(connection)))
+}
+
+/// Begins in a task of its own, which is never dropped halfway: who is dropped while sqlx begins a transaction leaves it open in the pool,
+/// and whoever writes next waits for it.
+async fn begin_as(pool: &PgPool, statement: &'static str) -> Result<Transaction<'static, Postgres>, StoreError> {
+    let pool = pool.clone();
+    let begun = tokio::spawn(async move { pool.begin_with(statement).await }).await;
+    Ok(begun.map_err(|_| sqlx::Error::WorkerCrashed)??)
+}
+
 /// The one store. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: PgPool,
+    /// For transactions that write. Many of them wait for one another; what the one that is not waiting reads beside it does not wait for
+    /// their connections.
+    writing: PgPool,
     /// For leases alone, opened when one is renewed: work that takes every connection must not keep its own lease from being renewed.
     renewals: PgPool,
     keys: std::sync::Arc<Keys>,
@@ -191,14 +223,10 @@ impl Store {
             .acquire_timeout(tasks::LEASE / 4)
             .idle_timeout(Duration::from_mins(2))
             .connect_lazy_with(options.clone());
-        let pool = PgPoolOptions::new()
-            .max_connections(24)
-            .acquire_timeout(Duration::from_secs(30))
-            .after_release(|connection, _| Box::pin(copying::answers(connection)))
-            .connect_with(options)
-            .await?;
-        let store =
-            Self { pool, renewals, keys: std::sync::Arc::new(keys), evidence: None, commission: None, request: None };
+        let pool = connections(24).connect_with(options.clone()).await?;
+        let writing = connections(16).connect_lazy_with(options);
+        let keys = std::sync::Arc::new(keys);
+        let store = Self { pool, writing, renewals, keys, evidence: None, commission: None, request: None };
         match store.prepare().await {
             Ok(()) => Ok(store),
             Err(error) => {
@@ -255,27 +283,20 @@ impl Store {
         self.keys.clone()
     }
 
-    /// A transaction.
+    /// A transaction that may write.
     async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
-        self.begin_as("begin").await
+        begin_as(&self.writing, "begin").await
     }
 
     /// A transaction that sees the database as it is now, whatever others commit meanwhile, and changes nothing.
     async fn begin_snapshot(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
-        self.begin_as("begin isolation level repeatable read, read only").await
-    }
-
-    /// Begun in a task of its own, which is never dropped halfway: who is dropped while sqlx begins a transaction leaves it open in the
-    /// pool, and whoever writes next waits for it.
-    async fn begin_as(&self, statement: &'static str) -> Result<Transaction<'static, Postgres>, StoreError> {
-        let pool = self.pool.clone();
-        let begun = tokio::spawn(async move { pool.begin_with(statement).await }).await;
-        Ok(begun.map_err(|_| sqlx::Error::WorkerCrashed)??)
+        begin_as(&self.pool, "begin isolation level repeatable read, read only").await
     }
 
     /// Ends all connections.
     pub async fn close(&self) {
         self.renewals.close().await;
+        self.writing.close().await;
         self.pool.close().await;
     }
 
@@ -381,13 +402,13 @@ mod tests {
                 drop(copying);
                 // every connection answers what it is asked, the one of the copy among them if it came back
                 let begun = Instant::now();
-                while store.pool.num_idle() < store.pool.size() as usize {
+                while store.writing.num_idle() < store.writing.size() as usize {
                     assert!(begun.elapsed() < Duration::from_secs(10), "a connection does not come back");
                     tokio::task::yield_now().await;
                 }
                 let mut connections = Vec::new();
-                for _ in 0..store.pool.size() {
-                    connections.push(store.pool.acquire().await.expect("a connection"));
+                for _ in 0..store.writing.size() {
+                    connections.push(store.writing.acquire().await.expect("a connection"));
                 }
                 for (number, connection) in (0_i64..).zip(&mut connections) {
                     let answer: Option<i64> = sqlx::query_scalar("select $1::bigint")
@@ -416,7 +437,7 @@ mod tests {
             .await;
         }
         // not one of the pool's, which would be busy while it looks
-        let mut other = PgConnection::connect_with(&store.pool.connect_options()).await.expect("a connection");
+        let mut other = PgConnection::connect_with(&store.writing.connect_options()).await.expect("a connection");
         let begun = Instant::now();
         loop {
             let open: i64 = sqlx::query_scalar(
@@ -426,7 +447,7 @@ mod tests {
             .await
             .expect("a count");
             // what was dropped has come back to the pool
-            if open == 0 && store.pool.num_idle() == store.pool.size() as usize {
+            if open == 0 && store.writing.num_idle() == store.writing.size() as usize {
                 break;
             }
             assert!(begun.elapsed() < Duration::from_secs(10), "{open} transactions stay open");

@@ -58,6 +58,13 @@ pub struct GridRow {
     pub identity: Identity,
 }
 
+/// Stored rows, and the runs that their months are from.
+#[derive(Clone, Debug)]
+pub struct Grid {
+    pub rows: Vec<GridRow>,
+    pub origins: Vec<RunOrigin>,
+}
+
 impl YearRow {
     /// The months of the year with their verdicts.
     pub fn verdicts(&self, year: i32) -> Result<Vec<(Month, Verdict)>, StoreError> {
@@ -88,7 +95,8 @@ impl Store {
         employer: UnitId,
         after: PersonId,
         limit: usize,
-    ) -> Result<Vec<GridRow>, StoreError> {
+    ) -> Result<Grid, StoreError> {
+        let mut connection = self.pool.acquire().await?;
         let rows = sqlx::query!(
             "select person_id, cells, runs, id_number, name
              from placement p join verification v using (person_id, employer_id, year) join person using (person_id)
@@ -98,9 +106,10 @@ impl Store {
             after.0,
             limit as i64
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *connection)
         .await?;
-        rows.into_iter()
+        let rows = rows
+            .into_iter()
             .map(|row| {
                 let person = PersonId(row.person_id);
                 let wrong = |column| move |_| StoreError::inconsistent("verification", column, person.0);
@@ -112,7 +121,12 @@ impl Store {
                 };
                 Ok(GridRow { row: row_of_year, identity: self.read_identity(person, &row.id_number, &row.name)? })
             })
-            .collect()
+            .collect::<Result<Vec<GridRow>, StoreError>>()?;
+        let mut runs: Vec<i32> = rows.iter().flat_map(|line| line.row.runs).collect();
+        runs.sort_unstable();
+        runs.dedup();
+        let origins = read_origins(&mut connection, &runs).await?;
+        Ok(Grid { rows, origins })
     }
 
     /// Stored rows of a scope (its year and persons), as they stand now.
@@ -279,16 +293,20 @@ impl Store {
 
     /// The runs behind these numbers.
     pub async fn run_origins(&self, numbers: &[i32]) -> Result<Vec<RunOrigin>, StoreError> {
-        Ok(sqlx::query_as!(
-            RunOrigin,
-            r#"select run_number as number, run_id, started_at as verified_at,
+        read_origins(&mut *self.pool.acquire().await?, numbers).await
+    }
+}
+
+async fn read_origins(connection: &mut PgConnection, numbers: &[i32]) -> Result<Vec<RunOrigin>, StoreError> {
+    Ok(sqlx::query_as!(
+        RunOrigin,
+        r#"select run_number as number, run_id, started_at as verified_at,
                       coalesce(policy_version, '') as "policy_version!"
                from run where run_number = any($1)"#,
-            numbers
-        )
-        .fetch_all(&self.pool)
-        .await?)
-    }
+        numbers
+    )
+    .fetch_all(connection)
+    .await?)
 }
 
 async fn copy_changed(connection: &mut PgConnection, rows: &[ChangedRow]) -> Result<(), StoreError> {

@@ -13,7 +13,7 @@ use crate::domain::ids::mask_name;
 use crate::domain::month::Month;
 use crate::domain::verdict::Codes;
 use crate::store::Store;
-use crate::store::results::RunOrigin;
+use crate::store::results::{Grid, RunOrigin};
 
 /// One placement of the year.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -52,12 +52,8 @@ pub async fn grid(
     after: PersonId,
     limit: usize,
 ) -> Result<Vec<GridLine>, VerifyError> {
-    let rows = store.list_grid(year, employer, after, limit).await?;
-    let mut numbers: Vec<i32> = rows.iter().flat_map(|row| row.row.runs).collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    let origins = store.run_origins(&numbers).await?.into_iter();
-    let origins: HashMap<i32, RunOrigin> = origins.map(|origin| (origin.number, origin)).collect();
+    let Grid { rows, origins } = store.list_grid(year, employer, after, limit).await?;
+    let origins: HashMap<i32, RunOrigin> = origins.into_iter().map(|origin| (origin.number, origin)).collect();
     rows.into_iter()
         .map(|line| {
             let verdicts = line.row.verdicts(year)?.into_iter().zip(line.row.runs);

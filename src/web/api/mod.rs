@@ -43,7 +43,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use schemars::generate::SchemaSettings;
-use tower_http::compression::CompressionLayer;
+use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 pub(super) use describe::operation;
 pub use describe::{Access, Whose};
@@ -114,8 +114,8 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(from_fn_with_state(site.clone(), load::shed))
         // whoever reads an answer shows a token, or papers and a code, which no other site can send along: its length tells nobody else
-        // anything
-        .layer(CompressionLayer::new().gzip(true))
+        // anything; and the line is seldom as dear as the processor
+        .layer(CompressionLayer::new().gzip(true).quality(CompressionLevel::Fastest))
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() });
     (router, document)
 }
