@@ -165,4 +165,10 @@ mod tests {
         }
         assert!(!code.matches(&CheckCode::parse("0123-4567-89AC").expect("a code")));
     }
+
+    #[test]
+    fn two_codes_that_differ_twice_in_the_same_way_are_no_match() {
+        let (one, other) = (CheckCode::parse("000000000000"), CheckCode::parse("110000000000"));
+        assert!(!one.expect("a code").matches(&other.expect("a code")));
+    }
 }

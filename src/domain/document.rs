@@ -217,6 +217,7 @@ impl From<Month> for Months {
 
 #[cfg(test)]
 mod tests {
+    use super::super::verdict::{CertificateCode, ContractCode, DispatchCode};
     use super::*;
 
     #[test]
@@ -241,5 +242,76 @@ mod tests {
             assert!(!said.lacks_a_language(), "{document}");
             assert_eq!(said.en.contains("UNIT") && said.zh.contains("UNIT"), document.names_unit(), "{document}");
         }
+    }
+
+    const PASSING: Codes = Codes {
+        wage: WageCode::Pass,
+        pension: InsuranceCode::Pass,
+        medical: InsuranceCode::Pass,
+        certificate: CertificateCode::Pass,
+        age: AgeCode::Pass,
+        contract: ContractCode::Pass,
+        dispatch: DispatchCode::NotApplicable,
+    };
+
+    #[test]
+    fn each_failing_check_asks_the_document_that_repairs_it() {
+        use InsuranceCode::{Unpaid, WrongUnit};
+        let (nobody, soldier) = (Bearer::default(), Bearer { soldier: true, ..Bearer::default() });
+        let dispatched = Bearer { dispatched: true, ..nobody };
+        let with = |change: fn(&mut Codes)| {
+            let mut codes = PASSING;
+            change(&mut codes);
+            codes
+        };
+        for (check, codes, bearer, document) in [
+            (Check::Wage, with(|codes| codes.wage = WageCode::WrongUnit), nobody, Document::IncomeStatementOfPayer),
+            (Check::Wage, with(|codes| codes.wage = WageCode::NoRecord), nobody, Document::IncomeStatement),
+            (Check::Wage, with(|codes| codes.wage = WageCode::Pending), nobody, Document::IncomeStatement),
+            (Check::Pension, with(|codes| codes.pension = WrongUnit), nobody, Document::PensionStatementOfPayer),
+            (Check::Pension, with(|codes| codes.pension = Unpaid), nobody, Document::PensionStatement),
+            (Check::Medical, with(|codes| codes.medical = WrongUnit), nobody, Document::MedicalStatementOfPayer),
+            (Check::Medical, with(|codes| codes.medical = Unpaid), nobody, Document::MedicalStatement),
+            (
+                Check::Certificate,
+                with(|codes| codes.certificate = CertificateCode::None),
+                nobody,
+                Document::DisabledPersonCertificate,
+            ),
+            (
+                Check::Certificate,
+                with(|codes| codes.certificate = CertificateCode::None),
+                soldier,
+                Document::DisabledSoldierCertificate,
+            ),
+            (Check::Age, with(|codes| codes.age = AgeCode::UnderAge), nobody, Document::ProofOfBirth),
+            (Check::Age, with(|codes| codes.age = AgeCode::OverAge), nobody, Document::ProofOfRetirementAge),
+            (Check::Contract, with(|codes| codes.contract = ContractCode::None), nobody, Document::LabourContract),
+            (
+                Check::Contract,
+                with(|codes| codes.contract = ContractCode::None),
+                dispatched,
+                Document::DispatchedContract,
+            ),
+            (
+                Check::Dispatch,
+                with(|codes| codes.dispatch = DispatchCode::NotFiled),
+                dispatched,
+                Document::DispatchLicence,
+            ),
+        ] {
+            assert_eq!(Document::of(check, &codes, bearer), Some(document), "{codes:?} {bearer:?}");
+        }
+        for check in Check::ALL {
+            assert_eq!(Document::of(*check, &PASSING, nobody), None, "{check} passes, or there is nothing to check");
+        }
+    }
+
+    #[test]
+    fn only_the_licence_serves_everybody_and_months_are_told_to_commands_as_they_take_them() {
+        let serving: Vec<_> = Document::ALL.iter().filter(|document| document.serves_all_persons()).collect();
+        assert_eq!(serving, [&Document::DispatchLicence]);
+        let months = ["2025-02", "2025-03", "2025-08"].map(|text| text.parse().expect("a month"));
+        assert_eq!(Months::of(months).as_argument(), "2025-02..2025-03,2025-08");
     }
 }

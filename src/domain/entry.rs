@@ -505,6 +505,7 @@ mod tests {
     fn a_text_is_there_readable_and_not_too_long() {
         assert_eq!(text("  王小明 "), Ok("王小明"));
         assert_eq!(text("　"), Err(TextFault::Missing));
+        assert!(text(&"王".repeat(200)).is_ok());
         assert_eq!(text(&"王".repeat(201)), Err(TextFault::TooLong(201)));
         assert_eq!(text("王\u{FFFD}"), Err(TextFault::Unreadable));
     }
@@ -605,5 +606,29 @@ mod tests {
         id_number no_certificate_today: no certificate of this person is in force today 该人员今日没有有效的残疾证。
         unit_uscc subject_check: the check digit of the subject part (character 17) does not fit; real codes break it now and then 统一社会信用代码第17位校验不符,请核对。
         ");
+    }
+
+    #[test]
+    fn a_contract_ends_on_or_after_its_first_day() {
+        let first = day("2025-03-01");
+        for (ends_on, terminated_on, faults) in [
+            ("", "", vec![]),
+            ("2025-03-01", "2025-03-01", vec![]),
+            ("2025-02-28", "", vec![Refusal::EndsBeforeStart(first)]),
+            ("", "2025-02-28", vec![Refusal::TerminatedBeforeStart(first)]),
+            ("2025-02-28", "2025-02-28", vec![Refusal::EndsBeforeStart(first), Refusal::TerminatedBeforeStart(first)]),
+        ] {
+            let terminated_on = (!terminated_on.is_empty()).then(|| day(terminated_on));
+            let contract = Contract { terminated_on, ..contract("2025-03-01", ends_on) };
+            assert_eq!(contract_faults(&contract), faults, "{ends_on} {terminated_on:?}");
+        }
+    }
+
+    #[test]
+    fn the_relation_of_a_unit_that_a_placement_names_does_not_change() {
+        let (branch, dispatch) = (Relation::Affiliate, Relation::Dispatch);
+        assert_eq!(check_relation(branch, dispatch, true), Err(Refusal::AffiliateInUse(branch)));
+        assert_eq!(check_relation(branch, branch, true), Ok(()));
+        assert_eq!(check_relation(branch, dispatch, false), Ok(()));
     }
 }

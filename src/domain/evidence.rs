@@ -510,4 +510,37 @@ mod tests {
         assert_eq!(second_format(&[jpeg, b"%PDF-1.4".as_slice()].concat(), Format::Jpeg), Some("PDF"));
         assert_eq!(second_format(&[jpeg, b"<ScRiPt>".as_slice()].concat(), Format::Jpeg), Some("HTML"));
     }
+
+    #[test]
+    fn the_end_of_an_archive_is_found_wherever_a_program_looks_for_it() {
+        let end = |offset: u8| [b"PK\x05\x06".as_slice(), &[0; 8], &[4, 0, 0, 0, offset, 0, 0, 0], &[0; 2]].concat();
+        let jpeg = b"\xff\xd8\xff\xe0 picture";
+        let longest = vec![0; usize::from(u16::MAX)];
+        let with = |offset: u8, comment: &[u8]| [jpeg, end(offset).as_slice(), comment].concat();
+        assert_eq!(second_format(&with(0, &longest), Format::Jpeg), Some("ZIP"), "with the longest comment");
+        assert_eq!(second_format(&with(0, &[longest.as_slice(), b"."].concat()), Format::Jpeg), None, "beyond it");
+        assert_eq!(second_format(&with(jpeg.len() as u8 - 4, b""), Format::Jpeg), Some("ZIP"), "right before its end");
+        assert_eq!(second_format(&with(jpeg.len() as u8 - 3, b""), Format::Jpeg), None, "its directory would be later");
+    }
+
+    #[test]
+    fn a_file_has_ten_mebibytes_at_most() {
+        let pdf = |bytes: usize| [b"%PDF-1.7".as_slice(), &vec![b' '; bytes - 8]].concat();
+        assert_eq!(recognise(&pdf(10 << 20), "a.pdf"), Ok(Format::Pdf));
+        assert_eq!(recognise(&pdf((10 << 20) + 1), "a.pdf"), Err(Refusal::TooLarge));
+    }
+
+    #[test]
+    fn what_a_file_proves_is_of_a_year_and_mostly_of_a_person() {
+        let (person, starts_on) = (PersonId(7), "2024-03-01".parse().expect("a day"));
+        let cell = Subject::Cell { person, month: "2025-03".parse().expect("a month"), ground: Ground::Wage };
+        let contract = Subject::Contract { year: 2025, person, kind: ContractKind::Labour, starts_on };
+        for subject in
+            [cell, contract, Subject::Agreement { year: 2025, person }, Subject::Original { year: 2025, person }]
+        {
+            assert_eq!((subject.year(), subject.person()), (2025, Some(person)), "{subject:?}");
+        }
+        let affiliate = Subject::Affiliate { year: 2025, unit: UnitId(3) };
+        assert_eq!((affiliate.year(), affiliate.person()), (2025, None));
+    }
 }

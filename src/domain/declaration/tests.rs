@@ -1013,3 +1013,25 @@ proptest! {
         prop_assert_eq!(declaration.unanswered().count(), 0);
     }
 }
+
+#[test]
+fn placements_may_change_only_while_the_declaration_is_open() {
+    let editable: Vec<&str> =
+        states().into_iter().filter(|(_, state)| state.is_editable()).map(|(name, _)| name).collect();
+    assert_eq!(
+        editable,
+        ["open", "deregistering", "withdrawal approved", "withdrawal accepted", "withdrawal rejected"]
+    );
+}
+
+#[test]
+fn the_day_of_deregistration_and_of_the_rejection_are_kept() {
+    assert_eq!(after(&[deregister()]).deregistered_on(), "2026-03-10".parse().ok());
+    assert_eq!(after(&[complete()]).deregistered_on(), None);
+    let rejected = after(&[complete(), reject(FIRST, "E1")]);
+    assert_eq!(rejected.rejected_at(), Some(at(1)));
+    let reopened = after(&[complete(), reject(FIRST, "E1"), reopen()]);
+    assert_eq!((reopened.name(), reopened.rejected_at()), ("open", Some(at(1))), "the window counts from it");
+    assert_eq!(after(&[complete(), accept(FIRST)]).rejected_at(), None);
+    assert_eq!(Declaration::default().rejected_at(), None);
+}

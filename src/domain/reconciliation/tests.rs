@@ -89,6 +89,22 @@ fn what_is_on_its_way_is_no_difference() {
     let withdrawal = Message { version: 1, kind: Withdrawn, attempt: 2 };
     let withdrawing = Here { open: vec![("w".to_owned(), withdrawal)], ..here(&[first]) };
     assert_eq!(compare(USCC, &withdrawing, other.as_ref()), Judged::UnderWay, "it is being withdrawn");
+    for elsewhere in [Message { version: 2, ..withdrawal }, Message { kind: Certified, ..withdrawal }] {
+        let here = Here { open: vec![("w".to_owned(), elsewhere)], ..withdrawing.clone() };
+        assert_eq!(compare(USCC, &here, other.as_ref()), Judged::Differs(Class::OtherContent), "{elsewhere:?}");
+    }
+}
+
+#[test]
+fn what_is_in_force_there_is_judged_by_whose_it_is() {
+    let first = answered(1, Certified, 1, Accepted);
+    let (second, refused) = (answered(2, Certified, 1, Accepted), answered(2, Certified, 1, Rejected));
+    let last = answered(3, Certified, 1, Rejected);
+    let foreign = Answered { message_id: "foreign".to_owned(), ..first.clone() };
+    let ours = [answered(1, Certified, 1, Rejected), refused.clone()];
+    assert_eq!(differs(&ours, &[foreign, refused.clone()]), Class::MissingHere, "of as many messages one is not ours");
+    let ours = [first.clone(), refused, last.clone()];
+    assert_eq!(differs(&ours, &[first, second, last]), Class::InForceThere, "another version than here");
 }
 
 #[test]
