@@ -49,6 +49,7 @@ mod push_commands;
 mod push_faults;
 mod readme;
 mod reconcile;
+mod recover;
 mod register;
 mod remind;
 mod resume;
