@@ -93,7 +93,7 @@ async fn chosen(
 
 /// Other employers of the person see it at once; if not, the night shows them.
 pub(super) async fn reverify(context: &Context, year: i32, person: PersonId) {
-    let selection = Selection { person: Some(person), ..Selection::default() };
+    let selection = Selection::of_persons(vec![person]);
     if let Err(error) = verify_year(context, year, &selection).await {
         eprintln!("warning: results of others were not judged anew: {}", crate::errors::chain(error.as_ref()));
     }

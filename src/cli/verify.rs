@@ -81,7 +81,7 @@ async fn verify(context: &Context, args: &VerifyArgs, out: Output) -> anyhow::Re
         context.may(Action::Reverify, None).await?;
     }
     if let Some(person) = &args.person {
-        selection.person = Some(context.person(person).await?);
+        selection.persons = vec![context.person(person).await?];
     }
     if let Some(at) = args.as_of {
         let employer = args.employer.as_deref().unwrap_or("every");
@@ -89,10 +89,9 @@ async fn verify(context: &Context, args: &VerifyArgs, out: Output) -> anyhow::Re
         return as_of(context, args.year, &selection, at, (whose, out)).await;
     }
     let jobs = context.jobs().await?;
-    if let Some(person) = selection.person.filter(|_| args.fresh) {
-        let pulls = jobs.iter().filter(|job| job.kind == JobKind::Pull);
-        for job in pulls {
-            pull_afresh(context, job, person).await?;
+    if args.fresh && !selection.persons.is_empty() {
+        for job in jobs.iter().filter(|job| job.kind == JobKind::Pull) {
+            pull_afresh(context, job, &selection.persons).await?;
         }
     }
     let summary = verify_year(context, args.year, &selection).await?;
@@ -101,9 +100,8 @@ async fn verify(context: &Context, args: &VerifyArgs, out: Output) -> anyhow::Re
     Ok(ended)
 }
 
-async fn pull_afresh(context: &Context, job: &crate::config::Job, person: PersonId) -> anyhow::Result<()> {
-    let pulled =
-        ingest::pull_persons(&context.store, job, &context.environment, &[person], &context.actor.name).await?;
+async fn pull_afresh(context: &Context, job: &crate::config::Job, persons: &[PersonId]) -> anyhow::Result<()> {
+    let pulled = ingest::pull_persons(&context.store, job, &context.environment, persons, &context.actor.name).await?;
     match pulled {
         Some(counts) => {
             eprintln!("{}: {} records, {} of them new or changed", job.name, counts.read, counts.new + counts.changed);

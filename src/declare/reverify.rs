@@ -117,7 +117,7 @@ pub async fn reverify(
     asked: Reverification,
 ) -> Result<Verification, DeclareError> {
     let employer_uscc = check(store, actor, reading, &asked).await?;
-    let selection = Selection { employer: Some(asked.employer), person: asked.person, ..Selection::default() };
+    let selection = Selection { persons: asked.person.into_iter().collect(), ..Selection::of_employer(asked.employer) };
     let summary = verify(store, reading, asked.year, &selection, &actor.name, &|_| ()).await?;
     let kept: Kept = serde_json::from_value(serde_json::to_value(&summary)?)?;
     let outcome = outcome(store, &asked, &employer_uscc, kept).await?;

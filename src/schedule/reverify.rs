@@ -31,7 +31,7 @@ impl Schedule {
         for job in self.known().jobs.iter().filter(|job| job.kind == JobKind::Pull) {
             missing |= !self.ask_afresh(store, job, &persons, task).await;
         }
-        let selection = Selection { employer: Some(employer), person, ..Selection::default() };
+        let selection = Selection { persons: person.into_iter().collect(), ..Selection::of_employer(employer) };
         verify(store, &self.policy, year, &selection, by(task, None), &|_| ()).await?;
         Ok(if missing { Ending::DoneWithRefusals } else { Ending::Done })
     }

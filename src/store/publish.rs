@@ -99,12 +99,14 @@ impl Store {
         cause: Cause,
         at: DateTime<Utc>,
     ) -> Result<Publish, StoreError> {
-        let seq = sqlx::query_scalar!("update publish_head set seq = seq + 1 returning seq")
-            .fetch_one(&mut *transaction)
-            .await?;
-        sqlx::query!("insert into publish (seq, published_at, cause) values ($1, $2, $3)", seq, at, cause.as_str())
-            .execute(&mut *transaction)
-            .await?;
+        let seq = sqlx::query_scalar!(
+            "with head as (update publish_head set seq = seq + 1 returning seq)
+             insert into publish (seq, published_at, cause) select seq, $1, $2 from head returning seq",
+            at,
+            cause.as_str()
+        )
+        .fetch_one(&mut *transaction)
+        .await?;
         Ok(Publish { change: Change::new(transaction, self.request.clone()), seq, at })
     }
 

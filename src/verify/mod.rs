@@ -54,7 +54,8 @@ pub enum VerifyError {
 #[derive(Clone, Debug)]
 pub struct Selection {
     pub employer: Option<UnitId>,
-    pub person: Option<PersonId>,
+    /// These alone, at every employer of theirs; none: whoever the rest says.
+    pub persons: Vec<PersonId>,
     /// Everybody, whether or not anything changed.
     pub full: bool,
     pub shard: Shard,
@@ -62,7 +63,7 @@ pub struct Selection {
 
 impl Default for Selection {
     fn default() -> Self {
-        Self { employer: None, person: None, full: false, shard: Shard::WHOLE }
+        Self { employer: None, persons: Vec::new(), full: false, shard: Shard::WHOLE }
     }
 }
 
@@ -71,8 +72,12 @@ impl Selection {
         Self { employer: Some(employer), ..Self::default() }
     }
 
+    pub fn of_persons(persons: Vec<PersonId>) -> Self {
+        Self { persons, ..Self::default() }
+    }
+
     fn is_part(&self) -> bool {
-        self.employer.is_some() || self.person.is_some()
+        self.employer.is_some() || !self.persons.is_empty()
     }
 }
 
@@ -192,6 +197,21 @@ impl WhyChunk {
     }
 }
 
+/// The persons that a selection names, in chunks: a person's other employers are judged too, conflict is between them.
+async fn named(
+    store: &Store,
+    year: i32,
+    selection: &Selection,
+    point: Point,
+) -> Result<Option<Vec<Persons>>, StoreError> {
+    let persons = match selection.employer {
+        _ if !selection.persons.is_empty() => selection.persons.clone(),
+        Some(employer) => store.placed_persons(year, employer, point.seq).await?,
+        None => return Ok(None),
+    };
+    Ok(Some(persons.chunks(NAMED).map(|chunk| Persons::These(chunk.to_vec())).collect()))
+}
+
 /// The chunks to judge.
 async fn work(
     store: &Store,
@@ -201,16 +221,13 @@ async fn work(
     policy_version: &str,
     summary: &mut Summary,
 ) -> Result<Vec<(Persons, WhyChunk)>, StoreError> {
-    let asked = || WhyChunk::All(Causes::of(Cause::Asked));
-    let work = match (selection.person, selection.employer) {
-        (Some(person), _) => return Ok(vec![(Persons::These(vec![person]), asked())]),
-        // a person's other employers are judged too: conflict is between them
-        (None, Some(employer)) => {
-            let persons = store.placed_persons(year, employer, point.seq).await?;
-            return Ok(vec![(Persons::These(persons), asked())]);
-        }
-        (None, None) if selection.full => Work::Everybody(Cause::Full),
-        (None, None) => since_last(store, year, selection.shard, point, policy_version).await?,
+    if let Some(chunks) = named(store, year, selection, point).await? {
+        return Ok(chunks.into_iter().map(|persons| (persons, WhyChunk::All(Causes::of(Cause::Asked)))).collect());
+    }
+    let work = if selection.full {
+        Work::Everybody(Cause::Full)
+    } else {
+        since_last(store, year, selection.shard, point, policy_version).await?
     };
     match work {
         Work::Everybody(cause) => {
@@ -247,10 +264,9 @@ pub async fn judge_by(
 ) -> Result<Summary, VerifyError> {
     let Some(YearRules { year, point, .. }) = rules.first() else { return Ok(Summary::default()) };
     let mut summary = Summary { seq: point.seq, full: true, ..Summary::default() };
-    let chunks = match (selection.person, selection.employer) {
-        (Some(person), _) => vec![Persons::These(vec![person])],
-        (None, Some(employer)) => vec![Persons::These(store.placed_persons(*year, employer, point.seq).await?)],
-        (None, None) => store.person_ranges(*year, point.seq, selection.shard, CHUNK).await?,
+    let chunks = match named(store, *year, selection, *point).await? {
+        Some(chunks) => chunks,
+        None => store.person_ranges(*year, point.seq, selection.shard, CHUNK).await?,
     };
     let mut employers: Vec<EmployerYears> = rules.iter().map(|_| EmployerYears::default()).collect();
     for persons in chunks {

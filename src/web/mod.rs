@@ -1,6 +1,7 @@
 //! What is asked over HTTP: whether the process lives, whether it can work, figures for a monitor, the tax department's feed, and the
 //! public check of certification documents.
 
+mod anew;
 pub mod api;
 mod asker;
 mod certification_checks;
@@ -35,6 +36,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::anew::Anew;
 use self::limiter::Limiter;
 use self::load::Load;
 use self::problem::Problem;
@@ -64,6 +66,7 @@ pub struct Site {
     allow_loopback: bool,
     load: Arc<Load>,
     reads: Arc<Reads>,
+    anew: Arc<Anew>,
     /// Looks at files that come in.
     scanner: Option<Scanner>,
 }
@@ -82,6 +85,7 @@ impl Site {
             allow_loopback: false,
             load: Load::new(),
             reads: Arc::default(),
+            anew: Arc::default(),
             scanner: None,
         }
     }
@@ -125,15 +129,18 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let stop = CancellationToken::new();
-    let writing = tokio::spawn({
+    let aside = tokio::spawn({
         let (site, stop) = (site.clone(), stop.clone());
-        async move { site.reads.keep_writing(&site.store, &stop).await }
+        async move {
+            let writing = site.reads.keep_writing(&site.store, &stop);
+            tokio::join!(writing, site.anew.keep_judging(&site.store, &site.reading, &stop));
+        }
     });
     let service = router(site).into_make_service_with_connect_info::<SocketAddr>();
     let served = axum::serve(listener, service).with_graceful_shutdown(shutdown).await;
     stop.cancel();
-    if writing.await.is_err() {
-        tracing::error!("what was read last may be missing in the audit");
+    if aside.await.is_err() {
+        tracing::error!("what was read last may be missing in the audit, and who was touched last is judged by night");
     }
     served
 }

@@ -6,7 +6,6 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::anew::judge_person;
 use super::describe::{Access, operation};
 use super::whose::employer;
 use crate::declare::conflict::{self, ConflictDecided, Contested, Deciding};
@@ -94,7 +93,7 @@ async fn decide(
     let employer = employer(&store, &actor, Action::ReadResults, &employer_uscc).await?;
     let deciding = Deciding { person, month, employer, reason, note };
     let decided = conflict::decide(&store, &actor, &deciding).await?;
-    judge_person(&site, &actor, person, month.year()).await;
+    site.anew.judge_person(person, month.year());
     Ok(Reply(decided))
 }
 
@@ -115,6 +114,6 @@ async fn undo(
 ) -> Result<Reply<ConflictDecided>, Problem> {
     let Reconsidered { person_id: person, month, why } = reconsidered;
     let open = conflict::undo(&store, &actor, person, month, why.as_deref()).await?;
-    judge_person(&site, &actor, person, month.year()).await;
+    site.anew.judge_person(person, month.year());
     Ok(Reply(open))
 }

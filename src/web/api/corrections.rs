@@ -7,7 +7,6 @@ use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::anew::judge_placed;
 use super::describe::{Access, operation};
 use super::whose::{OfEmployer, OfYear, employer};
 use crate::declare::corrections;
@@ -113,7 +112,7 @@ async fn close(
 ) -> Result<Reply<Declaration>, Problem> {
     let declaring = of.declaring(&store, &actor, Action::ReadResults).await?;
     let closed = corrections::close(&store, &actor, declaring, &because.reason).await?;
-    judge_placed(&site, &actor, declaring.employer, declaring.year).await;
+    site.anew.judge_placed(declaring.employer, declaring.year);
     Ok(Reply(closed))
 }
 

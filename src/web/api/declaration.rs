@@ -6,7 +6,6 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::anew::judge_placed;
 use super::describe::{Access, operation};
 use super::whose::{OfPlacement, OfYear};
 use crate::declare::complete::{Completed, Completing, complete};
@@ -144,7 +143,7 @@ async fn completion(
     let declaring = of.declaring(&store, &actor, Action::ReadResults).await?;
     let completing = Completing::of(declaring, completion.accepted_commitment);
     let completed = complete(&store, &site.reading, &actor, &completing).await?;
-    judge_placed(&site, &actor, declaring.employer, declaring.year).await;
+    site.anew.judge_placed(declaring.employer, declaring.year);
     Ok(Reply(completed))
 }
 

@@ -1,7 +1,6 @@
 //! The API: what employers' pages, staff, payroll vendors and the tax department ask, and the document that describes it.
 
 mod affiliates;
-mod anew;
 mod announcements;
 mod conflicts;
 mod contracts;

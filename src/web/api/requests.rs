@@ -7,7 +7,6 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::anew::judge_placed;
 use super::describe::{Access, operation};
 use super::whose::OfYear;
 use crate::declare::amend::{self, Difference};
@@ -120,7 +119,7 @@ async fn decide_withdrawal(
     let WithdrawalDecision { approve, reason, refund_reference } = decision;
     let deciding = withdraw::Deciding { approve, reason, refund_reference };
     let decided = withdraw::decide(&store, &actor, declaring, &deciding).await?;
-    judge_placed(&site, &actor, declaring.employer, declaring.year).await;
+    site.anew.judge_placed(declaring.employer, declaring.year);
     Ok(Reply(decided))
 }
 
@@ -212,7 +211,7 @@ async fn decide_amendment(
     let AmendmentDecision { approve, reason } = decision;
     let deciding = amend::Deciding { approve, reason };
     let decided = amend::decide(&store, &site.reading.policy, &actor, declaring, &deciding).await?;
-    judge_placed(&site, &actor, declaring.employer, declaring.year).await;
+    site.anew.judge_placed(declaring.employer, declaring.year);
     Ok(Reply(decided))
 }
 

@@ -6,7 +6,6 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::anew::judge_person;
 use super::describe::{Access, operation};
 use super::whose::OfPlacement;
 use crate::declare::tick::{Choosing, Chosen, choose};
@@ -54,7 +53,7 @@ async fn tick(
     };
     let chosen = choose(&store, &site.reading.policy, &actor, &choosing).await?;
     if chosen.changed > 0 {
-        judge_person(&site, &actor, choosing.person, choosing.declaring.year).await;
+        site.anew.judge_person(choosing.person, choosing.declaring.year);
     }
     Ok(Reply(chosen))
 }

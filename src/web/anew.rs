@@ -1,0 +1,68 @@
+//! After a change that others see: whoever it touches is judged anew within a moment, many at once, and nobody waits for it. What a dying
+//! process leaves of it, the night does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::facts::{PersonId, UnitId};
+use crate::errors;
+use crate::policy::Reading;
+use crate::store::Store;
+use crate::store::runs::Trigger;
+use crate::verify::{Selection, verify};
+
+/// Whom changes touched, and who is not judged anew yet.
+#[derive(Debug, Default)]
+pub(super) struct Anew {
+    touched: Mutex<BTreeMap<i32, Touched>>,
+    rung: Notify,
+}
+
+/// Of one business year.
+#[derive(Debug, Default)]
+struct Touched {
+    persons: BTreeSet<PersonId>,
+    employers: BTreeSet<UnitId>,
+}
+
+impl Anew {
+    /// One person, at every employer of theirs.
+    pub(super) fn judge_person(&self, person: PersonId, year: i32) {
+        self.note(year, |touched| touched.persons.insert(person));
+    }
+
+    /// Everybody whom the employer has placed, at every employer of theirs.
+    pub(super) fn judge_placed(&self, employer: UnitId, year: i32) {
+        self.note(year, |touched| touched.employers.insert(employer));
+    }
+
+    fn note(&self, year: i32, note: impl FnOnce(&mut Touched) -> bool) {
+        note(self.touched.lock().unwrap_or_else(PoisonError::into_inner).entry(year).or_default());
+        self.rung.notify_one();
+    }
+
+    /// Judges whoever is touched, until it is stopped, and those that wait then.
+    pub(super) async fn keep_judging(&self, store: &Store, reading: &Reading, stop: &CancellationToken) {
+        while stop.run_until_cancelled(self.rung.notified()).await.is_some() {
+            self.judge(store, reading).await;
+        }
+        self.judge(store, reading).await;
+    }
+
+    async fn judge(&self, store: &Store, reading: &Reading) {
+        let touched = std::mem::take(&mut *self.touched.lock().unwrap_or_else(PoisonError::into_inner));
+        for (year, Touched { persons, employers }) in touched {
+            let by_employer = employers.into_iter().map(Selection::of_employer);
+            let by_person = (!persons.is_empty()).then(|| Selection::of_persons(persons.into_iter().collect()));
+            for selection in by_employer.chain(by_person) {
+                let by = Trigger { because: "what users changed", ..Trigger::from("serve") };
+                if let Err(error) = verify(store, reading, year, &selection, by, &|_| ()).await {
+                    tracing::warn!(error = errors::chain(&error), "not judged anew yet; the night does it");
+                }
+            }
+        }
+    }
+}
