@@ -24,7 +24,7 @@ pub fn measure(database_url: &str, key_file: &Path, placements: u64) -> anyhow::
         let persons = placements - placements / 50;
         let mut took_ms = Vec::with_capacity(PERSONS);
         for number in 0..PERSONS as u64 {
-            let person = Some(PersonId((1 + number * 7_368_787 % persons) as i64));
+            let person = PersonId((1 + number * 7_368_787 % persons) as i64);
             let began = Instant::now();
             verify(&store, &reading, YEAR, &Selection::of_persons(vec![person]), "bench", &|_| ()).await?;
             took_ms.push(began.elapsed().as_secs_f64() * 1000.0);
