@@ -117,7 +117,7 @@ async fn act(context: &Context, command: &AnnouncementCommand, out: Output) -> a
                 from_on: *from,
                 until_on: *until,
             };
-            out.value(&publish(store, actor, &publishing).await?, told)?;
+            out.value(&publish(store, &context.policy()?.policy, actor, &publishing).await?, told)?;
         }
         AnnouncementCommand::Correct { id, changes } => {
             let now = show(store, actor, *id).await?;

@@ -22,7 +22,6 @@ use crate::declare::standing::placements;
 use crate::declare::{DeclareError, Declaring};
 use crate::domain::declaration::Stage;
 use crate::domain::facts::UnitId;
-use crate::domain::ids::mask_name;
 use crate::domain::verdict::{Check, Sign};
 use crate::ingest::PullOutcome;
 use crate::sandbox::Sandbox;
@@ -258,7 +257,7 @@ async fn show_person(context: &Context, year: i32, out: Output) -> anyhow::Resul
             .collect();
         return out.json(&serde_json::json!({ "person_id": row.person, "employer_uscc": code, "months": months }));
     }
-    out.line(format!("{} {} at {code}, {year}", mask_name(&person.name), person.id.masked()))?;
+    out.line(format!("{} at {code}, {year}", person.masked()))?;
     out.line(grid(&months))?;
     let failing = months.iter().find(|(_, verdict)| !verdict.passed()).map_or(months[0].0, |(month, _)| *month);
     out.line(format!(

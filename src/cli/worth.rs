@@ -8,13 +8,14 @@ use super::context::{Context, usage};
 use super::output::Output;
 use super::table::{month_spans, table};
 use super::{Common, Ended};
+use crate::declare::DeclareError;
+use crate::declare::worth::{AskedWorth, Worth, WorthOfMonth, worth_of_months};
 use crate::domain::access::Action;
 use crate::domain::counting::Headcount;
 use crate::domain::facts::PersonId;
 use crate::domain::money::Fen;
 use crate::domain::month::Month;
 use crate::errors;
-use crate::verify::worth::{AskedWorth, Worth, WorthError, worth_of_months};
 
 #[derive(Args)]
 pub(super) struct WorthArgs {
@@ -59,10 +60,9 @@ async fn show(context: &Context, args: &WorthArgs, out: Output) -> anyhow::Resul
         total_wages: total_wages.transpose()?,
         paid_on: args.paid_on,
     };
-    let worth = match worth_of_months(&context.store, &context.policy()?.policy, &asked).await {
-        Err(WorthError::Store(error)) => return Err(error.into()),
-        Err(error) => return Err(usage(errors::chain(&error))),
-        Ok(worth) => worth,
+    let worth = match worth_of_months(&context.store, &context.policy()?.policy, &context.actor, &asked).await {
+        Err(DeclareError::Worth(error)) => return Err(usage(errors::chain(&error))),
+        worth => worth?,
     };
     out.value(&worth, text)?;
     Ok(Ended::Done)
@@ -70,8 +70,9 @@ async fn show(context: &Context, args: &WorthArgs, out: Output) -> anyhow::Resul
 
 fn text(shown: &Worth) -> String {
     let yuan = |amount: Option<Fen>| amount.map_or_else(|| "unknown".to_owned(), |amount| amount.to_string());
+    let rests_on = shown.version.map_or_else(|| "as they stand".to_owned(), |version| format!("by version {version}"));
     let mut lines = vec![format!(
-        "{} {}: {} weighted person-months count, {} do not; levy {}, all of them are worth {}",
+        "{} {}: {} weighted person-months count {rests_on}, {} do not; levy {}, all of them are worth {}",
         shown.employer_uscc,
         shown.year,
         shown.weighted_person_months,
@@ -88,10 +89,7 @@ fn text(shown: &Worth) -> String {
     // months of one person that fail alike are one line
     let mut alike: BTreeMap<(PersonId, String, u8, Option<Fen>), Vec<Month>> = BTreeMap::new();
     for line in &shown.months {
-        let mut why: Vec<String> = line.failing.iter().map(|check| format!("Ⅹ {check}")).collect();
-        why.extend(line.pending.iter().map(|check| format!("… {check}")));
-        why.extend(line.conflict.then(|| "Ⅹ conflict".to_owned()));
-        alike.entry((line.person_id, why.join(", "), line.weight, line.worth)).or_default().push(line.month);
+        alike.entry((line.person_id, why(line), line.weight, line.worth)).or_default().push(line.month);
     }
     let mut rows: Vec<Vec<String>> = alike
         .into_iter()
@@ -102,4 +100,16 @@ fn text(shown: &Worth) -> String {
     rows.sort_by_key(|row| (row[0].parse::<i64>().unwrap_or_default(), row[1].clone()));
     lines.push(table(&["person", "months", "why", "weight", "worth of each, yuan"], &rows, &[0, 3, 4]));
     lines.join("\n")
+}
+
+/// Why a month does not count: what fails or is not known; where nothing does, that it is not ticked, or not in the version in force.
+fn why(line: &WorthOfMonth) -> String {
+    let mut why: Vec<String> = line.failing.iter().map(|check| format!("Ⅹ {check}")).collect();
+    why.extend(line.pending.iter().map(|check| format!("… {check}")));
+    why.extend(line.conflict.then(|| "Ⅹ conflict".to_owned()));
+    match (why.is_empty(), line.standing) {
+        (false, _) => why.join(", "),
+        (true, "unticked") => "unticked".to_owned(),
+        (true, _) => "not declared".to_owned(),
+    }
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::case::{Case, Doing, window_of};
 use super::complete::certification_number;
 use super::gates::{addable_months, certificates_held};
+use super::worth::levy_if;
 use super::{DeclareError, Declaring};
 use crate::clock;
 use crate::domain::access::{Action, Actor, Denied};
@@ -20,7 +21,6 @@ use crate::store::Store;
 use crate::store::choices::Chooser;
 use crate::store::declared::{Listed, Request};
 use crate::store::publish::Cause;
-use crate::verify::worth::levy_if;
 
 /// What an amendment changes, as staff and employer see it before the decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]

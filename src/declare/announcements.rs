@@ -10,6 +10,7 @@ use crate::domain::announcement::{
     AnnouncementState, Content, Refused, check_division, check_reason, keywords, state_on,
 };
 use crate::domain::declaration;
+use crate::domain::policy::Policy;
 use crate::store::announcements::{self, Headline, Reach, Version, Withdrawn};
 use crate::store::audit::{Act, fingerprint};
 use crate::store::change::Change;
@@ -143,11 +144,16 @@ pub struct Page {
     pub next: Option<Place>,
 }
 
-/// Tells it to everybody of the division.
-pub async fn publish(store: &Store, actor: &Actor, publishing: &Publishing) -> Result<Announcement, AnnouncementError> {
+/// Tells it to everybody of the division, which is one of the policy's province.
+pub async fn publish(
+    store: &Store,
+    policy: &Policy,
+    actor: &Actor,
+    publishing: &Publishing,
+) -> Result<Announcement, AnnouncementError> {
     actor.may_at_all(Action::PublishAnnouncement)?;
     let Publishing { division, title, text, from_on, until_on } = publishing;
-    check_division(division)?;
+    check_division(division, policy.province)?;
     refuse_beyond(actor, division)?;
     let at = store.now().await?;
     let content = Content::checked(title, text, from_on.unwrap_or_else(|| clock::business_date(at)), *until_on)?;
@@ -332,7 +338,7 @@ fn refuse_beyond(actor: &Actor, division: &str) -> Result<(), AnnouncementError>
     match &actor.scope {
         Scope::Everything => Ok(()),
         Scope::Division(own) if division.starts_with(own.as_str()) => Ok(()),
-        Scope::Division(own) => Err(Refused::BeyondReach { division: division.to_owned(), own: own.clone() }.into()),
+        Scope::Division(own) => Err(Refused::BeyondReach { own: own.clone() }.into()),
         Scope::Units(_) => Err(Denied::NotFound.into()),
     }
 }

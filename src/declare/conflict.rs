@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::DeclareError;
 use super::permit::permit;
-use crate::domain::access::{Action, Actor, Denied, Owner, Scope};
+use crate::domain::access::{Action, Actor, Owner};
 use crate::domain::facts::{PersonId, UnitId, words};
 use crate::domain::month::Month;
 use crate::domain::reviewing::Refused;
@@ -92,12 +92,7 @@ pub async fn list(
     after: PersonId,
     limit: i64,
 ) -> Result<(Vec<Contested>, Option<PersonId>), DeclareError> {
-    actor.may_at_all(Action::OpenCase)?;
-    let division = match &actor.scope {
-        Scope::Everything => "",
-        Scope::Division(prefix) => prefix.as_str(),
-        Scope::Units(_) => return Err(Denied::Forbidden { role: actor.role, action: Action::OpenCase }.into()),
-    };
+    let division = actor.division_for(Action::OpenCase)?;
     let persons = store.list_contested_persons(year, division, after, limit).await?;
     let next = (persons.len() as i64 == limit).then(|| persons.last().copied()).flatten();
     let at = store.now().await?;

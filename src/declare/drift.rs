@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::case::Case;
+use super::worth::levy_if;
 use super::{DeclareError, Declaring};
 use crate::domain::access::{Action, Actor};
 use crate::domain::declared::{Drift, DriftKind, drift as compare, gain_of};
@@ -16,7 +17,6 @@ use crate::domain::worth::Gain;
 use crate::store::Store;
 use crate::store::declared::{Beside, Listed};
 use crate::store::entries::Employer;
-use crate::verify::worth::levy_if;
 
 /// How many declarations are compared at once.
 const TOGETHER: usize = 200;

@@ -25,9 +25,19 @@ pub(super) struct Months {
     pub(super) persons: Vec<DeclaredPerson>,
 }
 
-/// A month of a deregistering unit counts only if it is before the month of its deregistration.
-fn is_declarable(declaration: &Declaration, month: Month) -> bool {
-    declaration.deregistered_on().is_none_or(|day| month < Month::of(day))
+/// Months of a placement that can be declared: of a deregistering unit only those before the month of its deregistration.
+pub(super) fn declarable<'a>(
+    view: &'a PlacementView,
+    declaration: &Declaration,
+) -> impl Iterator<Item = &'a MonthView> + use<'a> {
+    let deregistered_on = declaration.deregistered_on();
+    view.months.iter().filter(move |month| deregistered_on.is_none_or(|day| month.month < Month::of(day)))
+}
+
+/// The months that a completion would take: ticked, and passed or approved by a reviewer.
+pub(super) fn confirmed_months(view: &PlacementView, declaration: &Declaration) -> Vec<DeclaredMonth> {
+    let confirmed = declarable(view, declaration).filter(|month| month.standing.is_confirmed());
+    confirmed.map(|month| frozen(view, month)).collect()
 }
 
 pub(super) async fn declared_months(
@@ -45,16 +55,14 @@ pub(super) async fn declared_months(
     let weights = policy.weights(today)?;
     let mut months = Months { confirmed: Vec::new(), persons: Vec::with_capacity(views.len()) };
     for view in &views {
-        let declarable = || view.months.iter().filter(|month| is_declarable(declaration, month.month));
-        let confirmed: Vec<DeclaredMonth> =
-            declarable().filter(|month| month.standing.is_confirmed()).map(|month| frozen(view, month)).collect();
+        let confirmed = confirmed_months(view, declaration);
         let awaits = |month: &&MonthView| !month.standing.is_confirmed() && month.standing != MonthStanding::Unticked;
         let held = certificates.get(&view.person).map_or(&[][..], Vec::as_slice);
         let present: Vec<(Month, u8)> = confirmed.iter().map(|month| (month.month, month.weight)).collect();
         months.persons.push(DeclaredPerson {
             person: view.person,
             confirmed: confirmed.iter().map(|month| month.month).collect(),
-            awaiting: declarable().filter(awaits).map(|month| (month.month, month.standing)).collect(),
+            awaiting: declarable(view, declaration).filter(awaits).map(|month| (month.month, month.standing)).collect(),
             new_or_changed: in_force.get(&view.person) != Some(&present),
             certificate_in_force: in_force_on(held, today, weights).is_some(),
         });
@@ -113,7 +121,7 @@ pub(super) async fn addable_months(
 ) -> Result<Vec<DeclaredMonth>, DeclareError> {
     let mut months = Vec::new();
     for view in placements(store, declaring).await? {
-        for month in view.months.iter().filter(|month| is_declarable(declaration, month.month)) {
+        for month in declarable(&view, declaration) {
             let ticked = MonthFacts { choice: Some(true), ..month.facts };
             let standing = MonthStanding::of(&month.verdict, &ticked);
             if standing.is_confirmed() {

@@ -160,17 +160,15 @@ pub async fn list_frozen(
 ) -> Result<Vec<FrozenPerson>, DeclareError> {
     permit::<DeclareError>(store, actor, Action::ReadResults, declaring.employer).await?;
     let mut persons: BTreeMap<PersonId, Vec<FrozenMonth>> = BTreeMap::new();
-    for frozen in store.list_declared_months(declaring.employer, declaring.stored_year(), version).await? {
-        if frozen.person > after {
-            let month = FrozenMonth {
-                month: frozen.month,
-                weight: frozen.weight,
-                dispatched: frozen.dispatched,
-                approved: frozen.approved,
-            };
-            persons.entry(frozen.person).or_default().push(month);
-        }
+    let (employer, year) = (declaring.employer, declaring.stored_year());
+    for frozen in store.list_declared_persons(employer, year, version, after, limit as i64).await? {
+        let month = FrozenMonth {
+            month: frozen.month,
+            weight: frozen.weight,
+            dispatched: frozen.dispatched,
+            approved: frozen.approved,
+        };
+        persons.entry(frozen.person).or_default().push(month);
     }
-    let persons = persons.into_iter().take(limit);
-    Ok(persons.map(|(person_id, months)| FrozenPerson { person_id, months }).collect())
+    Ok(persons.into_iter().map(|(person_id, months)| FrozenPerson { person_id, months }).collect())
 }

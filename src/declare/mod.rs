@@ -10,6 +10,7 @@ pub mod complete;
 pub mod conflict;
 pub mod consent;
 pub mod corrections;
+mod counted;
 pub mod deregister;
 pub mod differences;
 pub mod discard;
@@ -20,6 +21,7 @@ mod gates;
 pub mod hand_in;
 pub mod history;
 pub mod import;
+pub mod levy;
 pub mod message;
 pub mod needs;
 pub mod news;
@@ -38,8 +40,10 @@ pub mod tick;
 pub mod unfinished;
 pub mod users;
 pub mod withdraw;
+pub mod worth;
 
 pub use case::window_of;
+pub use counted::CountBasis;
 pub use gates::affiliates_without_proof;
 
 use crate::domain::access::{Actor, Denied, Owner};
@@ -54,7 +58,7 @@ use crate::store::StoreError;
 use crate::store::declared::Listed;
 use crate::store::review_cases::CaseKey;
 use crate::verify::VerifyError;
-use crate::verify::worth::WorthError;
+use worth::WorthError;
 
 /// Why a step of a declaration was not taken.
 #[derive(Debug, thiserror::Error)]

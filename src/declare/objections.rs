@@ -6,14 +6,15 @@ use serde::Serialize;
 
 use super::permit::permit;
 use super::person::PersonError;
-use crate::domain::access::{Action, Actor, Denied, Scope};
+use crate::domain::access::{Action, Actor, Denied};
 use crate::domain::facts::PersonId;
-use crate::domain::ids::{Uscc, mask_name};
+use crate::domain::ids::Uscc;
 use crate::domain::month::Month;
 use crate::domain::objection::{Finding, ObjectionKind, Refused, check_answer};
 use crate::store::Store;
 use crate::store::audit::Act;
 use crate::store::objections::{NewAnswer, Objection};
+use crate::store::people::masked;
 
 /// An objection in a list: without its words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -104,12 +105,7 @@ pub async fn list(
     after: Option<i64>,
     limit: u32,
 ) -> Result<WaitingObjections, PersonError> {
-    actor.may_at_all(Action::OpenCase)?;
-    let division = match &actor.scope {
-        Scope::Everything => "",
-        Scope::Division(prefix) => prefix.as_str(),
-        Scope::Units(_) => return Err(Denied::Forbidden { role: actor.role, action: Action::OpenCase }.into()),
-    };
+    let division = actor.division_for(Action::OpenCase)?;
     let limit = limit.max(1) as usize;
     let mut found = store.list_open_objections(division, after.unwrap_or(0), limit as i64 + 1).await?;
     let more = found.len() > limit;
@@ -126,10 +122,7 @@ pub async fn show(store: &Store, actor: &Actor, objection_id: i64) -> Result<Sho
     store.record(&Act::read(at, actor, Action::OpenCase, object)).await?;
     let words = store.objection_words(&[objection_id]).await?.pop().ok_or(Refused::Unknown)?;
     let identities = store.identities(&[found.person]).await?;
-    let who = identities.get(&found.person).map_or_else(
-        || format!("person {}", found.person.0),
-        |person| format!("{} {}", mask_name(&person.name), person.id.masked()),
-    );
+    let who = masked(&identities, found.person);
     let listed = ListedObjection::of(&found);
     let answer = found.answered.zip(words.answer).map(|(answered, text)| ShownAnswer {
         finding: answered.finding,

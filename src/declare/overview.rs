@@ -4,13 +4,15 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::case::{Case, window_of};
-use super::standing::placements;
+use super::gates::declarable;
+use super::standing::{PlacementView, placements};
 use super::{DeclareError, Declaring};
 use crate::domain::access::{Action, Actor};
 use crate::domain::completion::Window;
-use crate::domain::declaration::{Declaration, NextStep, WaitsFor};
+use crate::domain::declaration::{Declaration, NextStep, Progress, WaitsFor};
 use crate::domain::policy::Policy;
-use crate::domain::review::PlacementStanding;
+use crate::domain::review::{MonthStanding, PlacementStanding};
+use crate::domain::said::Said;
 use crate::store::Store;
 use crate::store::consents::Consent;
 
@@ -30,6 +32,8 @@ pub struct Overview {
     pub consent: Option<Consent>,
     pub placements: Tally,
     pub next: NextStep,
+    /// The next step in words.
+    pub next_said: Said,
     pub waits_for: WaitsFor,
 }
 
@@ -71,8 +75,17 @@ pub async fn overview(
     let at = store.now().await?;
     let window = window_of(store, policy, declaring, &declaration, at).await?;
     let views = placements(store, declaring).await?;
-    let standings: Vec<PlacementStanding> = views.iter().map(super::standing::PlacementView::standing).collect();
-    let next = NextStep::of(&declaration, &standings, window, at);
+    let standings: Vec<PlacementStanding> = views.iter().map(PlacementView::standing).collect();
+    let is_ticked =
+        |view: &PlacementView| declarable(view, &declaration).any(|month| month.standing != MonthStanding::Unticked);
+    let (first_day, last_day) = policy.window(declaring.year);
+    let progress = Progress {
+        placements: &standings,
+        ticked: views.iter().any(is_ticked),
+        own_window: Window { first_day, last_day },
+        window,
+    };
+    let next = NextStep::of(&declaration, &progress, at);
     Ok(Overview {
         employer_uscc: case.of.uscc.to_string(),
         year: declaring.year,
@@ -82,6 +95,7 @@ pub async fn overview(
         consent: store.find_consent(declaring.employer, declaring.year).await?,
         placements: Tally::of(&standings),
         next,
+        next_said: next.said(),
         waits_for: next.waits_for(),
         declaration,
     })

@@ -7,13 +7,13 @@ use serde::Serialize;
 use super::Declaring;
 use super::permit::{EmployerEntry, permit};
 use crate::clock;
-use crate::domain::access::{Action, Actor, Denied, Scope};
+use crate::domain::access::{Action, Actor, Denied};
 use crate::domain::counting::{Headcount, HeadcountError};
 use crate::domain::dated::NoRule;
 use crate::domain::declaration::{Declaration, Held};
 use crate::domain::declared::gain_of;
 use crate::domain::ids::Uscc;
-use crate::domain::policy::{Policy, WageClass};
+use crate::domain::policy::Policy;
 use crate::domain::reward::{MinimumWage, Reward, RewardInput, RewardOutcome, closed_to, reward};
 use crate::domain::reward_application::{Application, ApplicationState, Basis, Ending, Refused, Ruling};
 use crate::policy::Reading;
@@ -203,19 +203,16 @@ pub async fn apply(
     actor: &Actor,
     declaring: Declaring,
 ) -> Result<Applied, RewardError> {
-    let of: EmployerEntry = permit::<RewardError>(store, actor, Action::ApplyReward, declaring.employer).await?;
+    permit::<RewardError>(store, actor, Action::ApplyReward, declaring.employer).await?;
     let (employer, year) = (declaring.employer, stored_year(declaring)?);
-    let declaration = store.find_declaration(employer, year).await?;
-    let applications = store.list_applications(employer, year).await?;
-    let (basis, calculation) = may_apply(store, &reading.policy, &of, declaring, &declaration, &applications).await?;
     let at = store.now().await?;
     let mut change = store.change().await?;
-    // from here on nobody else applies, and no answer of the department is taken in
-    let (in_force, applications) = lock(&mut change, declaring).await?;
-    if in_force != Some(basis) {
-        return Err(Refused::ResultChanged.into());
-    }
-    refuse_another(&applications, in_force)?;
+    // from here on nobody else applies, and no answer of the department is taken in; what the employer says of itself is read after that,
+    // since it may have said it anew while this waited
+    let (declaration, applications) = lock(&mut change, declaring).await?;
+    let of: EmployerEntry = permit::<RewardError>(store, actor, Action::ApplyReward, declaring.employer).await?;
+    let (basis, calculation) = may_apply(store, &reading.policy, &of, declaring, &declaration, &applications).await?;
+    let in_force = Some(basis);
     let policy_version = reading.policy.version.as_str();
     let new =
         NewApplication { employer, year, basis, calculation: &calculation, policy_version, policy_text: &reading.text };
@@ -236,7 +233,8 @@ pub async fn withdraw(store: &Store, actor: &Actor, declaring: Declaring) -> Res
     let of: EmployerEntry = permit::<RewardError>(store, actor, Action::ApplyReward, declaring.employer).await?;
     let at = store.now().await?;
     let mut change = store.change().await?;
-    let (in_force, applications) = lock(&mut change, declaring).await?;
+    let (declaration, applications) = lock(&mut change, declaring).await?;
+    let in_force = declaration.in_force().map(Basis::of);
     let application_id = open_one(&applications, in_force)?.application_id;
     change.withdraw_application(application_id, &actor.name, at).await?;
     let act = Act::read(at, actor, Action::ApplyReward, object(&of, declaring)).with("did", "withdraw");
@@ -258,7 +256,8 @@ pub async fn decide(
     let ruling = deciding.ruling.checked()?;
     let at = store.now().await?;
     let mut change = store.change().await?;
-    let (in_force, applications) = lock(&mut change, declaring).await?;
+    let (declaration, applications) = lock(&mut change, declaring).await?;
+    let in_force = declaration.in_force().map(Basis::of);
     let open = open_one(&applications, in_force)?;
     if deciding.seen.is_some_and(|seen| seen != open.application_id) {
         return Err(Refused::AnotherOpen { open: open.application_id }.into());
@@ -286,12 +285,7 @@ const BATCHES: usize = 10;
 
 /// A page of the open applications within the jurisdiction, oldest first; those that lapsed are left out.
 pub async fn list(store: &Store, actor: &Actor, after: Option<Place>, limit: usize) -> Result<Page, RewardError> {
-    actor.may_at_all(Action::OpenCase)?;
-    let division = match &actor.scope {
-        Scope::Everything => "",
-        Scope::Division(prefix) => prefix,
-        Scope::Units(_) => return Err(Denied::Forbidden { role: actor.role, action: Action::OpenCase }.into()),
-    };
+    let division = actor.division_for(Action::OpenCase)?;
     let (mut applications, mut next) = (Vec::new(), after);
     for _ in 0..BATCHES {
         let undecided = store.list_undecided_applications(division, next, BATCH).await?;
@@ -371,8 +365,7 @@ async fn calculate(
     let gain = gain_of(&months);
     let entered = employer.headcount.as_deref().ok_or(Refused::HeadcountMissing)?;
     let on = decisive_day(declaring.year);
-    let own_class = employer.wage_class.and_then(|class| WageClass::from_number(class.checked_sub(1)?));
-    let minimum_wage = match own_class.or_else(|| policy.class_on(&employer.division, on)) {
+    let minimum_wage = match employer.class_on(policy, on) {
         Some(class) => Some(MinimumWage { class, on, amount: policy.minimum_wage(class, on)? }),
         None => None,
     };
@@ -387,12 +380,12 @@ async fn calculate(
     Ok(reward(&input, policy.reward_rules(on)?))
 }
 
-/// What the tax department holds, and the applications, which nobody else changes before the change ends.
-async fn lock(change: &mut Change, declaring: Declaring) -> Result<(Option<Basis>, Vec<Application>), RewardError> {
+/// The declaration and the applications, which nobody else changes before the change ends.
+async fn lock(change: &mut Change, declaring: Declaring) -> Result<(Declaration, Vec<Application>), RewardError> {
     let (employer, year) = (declaring.employer, stored_year(declaring)?);
     let declaration = change.lock_declaration(employer, year).await?;
     let applications = change.list_applications(employer, year).await?;
-    Ok((declaration.in_force().map(Basis::of), applications))
+    Ok((declaration, applications))
 }
 
 /// The open application. Where the last one lapsed, that it did.

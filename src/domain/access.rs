@@ -285,6 +285,16 @@ impl Actor {
         self.may_at_all(action)
     }
 
+    /// The beginning of the divisions in which the actor may do this; empty: of all. Who acts for units has none.
+    pub fn division_for(&self, action: Action) -> Result<&str, Denied> {
+        self.may_at_all(action)?;
+        match &self.scope {
+            Scope::Everything => Ok(""),
+            Scope::Division(prefix) => Ok(prefix),
+            Scope::Units(_) => Err(Denied::Forbidden { role: self.role, action }),
+        }
+    }
+
     /// Whether the actor may do this where it belongs to no employer.
     pub fn may_at_all(&self, action: Action) -> Result<(), Denied> {
         if self.role.may(action) { Ok(()) } else { Err(Denied::Forbidden { role: self.role, action }) }
@@ -362,6 +372,21 @@ mod tests {
         assert_eq!(employer.may(Action::DecideMonth, FOREIGN), Err(Denied::NotFound));
         let forbidden = Denied::Forbidden { role: Role::Employer, action: Action::DecideMonth };
         assert_eq!(employer.may(Action::DecideMonth, OWN), Err(forbidden));
+    }
+
+    #[test]
+    fn staff_have_a_division_and_who_acts_for_units_has_none() {
+        let within = |role, scope| actor(role, scope).division_for(Action::OpenCase).map(str::to_owned);
+        assert_eq!(within(Role::Operator, Scope::Everything), Ok(String::new()));
+        assert_eq!(within(Role::Reviewer, Scope::Division("3601".to_owned())), Ok("3601".to_owned()));
+        for (role, scope) in [
+            (Role::Operator, Scope::Units(vec![UnitId(1)])),
+            (Role::Employer, Scope::Units(vec![UnitId(1)])),
+            (Role::Auditor, Scope::Division("36".to_owned())),
+        ] {
+            let forbidden = Denied::Forbidden { role, action: Action::OpenCase };
+            assert_eq!(within(role, scope), Err(forbidden), "{role}");
+        }
     }
 
     #[test]

@@ -53,12 +53,12 @@ pub struct Content {
 /// Why an announcement cannot be as it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    #[error("`{0}` is no division; accepted are its first two, four or six digits")]
-    NotADivision(String),
-    #[error(
-        "it is for {division}, which is beyond your jurisdiction {own}; accepted are {own} and the divisions below it"
-    )]
-    BeyondReach { division: String, own: String },
+    #[error("it is no division; accepted are its first two, four or six digits")]
+    NotADivision,
+    #[error("the division is outside the province {province}; accepted are {province} and the divisions below it")]
+    OutsideProvince { province: String },
+    #[error("it is for a division beyond your jurisdiction {own}; accepted are {own} and the divisions below it")]
+    BeyondReach { own: String },
     #[error("the title has {signs} signs, where 1 to {LONGEST_TITLE} in one line are accepted")]
     TitleLength { signs: usize },
     #[error("the text has {signs} signs, where 1 to {LONGEST_TEXT} are accepted")]
@@ -82,7 +82,8 @@ pub enum Refused {
 impl Refused {
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::NotADivision(_) => "not_a_division",
+            Self::NotADivision => "not_a_division",
+            Self::OutsideProvince { .. } => "outside_province",
             Self::BeyondReach { .. } => "beyond_reach",
             Self::TitleLength { .. } => "title_length",
             Self::TextLength { .. } => "text_length",
@@ -98,8 +99,9 @@ impl Refused {
 
     pub fn chinese(&self) -> String {
         match self {
-            Self::NotADivision(_) => "行政区划代码须为前两位、四位或六位数字。".to_owned(),
-            Self::BeyondReach { own, .. } => format!("只能面向本级（{own}）及所辖区划发布、更正或撤回。"),
+            Self::NotADivision => "行政区划代码须为前两位、四位或六位数字。".to_owned(),
+            Self::OutsideProvince { province } => format!("只能面向本省（{province}）及所辖区划发布。"),
+            Self::BeyondReach { own } => format!("只能面向本级（{own}）及所辖区划发布、更正或撤回。"),
             Self::TitleLength { .. } => format!("标题须为一行，1至{LONGEST_TITLE}个字。"),
             Self::TextLength { .. } => format!("正文须为1至{LONGEST_TEXT}个字。"),
             Self::ControlSign(_) => "标题和正文须为纯文本，不得含有控制字符。".to_owned(),
@@ -155,10 +157,14 @@ pub fn state_on(day: NaiveDate, from_on: NaiveDate, until_on: Option<NaiveDate>,
     }
 }
 
-/// Two, four or six digits.
-pub fn check_division(division: &str) -> Result<(), Refused> {
+/// Two, four or six digits, of which the first two are the province's.
+pub fn check_division(division: &str, province: u8) -> Result<(), Refused> {
     let digits = matches!(division.len(), 2 | 4 | 6) && division.bytes().all(|sign| sign.is_ascii_digit());
-    if digits { Ok(()) } else { Err(Refused::NotADivision(division.to_owned())) }
+    if !digits {
+        return Err(Refused::NotADivision);
+    }
+    let province = format!("{province:02}");
+    if division.starts_with(&province) { Ok(()) } else { Err(Refused::OutsideProvince { province }) }
 }
 
 /// A reason is there, short, and holds no ID number.
@@ -251,12 +257,17 @@ mod tests {
     }
 
     #[test]
-    fn a_division_has_two_four_or_six_digits() {
+    fn a_division_has_two_four_or_six_digits_and_is_the_provinces_own() {
         for good in ["36", "3601", "360102"] {
-            assert_eq!(check_division(good), Ok(()));
+            assert_eq!(check_division(good, 36), Ok(()));
         }
         for bad in ["", "3", "360", "36010", "3601021", "36 1", "３６", "3a"] {
-            assert_eq!(check_division(bad), Err(Refused::NotADivision(bad.to_owned())));
+            assert_eq!(check_division(bad, 36), Err(Refused::NotADivision));
         }
+        assert!(!Refused::NotADivision.to_string().contains('`'), "what was sent is not repeated");
+        for beyond in ["43", "4301", "440106", "63"] {
+            assert_eq!(check_division(beyond, 36), Err(Refused::OutsideProvince { province: "36".to_owned() }));
+        }
+        assert_eq!(check_division("0601", 6), Ok(()));
     }
 }

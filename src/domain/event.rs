@@ -81,7 +81,6 @@ pub struct Heading {
 #[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct EmployerYear {
     /// The employer's unified social credit code (统一社会信用代码).
-    #[cfg_attr(feature = "pipeline", schemars(with = "String", regex(pattern = "^[0-9A-Z]{18}$")))]
     pub employer_uscc: Uscc,
     /// The business year (申报年度).
     #[cfg_attr(feature = "pipeline", schemars(range(min = 1900, max = 2199)))]
@@ -97,7 +96,6 @@ pub struct CellChanged {
     #[serde(flatten)]
     pub subject: EmployerYear,
     /// The person's number here (人员序号).
-    #[cfg_attr(feature = "pipeline", schemars(with = "i64"))]
     pub person_id: PersonId,
     /// Only those that changed, January first (变化的月份).
     #[cfg_attr(feature = "pipeline", schemars(length(min = 1, max = 12)))]
@@ -108,7 +106,6 @@ pub struct CellChanged {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct ChangedMonth {
-    #[cfg_attr(feature = "pipeline", schemars(with = "String", regex(pattern = "^[0-9]{4}-[0-9]{2}$")))]
     pub month: Month,
     /// Null where the month was judged for the first time (变化前).
     pub before: Option<Cell>,
@@ -121,7 +118,6 @@ pub struct ChangedMonth {
 #[cfg_attr(feature = "pipeline", derive(schemars::JsonSchema))]
 pub struct Cell {
     /// The code of each check (各项核验结果).
-    #[cfg_attr(feature = "pipeline", schemars(schema_with = "schema::codes"))]
     pub codes: Codes,
     /// Another employer holds the month or would count it too (冲突).
     pub conflict: bool,
@@ -138,16 +134,11 @@ pub struct DecisionMade {
     #[serde(flatten)]
     pub subject: EmployerYear,
     /// The person's number here (人员序号).
-    #[cfg_attr(feature = "pipeline", schemars(with = "i64"))]
     pub person_id: PersonId,
     /// What was decided about (月份).
-    #[cfg_attr(
-        feature = "pipeline",
-        schemars(with = "Vec<String>", length(min = 1, max = 12), inner(regex(pattern = "^[0-9]{4}-[0-9]{2}$")))
-    )]
+    #[cfg_attr(feature = "pipeline", schemars(length(min = 1, max = 12)))]
     pub months: Vec<Month>,
     /// `undone`: no decision stands on them any more (决定).
-    #[cfg_attr(feature = "pipeline", schemars(schema_with = "schema::decision"))]
     pub decision: DecisionWord,
 }
 
@@ -163,10 +154,8 @@ pub struct AnswerReceived {
     #[cfg_attr(feature = "pipeline", schemars(range(min = 1)))]
     pub version: u32,
     /// Whether the message certifies that version or withdraws it (报文类型).
-    #[cfg_attr(feature = "pipeline", schemars(schema_with = "schema::message"))]
     pub message: MessageKind,
     /// What became of it (状态).
-    #[cfg_attr(feature = "pipeline", schemars(schema_with = "schema::answer"))]
     pub state: AnswerWord,
 }
 
@@ -176,54 +165,6 @@ pub struct AnswerReceived {
 pub struct Ping {
     #[serde(flatten)]
     pub heading: Heading,
-}
-
-/// What receivers may expect in place of our own words.
-#[cfg(feature = "pipeline")]
-mod schema {
-    use schemars::{Schema, SchemaGenerator, json_schema};
-
-    use super::{AnswerWord, DecisionWord, MessageKind};
-    use crate::domain::verdict::{AgeCode, CertificateCode, ContractCode, DispatchCode, InsuranceCode, WageCode};
-
-    fn one_of(words: &[&'static str]) -> Schema {
-        json_schema!({ "type": "string", "enum": words })
-    }
-
-    macro_rules! words_of {
-        ($name:ident) => {
-            one_of(&$name::ALL.iter().map(|word| word.as_str()).collect::<Vec<_>>())
-        };
-    }
-
-    pub(super) fn codes(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "The code of each check (各项核验结果).",
-            "type": "object",
-            "properties": {
-                "wage": words_of!(WageCode),
-                "pension": words_of!(InsuranceCode),
-                "medical": words_of!(InsuranceCode),
-                "certificate": words_of!(CertificateCode),
-                "age": words_of!(AgeCode),
-                "contract": words_of!(ContractCode),
-                "dispatch": words_of!(DispatchCode),
-            },
-            "required": ["wage", "pension", "medical", "certificate", "age", "contract", "dispatch"],
-        })
-    }
-
-    pub(super) fn decision(_: &mut SchemaGenerator) -> Schema {
-        words_of!(DecisionWord)
-    }
-
-    pub(super) fn message(_: &mut SchemaGenerator) -> Schema {
-        words_of!(MessageKind)
-    }
-
-    pub(super) fn answer(_: &mut SchemaGenerator) -> Schema {
-        words_of!(AnswerWord)
-    }
 }
 
 impl Heading {

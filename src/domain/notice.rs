@@ -44,14 +44,14 @@ impl SubscriptionPaused {
         let Self { subscription_id, account, host } = self;
         format!(
             "the receiver at {host} took no event of subscription {subscription_id} ({account}) for a week, so that nothing more is sent there. \
-             What happens is kept for it for 90 days; once it works again, {account} resumes the subscription"
+             What happens is kept for it for some time; once it works again, {account} resumes the subscription"
         )
     }
 
     pub fn chinese(&self) -> String {
         let Self { subscription_id, account, host } = self;
         format!(
-            "接收端 {host} 一周未接收订阅 {subscription_id}（{account}）的任何事件，已暂停发送。事件保留90天；接收端恢复后，由 {account} 恢复该订阅。"
+            "接收端 {host} 一周未接收订阅 {subscription_id}（{account}）的任何事件，已暂停发送。其间的事件保留一段时间；接收端恢复后，由 {account} 恢复该订阅。"
         )
     }
 }
@@ -80,11 +80,11 @@ impl DoubleClaim {
         let months = months.join("、");
         match self.employers.as_slice() {
             [one, other] => format!(
-                "{who}在{months}同时被{one}和{other}登记安置或申报;如双方均申报,依据劳动合同或劳务派遣协议裁定。"
+                "{who}在{months}同时被{one}和{other}登记安置或申报；如双方均申报，依据劳动合同或劳务派遣协议裁定。"
             ),
             _ => format!(
-                "{who}在{months}同时被另一用人单位登记安置或申报。同一月份只能由一个单位计入,请核对劳动合同及起止日期;\
-                 如双方均申报,由残联依据劳动合同或劳务派遣协议裁定。"
+                "{who}在{months}同时被另一用人单位登记安置或申报。同一月份只能由一个单位计入，请核对劳动合同及起止日期；\
+                 如双方均申报，由残联依据劳动合同或劳务派遣协议裁定。"
             ),
         }
     }
@@ -112,7 +112,7 @@ impl Objected {
     pub fn chinese(&self, who: &str) -> String {
         let months = spans(&self.months).iter().map(|(first, last)| span(*first, *last, "至")).collect::<Vec<_>>();
         format!(
-            "{who}对{}被计入提出异议。认定结果不因此改变,由残联核实;请核对安置信息、申报月份及工资。",
+            "{who}对被计入{}提出异议。认定结果不因此改变，由残联核实；请核对安置信息、申报月份及工资。",
             months.join("、")
         )
     }
@@ -179,20 +179,20 @@ mod tests {
         王* …0019 is also placed at or claimed by another employer for 2025-01 to 2025-03, 2025-06. A month counts for one employer only: make sure that contract and dates are right; where both declare it, staff decide by contract or dispatch agreement
         ");
         insta::assert_snapshot!(to_employer.chinese("王* …0019"), @"
-        王* …0019在2025-01至2025-03、2025-06同时被另一用人单位登记安置或申报。同一月份只能由一个单位计入,请核对劳动合同及起止日期;如双方均申报,由残联依据劳动合同或劳务派遣协议裁定。
+        王* …0019在2025-01至2025-03、2025-06同时被另一用人单位登记安置或申报。同一月份只能由一个单位计入，请核对劳动合同及起止日期；如双方均申报，由残联依据劳动合同或劳务派遣协议裁定。
         ");
         let to_staff = claim(&[12], &["91369900MA00000152", "91369900MA0TEXT12D"]);
         insta::assert_snapshot!(to_staff.english("person 17"), @"
         person 17 is placed at or claimed by both 91369900MA00000152 and 91369900MA0TEXT12D for 2025-12: if both declare them, contract or dispatch agreement decides which of them counts the months
         ");
-        insta::assert_snapshot!(to_staff.chinese("person 17"), @"person 17在2025-12同时被91369900MA00000152和91369900MA0TEXT12D登记安置或申报;如双方均申报,依据劳动合同或劳务派遣协议裁定。");
+        insta::assert_snapshot!(to_staff.chinese("person 17"), @"person 17在2025-12同时被91369900MA00000152和91369900MA0TEXT12D登记安置或申报；如双方均申报，依据劳动合同或劳务派遣协议裁定。");
     }
 
     #[test]
     fn an_employer_hears_of_an_objection_without_what_was_said() {
         let objected = Objected { person: PersonId(17), months: claim(&[1, 2, 5], &[]).months };
         insta::assert_snapshot!(objected.english("王* …0019"), @"王* …0019 objects to being counted for 2025-01 to 2025-02, 2025-05. Nothing changes by that: the federation looks into it; make sure that the placement, its months and wages are right");
-        insta::assert_snapshot!(objected.chinese("王* …0019"), @"王* …0019对2025-01至2025-02、2025-05被计入提出异议。认定结果不因此改变,由残联核实;请核对安置信息、申报月份及工资。");
+        insta::assert_snapshot!(objected.chinese("王* …0019"), @"王* …0019对被计入2025-01至2025-02、2025-05提出异议。认定结果不因此改变，由残联核实；请核对安置信息、申报月份及工资。");
     }
 
     #[cfg(feature = "pipeline")]

@@ -86,11 +86,11 @@ impl Refused {
             Self::Months => format!("请选择1至{MONTHS_AT_ONCE}个月份。"),
             Self::NotCounted { month } => format!("该单位在{month}未将您计入。"),
             Self::TextNeeded => "请说明具体情况。".to_owned(),
-            Self::TextTooLong { signs } => format!("文字共{signs}字,不得超过{TEXT_SIGNS}字。"),
-            Self::TooManyOpen => format!("您已有{OPEN_AT_ONCE}项异议待答复,答复后可再提出。"),
+            Self::TextTooLong { signs } => format!("文字共{signs}字，不得超过{TEXT_SIGNS}字。"),
+            Self::TooManyOpen => format!("您已有{OPEN_AT_ONCE}项异议待答复，答复后可再提出。"),
             Self::Unknown => "未找到该异议。".to_owned(),
             Self::Answered => "该异议已答复。".to_owned(),
-            Self::AnswerNeeded => format!("请填写给本人的答复,不超过{TEXT_SIGNS}字。"),
+            Self::AnswerNeeded => format!("请填写给本人的答复，不超过{TEXT_SIGNS}字。"),
         }
     }
 }
@@ -168,11 +168,11 @@ mod tests {
 months: an objection names months: 1 to 36; 请选择1至36个月份。
 not_counted: this employer does not count you in 2025-02; 该单位在2025-02未将您计入。
 text_needed: say in words what is wrong; 请说明具体情况。
-text_too_long: the text has 1001 signs; accepted are up to 1000; 文字共1001字,不得超过1000字。
-too_many_open: 5 objections of yours wait for an answer; another is taken when one of them is answered; 您已有5项异议待答复,答复后可再提出。
+text_too_long: the text has 1001 signs; accepted are up to 1000; 文字共1001字，不得超过1000字。
+too_many_open: 5 objections of yours wait for an answer; another is taken when one of them is answered; 您已有5项异议待答复，答复后可再提出。
 no_objection: there is no such objection; 未找到该异议。
 answered: it is answered already; 该异议已答复。
-answer_needed: an answer tells the person why: 1 to 1000 signs; 请填写给本人的答复,不超过1000字。
+answer_needed: an answer tells the person why: 1 to 1000 signs; 请填写给本人的答复，不超过1000字。
 "###);
     }
 }

@@ -205,8 +205,6 @@ pub enum Refused {
         "the result that the application rests on was withdrawn or replaced; it lapsed, and the employer may apply anew"
     )]
     Lapsed,
-    #[error("the result that is in force changed just now; look again")]
-    ResultChanged,
     #[error("another application is open by now ({open}); look at that one first")]
     AnotherOpen { open: i64 },
     #[error("who applied does not decide; another member of staff must")]
@@ -228,7 +226,6 @@ impl Refused {
             Self::AlreadyApproved => "already_approved",
             Self::NoRequest => "no_request",
             Self::Lapsed => "lapsed",
-            Self::ResultChanged => "result_changed",
             Self::AnotherOpen { .. } => "another_open",
             Self::OwnRequest => "own_request",
             Self::ControlSign => "control_sign",
@@ -246,7 +243,6 @@ impl Refused {
             Self::AlreadyApproved => "该年度的奖励申请已通过。",
             Self::NoRequest => "该年度没有等待审核的申请。",
             Self::Lapsed => "申请所依据的认定结果已撤回或被替代，申请已失效，可重新申请。",
-            Self::ResultChanged => "认定结果刚刚发生变化，请重新查看。",
             Self::AnotherOpen { .. } => "等待审核的申请已不是您查看的那一份，请重新查看。",
             Self::OwnRequest => "申请人不能审核自己的申请，须由其他工作人员审核。",
             Self::ControlSign => "说明须为纯文本，不得含有控制字符。",

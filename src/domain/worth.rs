@@ -52,15 +52,21 @@ impl std::iter::Sum for Gain {
     }
 }
 
+impl Position {
+    /// What the levy is computed from with these months besides.
+    pub fn with(&self, gain: Gain) -> Result<LevyInput, HeadcountError> {
+        Ok(LevyInput {
+            kind: self.kind,
+            headcount: self.headcount.moved_by_dispatch(self.dispatched_months + gain.dispatched_months, 0)?,
+            average_wage: self.average_wage.clone(),
+            weighted_person_months: self.weighted_person_months + gain.weighted_months,
+        })
+    }
+}
+
 /// The levy with these months besides.
 pub fn levy_with(position: &Position, gain: Gain, rules: &LevyRules) -> Result<Fen, HeadcountError> {
-    let input = LevyInput {
-        kind: position.kind,
-        headcount: position.headcount.moved_by_dispatch(position.dispatched_months + gain.dispatched_months, 0)?,
-        average_wage: position.average_wage.clone(),
-        weighted_person_months: position.weighted_person_months + gain.weighted_months,
-    };
-    Ok(assess(&input, rules).due)
+    Ok(assess(&position.with(gain)?, rules).due)
 }
 
 /// What the months are worth: the levy now − the levy with them. Worths of several months do not add up where the months

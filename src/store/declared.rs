@@ -114,6 +114,34 @@ impl Store {
         list_declared_months(&mut connection, employer, year, version).await
     }
 
+    /// The months of a version's persons after one, of so many persons at most; by person and month.
+    pub async fn list_declared_persons(
+        &self,
+        employer: UnitId,
+        year: i16,
+        version: u32,
+        after: PersonId,
+        limit: i64,
+    ) -> Result<Vec<DeclaredMonth>, StoreError> {
+        let rows = sqlx::query_as!(
+            FrozenRow,
+            "select employer_id, person_id, month, weight, dispatched, approved, cell from declared_month
+             where employer_id = $1 and year = $2 and version = $3
+               and person_id in (select distinct person_id from declared_month
+                                 where employer_id = $1 and year = $2 and version = $3 and person_id > $4
+                                 order by person_id limit $5)
+             order by person_id, month",
+            employer.0,
+            year,
+            version as i32,
+            after.0,
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(FrozenRow::read).collect()
+    }
+
     /// The version that the command of this key made.
     pub async fn find_version_by_key(
         &self,

@@ -12,6 +12,7 @@ use super::{Store, StoreError};
 use crate::domain::facts::{ContractKind, EmployerKind, PersonId, Relation, RetirementTrack, UnitId};
 use crate::domain::ids::{ResidentId, Uscc};
 use crate::domain::money::Fen;
+use crate::domain::policy::{Policy, WageClass};
 
 /// What an import did to the rows it was given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -46,6 +47,14 @@ pub struct Employer {
     pub headcount: Option<String>,
     pub total_wages: Option<Fen>,
     pub wage_lag: u8,
+}
+
+impl Employer {
+    /// The wage class on a day: the employer's own, else that of its division, if the policy knows one.
+    pub fn class_on(&self, policy: &Policy, on: NaiveDate) -> Option<WageClass> {
+        let own = self.wage_class.and_then(|class| WageClass::from_number(class.checked_sub(1)?));
+        own.or_else(|| policy.class_on(&self.division, on))
+    }
 }
 
 /// A unit that pays in the employer's stead.

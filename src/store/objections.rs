@@ -73,6 +73,22 @@ fn answer_place(row: i64) -> Place<'static> {
     Place { table: "objection", column: "answer", row }
 }
 
+/// Asks for objections with their employers: `$rest` says which, `o` being the objection and `e` the employer as it is entered now.
+macro_rules! objections {
+    ($rest:literal, $($argument:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            Row,
+            r#"select o.objection_id, o.person_id, o.employer_id, u.uscc, coalesce(e.name, '') as "employer_name!",
+                      coalesce(e.federation_division, '') as "federation_division!", o.months, o.kind, o.raised_at,
+                      o.finding, o.answered_at, o.answered_by
+               from objection o join unit u on u.unit_id = o.employer_id
+               left join employer e on e.employer_id = o.employer_id and e.to_seq is null
+               "# + $rest,
+            $($argument),+
+        )
+    };
+}
+
 impl Change {
     /// How many objections of the person wait for an answer.
     pub async fn count_open_objections(&mut self, person: PersonId) -> Result<i64, StoreError> {
@@ -135,16 +151,10 @@ impl Store {
         after: i64,
         limit: i64,
     ) -> Result<Vec<Objection>, StoreError> {
-        let rows = sqlx::query_as!(
-            Row,
-            r#"select o.objection_id, o.person_id, o.employer_id, u.uscc, coalesce(e.name, '') as "employer_name!",
-                      coalesce(e.federation_division, '') as "federation_division!", o.months, o.kind, o.raised_at,
-                      o.finding, o.answered_at, o.answered_by
-               from objection o join unit u on u.unit_id = o.employer_id
-               left join employer e on e.employer_id = o.employer_id and e.to_seq is null
-               where o.answered_at is null and o.objection_id > $1
+        let rows = objections!(
+            r"where o.answered_at is null and o.objection_id > $1
                  and starts_with(coalesce(e.federation_division, ''), $2)
-               order by o.objection_id limit $3"#,
+               order by o.objection_id limit $3",
             after,
             division,
             limit
@@ -161,14 +171,8 @@ impl Store {
         before: i64,
         limit: i64,
     ) -> Result<Vec<Objection>, StoreError> {
-        let rows = sqlx::query_as!(
-            Row,
-            r#"select o.objection_id, o.person_id, o.employer_id, u.uscc, coalesce(e.name, '') as "employer_name!",
-                      coalesce(e.federation_division, '') as "federation_division!", o.months, o.kind, o.raised_at,
-                      o.finding, o.answered_at, o.answered_by
-               from objection o join unit u on u.unit_id = o.employer_id
-               left join employer e on e.employer_id = o.employer_id and e.to_seq is null
-               where o.person_id = $1 and o.objection_id < $2 order by o.objection_id desc limit $3"#,
+        let rows = objections!(
+            "where o.person_id = $1 and o.objection_id < $2 order by o.objection_id desc limit $3",
             person.0,
             before,
             limit
@@ -179,18 +183,7 @@ impl Store {
     }
 
     pub async fn find_objection(&self, objection_id: i64) -> Result<Option<Objection>, StoreError> {
-        let row = sqlx::query_as!(
-            Row,
-            r#"select o.objection_id, o.person_id, o.employer_id, u.uscc, coalesce(e.name, '') as "employer_name!",
-                      coalesce(e.federation_division, '') as "federation_division!", o.months, o.kind, o.raised_at,
-                      o.finding, o.answered_at, o.answered_by
-               from objection o join unit u on u.unit_id = o.employer_id
-               left join employer e on e.employer_id = o.employer_id and e.to_seq is null
-               where o.objection_id = $1"#,
-            objection_id
-        )
-        .fetch_optional(&self.pool)
-        .await?;
+        let row = objections!("where o.objection_id = $1", objection_id).fetch_optional(&self.pool).await?;
         row.map(Row::read).transpose()
     }
 

@@ -9,7 +9,7 @@ use super::change::Change;
 use super::{Store, StoreError};
 use crate::crypto::{Keys, Place};
 use crate::domain::facts::{PersonId, UnitId};
-use crate::domain::ids::{ResidentId, Sex, Uscc};
+use crate::domain::ids::{ResidentId, Sex, Uscc, mask_name};
 
 /// A person as somebody named them.
 #[derive(Clone, Debug)]
@@ -200,6 +200,18 @@ pub struct Identity {
     pub person: PersonId,
     pub id: ResidentId,
     pub name: String,
+}
+
+impl Identity {
+    /// As everybody who may hear of the person may see them.
+    pub fn masked(&self) -> String {
+        format!("{} {}", mask_name(&self.name), self.id.masked())
+    }
+}
+
+/// A person, masked; by their number where they are not known by name.
+pub fn masked(identities: &HashMap<PersonId, Identity>, person: PersonId) -> String {
+    identities.get(&person).map_or_else(|| format!("person {}", person.0), Identity::masked)
 }
 
 impl Store {

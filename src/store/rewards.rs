@@ -30,8 +30,6 @@ pub struct NewApplication<'a> {
 pub struct Undecided {
     pub application: Application,
     pub uscc: Uscc,
-    /// Six digits.
-    pub federation_division: String,
     pub declaration: Declaration,
 }
 
@@ -131,7 +129,7 @@ impl Store {
     ) -> Result<Vec<Undecided>, StoreError> {
         let rows = sqlx::query!(
             r#"select r.application_id, r.employer_id, r.year, r.version, r.attempt, r.policy_version, r.calculation,
-                      r.applied_at, r.applied_by, u.uscc, e.federation_division, d.state as "state?"
+                      r.applied_at, r.applied_by, u.uscc, d.state as "state?"
                from reward_application r
                join unit u on u.unit_id = r.employer_id
                join employer e on e.employer_id = r.employer_id and e.to_seq is null
@@ -173,7 +171,6 @@ impl Store {
                 Ok(Undecided {
                     application: stored.read()?,
                     uscc,
-                    federation_division: row.federation_division,
                     declaration: read_state(row.state, UnitId(row.employer_id))?,
                 })
             })

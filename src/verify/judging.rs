@@ -14,7 +14,7 @@ use crate::domain::facts::UnitId;
 use crate::domain::ids::Uscc;
 use crate::domain::judge::{Case, EmployerTerms, Facts, Note, judge};
 use crate::domain::month::Month;
-use crate::domain::policy::{MonthRules, Policy, WageClass};
+use crate::domain::policy::{MonthRules, Policy};
 use crate::domain::verdict::Check;
 use crate::store::entries::Employer;
 use crate::store::facts::Scope;
@@ -111,12 +111,11 @@ impl YearRules {
     fn terms(&self, employer: &Employer) -> Option<[EmployerTerms; 12]> {
         let digits = employer.division.get(..2).and_then(|digits| digits.parse().ok());
         let province = digits.unwrap_or(self.policy.province);
-        let own = employer.wage_class.and_then(|class| WageClass::from_number(class - 1));
         let months: Option<Vec<EmployerTerms>> = self
             .months
             .iter()
             .map(|rules| {
-                let wage_class = own.or_else(|| self.policy.class_on(&employer.division, rules.month.first_day()))?;
+                let wage_class = employer.class_on(&self.policy, rules.month.first_day())?;
                 Some(EmployerTerms { wage_class, wage_lag: employer.wage_lag, province })
             })
             .collect();

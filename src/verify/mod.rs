@@ -26,11 +26,9 @@ pub mod gather;
 pub mod grid;
 pub mod judging;
 pub mod knowledge;
-pub mod levy;
 pub mod nightly;
 pub mod policy_diff;
 pub mod view;
-pub mod worth;
 
 use changes::{Cause, Causes, Point, Work, since_last};
 use chunks::run_chunks;

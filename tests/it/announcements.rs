@@ -2,11 +2,12 @@
 
 use chrono::NaiveDate;
 use renzheng::declare::announcements::{
-    Announcement, AnnouncementError, Correcting, Page, Publishing, Wanted, correct, list, publish, show, withdraw,
+    self, Announcement, AnnouncementError, Correcting, Page, Publishing, Wanted, correct, list, show, withdraw,
 };
 use renzheng::domain::access::{Actor, Role, Scope};
 use renzheng::domain::announcement::AnnouncementState;
 use renzheng::domain::ids::Uscc;
+use renzheng::policy::built_in;
 use renzheng::store::Store;
 
 use crate::access::{E1, E3, as_holder, division, unit, user};
@@ -44,6 +45,11 @@ async fn employer(store: &Store, code: &str) -> Actor {
 fn telling(division: &str, title: &str, text: &str) -> Publishing {
     let (division, title, text) = (division.to_owned(), title.to_owned(), text.to_owned());
     Publishing { division, title, text, from_on: None, until_on: None }
+}
+
+/// By the built-in policy.
+async fn publish(store: &Store, actor: &Actor, publishing: &Publishing) -> Result<Announcement, AnnouncementError> {
+    announcements::publish(store, &built_in().expect("a policy"), actor, publishing).await
 }
 
 async fn tell(store: &Store, division: &str, title: &str, text: &str) -> i64 {
@@ -297,6 +303,9 @@ async fn who_may_publish_does_so_for_their_own_division_and_below() {
     }
     for wrong in ["", "360", "3601021", "abcd"] {
         assert_eq!(code(publish(store, &actor(), &telling(wrong, "a", "x")).await), "not_a_division", "{wrong}");
+    }
+    for foreign in ["43", "440106"] {
+        assert_eq!(code(publish(store, &actor(), &telling(foreign, "a", "x")).await), "outside_province", "{foreign}");
     }
     // what is above is read, and not changed
     assert_eq!(show(store, &city, id).await.expect("shown").text, "x");

@@ -6,6 +6,7 @@
 //! 31 December 2025, and is rewarded 6 of them a person: 409/300 × 2090 × 6 = 409 × 41.80 = 17096.20.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use renzheng::declare::import::{ImportKind, import};
 use renzheng::declare::reward::{Applied, Deciding, Eligibility, RewardError, apply, decide, list, show, withdraw};
@@ -261,6 +262,27 @@ async fn of_two_applications_at_once_one_is_made() {
                  select employer_id, year, version, attempt, policy_version, calculation, applied_at, applied_by from reward_application";
     let error = sqlx::query(twice).execute(&mut connection).await.expect_err("refused");
     assert!(error.to_string().contains("reward_application_of_a_result_is_one"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_employer_says_of_itself_while_its_application_waits_is_what_counts() {
+    let (scene, own) = accepted("reward_waits").await;
+    let (store, declaring) = (scene.store().clone(), scene.declaring(SCHOOL).await);
+    let mut holder = store.change().await.expect("a transaction");
+    holder.lock_declaration(declaring.employer, YEAR as i16).await.expect("locked");
+    let applying = tokio::spawn(async move { apply(&store, &open(), &own, declaring).await });
+    let (began, mut beat) = (Instant::now(), tokio::time::interval(Duration::from_millis(20)));
+    let waiting =
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    while count(&scene, waiting).await == 0 {
+        assert!(began.elapsed() < Duration::from_mins(1) && !applying.is_finished(), "it waits for the declaration");
+        beat.tick().await;
+    }
+    set_headcount(&scene, "60").await;
+    holder.abandon().await.expect("released");
+    let applied = applying.await.expect("ended").expect("applied");
+    assert_eq!((applied.calculation.headcount.to_string().as_str(), applied.state), ("60", ApplicationState::Open));
+    assert_eq!(applied.calculation, eligibility(&scene, &open()).await.calculation.expect("worked out"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -51,7 +51,7 @@ pub struct CountedMonth {
     pub conflict: bool,
     /// What the unit that the placement names as the payer of wages reported for the month.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub wage_fen: Option<i64>,
+    pub wage: Option<Fen>,
     /// Every payer of whom a wage is reported for it.
     pub paid: Vec<Paid>,
 }
@@ -61,7 +61,7 @@ pub struct CountedMonth {
 #[schemars(rename = "WagePaid")]
 pub struct Paid {
     pub payer: Party,
-    pub amount_fen: i64,
+    pub amount: Fen,
 }
 
 /// The person's own months of a year; nobody else's are read.
@@ -104,7 +104,7 @@ pub async fn counts(store: &Store, own: &PersonActor, year: i32) -> Result<Count
                 checks: verdict.map(|verdict| verdict.codes),
                 passed: verdict.is_some_and(Verdict::passed),
                 conflict: verdict.is_some_and(|verdict| verdict.conflict),
-                wage_fen: known.wage_of(one, month),
+                wage: known.wage_of(one, month),
                 paid: known.paid(one, month),
             }
         });
@@ -137,15 +137,14 @@ impl Known {
         self.wages.iter().filter(move |wage| wage.period == period)
     }
 
-    fn wage_of(&self, at: &Counting, month: Month) -> Option<i64> {
-        self.of_month(at, month).find(|wage| Some(wage.payer) == at.wage_payer).map(|wage| wage.amount.0)
+    fn wage_of(&self, at: &Counting, month: Month) -> Option<Fen> {
+        self.of_month(at, month).find(|wage| Some(wage.payer) == at.wage_payer).map(|wage| wage.amount)
     }
 
     fn paid(&self, at: &Counting, month: Month) -> Vec<Paid> {
-        let paid = self.of_month(at, month).filter_map(|wage| {
-            let Fen(amount_fen) = wage.amount;
-            Some(Paid { payer: Party::from(self.payers.get(&wage.payer)?), amount_fen })
-        });
+        let paid = self
+            .of_month(at, month)
+            .filter_map(|wage| Some(Paid { payer: Party::from(self.payers.get(&wage.payer)?), amount: wage.amount }));
         paid.collect()
     }
 }

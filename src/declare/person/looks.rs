@@ -15,9 +15,11 @@ use crate::store::Store;
 use crate::store::who_looked::Look as Row;
 
 /// What counts as looking; that a code was handed out, and what was opened by it, since whoever did so can look.
-const LOOKS: [Action; 7] = [
+const LOOKS: [Action; 9] = [
     Action::LookUp,
     Action::Reveal,
+    Action::ReadResults,
+    Action::Reverify,
     Action::OpenEvidence,
     Action::OpenCase,
     Action::ReadAudit,
@@ -85,7 +87,7 @@ pub async fn who_looked(
             federation_division: staff.cloned(),
             employer: acting_for(row).map(party),
             about: named(row).into_iter().map(party).collect(),
-            what_for: what_for(action, row.did.as_deref()),
+            what_for: what_for(action, row),
         })
     };
     Ok(Looks { looks: rows.iter().filter_map(look).collect(), next })
@@ -114,17 +116,29 @@ fn acting_for(row: &Row) -> Option<Uscc> {
     said.or_else(of_several)
 }
 
-fn what_for(action: Action, did: Option<&str>) -> Said {
-    let (en, zh) = match (action, did) {
-        (Action::LookUp, _) => ("whether you are in the certificate register", "核对是否持有残疾证"),
-        (Action::Reveal, _) => ("your name or ID number was shown in full", "查看完整姓名或身份证号"),
-        (Action::OpenEvidence, _) => ("a file about you was opened", "打开有关您的证明材料"),
-        (Action::OpenCase, _) => ("your case was opened for review", "审核中打开您的材料"),
-        (Action::ReadAudit, _) => ("who did or looked at what about you", "查看有关您的操作记录"),
-        (Action::IssuePersonCode, Some("revoke")) => ("your code was revoked", "停用您的查询码"),
-        (Action::IssuePersonCode, _) => ("a code was handed out to open this page", "发放您的查询码"),
-        (Action::OpenOwn, _) => ("this page was opened with your papers and code", "凭您的证件和查询码打开本页"),
-        (_, _) => ("something about you was read", "查看有关您的信息"),
+/// By what was done and, where that is done to several kinds of thing, by the first word of what the audit calls it.
+fn what_for(action: Action, row: &Row) -> Said {
+    let object = row.object.split_whitespace().next().unwrap_or_default();
+    let (en, zh) = match (action, object, row.did.as_deref()) {
+        (Action::LookUp, ..) => ("whether you are in the certificate register", "核对是否持有残疾证件"),
+        (Action::Reveal, ..) => ("your name or ID number was shown in full", "查看完整姓名或身份证号"),
+        (Action::ReadResults, "explanation", _) => (
+            "why a month of yours passes or fails was read, wages and insurance too",
+            "查看您某月的核验依据，含工资和参保情况",
+        ),
+        (Action::Reverify, ..) => ("your months were verified again", "重新核验您的月份"),
+        (Action::OpenEvidence, ..) => ("a file about you was opened", "打开有关您的证明材料"),
+        (Action::OpenCase, "objection", _) => ("your objection was read", "查看您提出的异议"),
+        (Action::OpenCase, "conflicts", _) => (
+            "months were listed for which several employers count the same person, yours among them",
+            "查看多个单位重复计入的月份，其中有您的",
+        ),
+        (Action::OpenCase, ..) => ("your case was opened for review", "审核中打开您的材料"),
+        (Action::ReadAudit, ..) => ("who did or looked at what about you", "查看有关您的操作记录"),
+        (Action::IssuePersonCode, _, Some("revoke")) => ("your code was revoked", "停用您的查询码"),
+        (Action::IssuePersonCode, ..) => ("a code was handed out to open this page", "发放您的查询码"),
+        (Action::OpenOwn, ..) => ("this page was opened with your papers and code", "凭您的证件和查询码打开本页"),
+        (..) => ("something about you was read", "查看有关您的信息"),
     };
     Said::new(en, zh)
 }

@@ -65,11 +65,11 @@ impl PersonRefused {
 
     pub fn chinese(self) -> String {
         match self {
-            Self::Mistyped(field) => format!("{}填写有误,请核对。", field.chinese()),
-            Self::NotFitting => "身份证号、残疾证号与查询码不一致,或查询码已失效。".to_owned(),
+            Self::Mistyped(field) => format!("{}填写有误，请核对。", field.chinese()),
+            Self::NotFitting => "身份证号、残疾证件号与查询码不一致，或查询码已失效。".to_owned(),
             Self::TooManyMisses { until } => {
                 let until = until.with_timezone(&clock::SHANGHAI).format("%Y-%m-%d %H:%M");
-                format!("一小时内已有{}次未能打开,请于{until}后再试。", open::MISSES)
+                format!("一小时内已有{}次未能打开，请于{until}后再试。", open::MISSES)
             }
             Self::NoCode => "该人员没有有效的查询码。".to_owned(),
         }

@@ -7,11 +7,11 @@ use serde::Serialize;
 use super::RegisterError;
 use crate::domain::access::{Action, Actor, Denied, Owner, Scope};
 use crate::domain::facts::PersonId;
-use crate::domain::ids::mask_name;
 use crate::domain::notice::{NoticeKind, Told};
 use crate::store::Store;
 use crate::store::audit::Act;
 use crate::store::notices::Addressee;
+use crate::store::people::masked;
 
 /// A notice in words.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -80,10 +80,7 @@ pub async fn list_notices(store: &Store, actor: &Actor, wanted: &Wanted) -> Resu
     });
     let codes = store.unit_codes(&employers.collect::<Vec<_>>()).await?;
     let told = notices.into_iter().zip(says).map(|(notice, says)| {
-        let who = says.person().map_or_else(String::new, |person| match identities.get(&person) {
-            Some(known) => format!("{} {}", mask_name(&known.name), known.id.masked()),
-            None => format!("person {}", person.0),
-        });
+        let who = says.person().map_or_else(String::new, |person| masked(&identities, person));
         NoticeTold {
             notice_id: notice.notice_id,
             addressee: match notice.addressee {

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::permit::{EmployerEntry, find, permit};
 use super::standing::{Entered, PlacementView};
 use super::{DeclareError, Declaring, standing};
-use crate::domain::access::{Action, Actor, Denied, Scope};
+use crate::domain::access::{Action, Actor, Denied};
 use crate::domain::facts::{PersonId, UnitId};
 use crate::domain::month::Month;
 use crate::domain::review::MonthStanding;
@@ -71,19 +71,9 @@ impl CaseKey {
     }
 }
 
-/// The beginning of the divisions that staff reach; employers have no queue.
-fn jurisdiction(actor: &Actor) -> Result<&str, Denied> {
-    match &actor.scope {
-        Scope::Everything => Ok(""),
-        Scope::Division(prefix) => Ok(prefix),
-        Scope::Units(_) => Err(Denied::Forbidden { role: actor.role, action: Action::OpenCase }),
-    }
-}
-
 fn seat(actor: &Actor) -> Result<Seat<'_>, Denied> {
-    actor.may_at_all(Action::OpenCase)?;
     let seconds = actor.role.may(Action::ApproveDecision);
-    Ok(Seat { division: jurisdiction(actor)?, reviewer: &actor.name, seconds })
+    Ok(Seat { division: actor.division_for(Action::OpenCase)?, reviewer: &actor.name, seconds })
 }
 
 /// Rows that are looked at together.

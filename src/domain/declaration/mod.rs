@@ -22,7 +22,7 @@ mod request;
 mod tests;
 
 pub use follow::{Holds, Recovered};
-pub use next::{NextStep, WaitsFor};
+pub use next::{NextStep, Progress, WaitsFor};
 pub use refused::Refused;
 pub use request::{Amendment, Change, Outcome, Withdrawal};
 

@@ -136,11 +136,13 @@ async fn read_told(
 }
 
 async fn tell(
+    State(site): State<Site>,
     Writer { actor, store }: Writer,
     Body(new): Body<NewAnnouncement>,
 ) -> Result<Reply<Announcement>, Problem> {
     let NewAnnouncement { division, title, text, from_on, until_on } = new;
-    Ok(Reply(publish(&store, &actor, &Publishing { division, title, text, from_on, until_on }).await?))
+    let publishing = Publishing { division, title, text, from_on, until_on };
+    Ok(Reply(publish(&store, &site.reading.policy, &actor, &publishing).await?))
 }
 
 async fn tell_otherwise(

@@ -10,6 +10,7 @@ use crate::declare::import::ImportError;
 use crate::declare::needs::NeedsError;
 use crate::declare::register::RegisterError;
 use crate::declare::register::look_up::TooManyMisses;
+use crate::declare::worth::WorthError;
 use crate::domain::completion::Obstacle;
 use crate::domain::dated::NoRule;
 use crate::domain::evidence;
@@ -17,7 +18,6 @@ use crate::domain::facts::PersonId;
 use crate::domain::month::Month;
 use crate::errors;
 use crate::verify::VerifyError;
-use crate::verify::worth::WorthError;
 use crate::web::problem::{Fault, Problem};
 use crate::web::upload::unread;
 
@@ -85,7 +85,7 @@ fn faults_of(obstacle: &Obstacle) -> Vec<Fault> {
                     *person,
                     code,
                     "no certificate is in force today".to_owned(),
-                    "当日没有有效的残疾证。".to_owned(),
+                    "当日没有有效的残疾证件。".to_owned(),
                 )
             };
             faults.extend(persons.iter().map(lacks));
@@ -118,9 +118,7 @@ impl From<NoRule> for Problem {
 impl From<WorthError> for Problem {
     fn from(error: WorthError) -> Self {
         match error {
-            WorthError::NoEmployer => Self::not_found(),
             WorthError::NoRule(no_rule) => no_rule.into(),
-            WorthError::Store(error) => error.into(),
             error @ (WorthError::NoSuchYear(_) | WorthError::Headcount(_) | WorthError::Wage(_)) => {
                 let detail = errors::chain(&error);
                 Self::unprocessable("levy_not_computable", detail, "按所给人数、工资或年度无法测算保障金。")

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::describe::{Access, operation};
 use super::whose::{OfEmployer, OfYear, employer};
+use crate::declare::levy::{LevyOfEmployer, levy_of_employer};
+use crate::declare::worth::{AskedWorth, Worth, WorthError, worth_of_months};
 use crate::domain::access::{Action, Actor};
 use crate::domain::counting::Headcount;
 use crate::domain::facts::EmployerKind;
@@ -16,8 +18,6 @@ use crate::domain::levy::{AverageWage, Estimate, LevyInput, estimate};
 use crate::domain::money::Fen;
 use crate::store::Store;
 use crate::verify::foresight::{LookAhead, look_ahead};
-use crate::verify::levy::{LevyOfEmployer, levy_of_employer};
-use crate::verify::worth::{AskedWorth, Worth, WorthError, worth_of_months};
 use crate::web::Site;
 use crate::web::asker::Holder;
 use crate::web::input::{Body, Path, Query};
@@ -129,7 +129,7 @@ async fn levy(
     Query(instead): Query<Instead>,
 ) -> Result<Reply<LevyOfEmployer>, Problem> {
     let asked = instead.asked(&site.store, &actor, &of).await?;
-    Ok(Reply(levy_of_employer(&site.store, &site.reading.policy, &asked).await?))
+    Ok(Reply(levy_of_employer(&site.store, &site.reading.policy, &actor, &asked).await?))
 }
 
 async fn worth(
@@ -139,7 +139,7 @@ async fn worth(
     Query(instead): Query<Instead>,
 ) -> Result<Reply<Worth>, Problem> {
     let asked = instead.asked(&site.store, &actor, &of).await?;
-    Ok(Reply(worth_of_months(&site.store, &site.reading.policy, &asked).await?))
+    Ok(Reply(worth_of_months(&site.store, &site.reading.policy, &actor, &asked).await?))
 }
 
 /// How far, and at whom.

@@ -1,11 +1,13 @@
 //! The person's side as a page of theirs asks it: papers and a code in every request, no account; and staff who hand out codes and answer.
 
+use std::time::{Duration, Instant};
+
 use renzheng::domain::access::Role;
 use renzheng::domain::ids::Uscc;
 use serde_json::{Value, json};
 
 use super::{Api, Says};
-use crate::access::{division, user};
+use crate::access::{division, unit, user};
 use crate::incremental::uscc;
 use crate::person::{OTHER_CODE, Papers, papers};
 use crate::review::scene::Scene;
@@ -89,12 +91,25 @@ async fn a_person_sees_who_counts_them_objects_and_is_answered() {
     let second = at.body(json!({ "finding": "not_upheld", "text": "x" }));
     assert_eq!(api.call(&staff, "answer_objection", second).await.problem(), (409, "answered".to_owned()));
 
+    // an employer's program reads why a month passes, which is noted before long
+    let handler = user(store, "li.hua", Role::Handler, &unit(&uscc(0))).await;
+    let person = own.person.0.to_string();
+    let of_month = Says::at(&[("uscc", &uscc(0)), ("person_id", &person), ("month", "2025-03")]);
+    api.done(&handler, "explain", of_month).await;
+    let (began, mut beat) = (Instant::now(), tokio::time::interval(Duration::from_millis(50)));
+    while count(&scene, "audit where action = 'read_results'").await == 0 {
+        assert!(began.elapsed() < Duration::from_mins(1), "the read is noted");
+        beat.tick().await;
+    }
+
     let page = api.done("", "list_own_objections", asking(json!({}))).await;
     assert_eq!(page["items"][1]["answer"]["finding"], "upheld");
     let looks = api.done("", "list_own_looks", asking(json!({ "limit": 500 }))).await;
     let actions: Vec<&str> =
         looks["items"].as_array().expect("rows").iter().filter_map(|look| look["action"].as_str()).collect();
-    assert!(actions.contains(&"open_case") && actions.contains(&"issue_person_code"), "{actions:?}");
+    for action in ["open_case", "issue_person_code", "read_results"] {
+        assert!(actions.contains(&action), "{action}: {actions:?}");
+    }
     assert!(!looks.to_string().contains("wang.fang"), "not who it was by name");
 
     // the code ends

@@ -53,8 +53,8 @@ pub fn misfits(root: &Value, schema: &Value, value: &Value, at: &str) -> Vec<Str
             "pattern" => {
                 let text = value.as_str().unwrap_or_default();
                 match rule.as_str().expect("a pattern") {
-                    "^[0-9A-Z]{18}$" => Uscc::parse(text).is_ok(),
-                    "^[0-9]{4}-[0-9]{2}$" => text.parse::<Month>().is_ok(),
+                    "^[0-9A-HJ-NP-RT-UW-Y]{18}$" => Uscc::parse(text).is_ok(),
+                    "^[0-9]{4}-(0[1-9]|1[0-2])$" => text.parse::<Month>().is_ok(),
                     other => panic!("the pattern {other} is not known here"),
                 }
             }

@@ -1,21 +1,23 @@
 //! What every month that does not count costs an employer, by the levy on its own headcount and wages.
 
-use std::collections::HashSet;
-
 use chrono::NaiveDate;
 use serde::Serialize;
 
+use super::case::Case;
+use super::counted::{CountBasis, Counted, Uncounted, counted};
+use super::{DeclareError, Declaring};
+use crate::domain::access::{Action, Actor};
 use crate::domain::counting::{Headcount, HeadcountError};
 use crate::domain::dated::NoRule;
 use crate::domain::facts::{PersonId, UnitId};
 use crate::domain::levy::{AverageWage, AverageWageError};
 use crate::domain::money::Fen;
 use crate::domain::month::Month;
-use crate::domain::policy::Policy;
-use crate::domain::verdict::{Check, Sign, Verdict};
+use crate::domain::policy::{LevyRules, Policy};
+use crate::domain::verdict::{Check, Sign};
 use crate::domain::worth::{Gain, Position, levy_with, worth};
+use crate::store::Store;
 use crate::store::entries::Employer;
-use crate::store::{Store, StoreError};
 
 /// What is asked, and what is to hold instead of what the employer entered.
 #[derive(Clone, Debug)]
@@ -33,6 +35,9 @@ pub struct AskedWorth {
 pub struct WorthOfMonth {
     pub person_id: PersonId,
     pub month: Month,
+    /// `unticked`, `passed`, `approved`, `evidence_missing`, `ready`, `under_review` or `rejected`: one that passed or was approved is not
+    /// in the version in force.
+    pub standing: &'static str,
     /// Ⅹ.
     pub failing: Vec<Check>,
     /// …: it may turn by itself.
@@ -50,7 +55,13 @@ pub struct WorthOfMonth {
 pub struct Worth {
     pub employer_uscc: String,
     pub year: i32,
+    /// Months that count, each by its weight.
     pub weighted_person_months: u32,
+    /// Why they count.
+    pub basis: CountBasis,
+    /// The version in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
     /// Months that would be gained if all counted, by weight.
     pub weighted_months_missing: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,11 +75,9 @@ pub struct Worth {
     pub months: Vec<WorthOfMonth>,
 }
 
-/// Why the worth cannot be told.
+/// Why levy and worth cannot be told.
 #[derive(Debug, thiserror::Error)]
 pub enum WorthError {
-    #[error("the unit is not entered as an employer")]
-    NoEmployer,
     #[error("the year {0} is beyond the calendar")]
     NoSuchYear(i32),
     #[error("the employer's headcount cannot be used")]
@@ -77,83 +86,64 @@ pub enum WorthError {
     Wage(#[from] AverageWageError),
     #[error(transparent)]
     NoRule(#[from] NoRule),
-    #[error("the results could not be read")]
-    Store(#[from] StoreError),
 }
 
-/// Tells it from the stored results.
-pub async fn worth_of_months(store: &Store, policy: &Policy, asked: &AskedWorth) -> Result<Worth, WorthError> {
-    let AskedWorth { employer, year, .. } = *asked;
-    let (entered, judged) = counted_months(store, asked).await?;
-    let codes = store.unit_codes(&[employer]).await?;
-    let sum =
-        |passed: bool| judged.iter().filter(|month| month.passed() == passed).map(|month| month.gain).sum::<Gain>();
-    let (now, all) = (sum(true), sum(false));
-    let (position, missing) = position(asked, &entered, now)?;
-    let rules = policy.levy_rules(year, due_day(asked)?)?;
-    let worth_of = |gain: Gain| position.as_ref().map(|position| worth(position, gain, &rules)).transpose();
-    let mut months = Vec::new();
-    for CountedMonth { person, month, verdict, gain } in judged.iter().filter(|month| !month.passed()) {
-        let of = |sign: Sign| Check::ALL.iter().copied().filter(|check| verdict.codes.sign(*check) == sign).collect();
-        months.push(WorthOfMonth {
-            person_id: *person,
-            month: *month,
+impl AskedWorth {
+    pub(super) fn declaring(&self) -> Result<Declaring, WorthError> {
+        // as it is stored: no other year that ends in the same bits
+        i16::try_from(self.year).map_err(|_| WorthError::NoSuchYear(self.year))?;
+        Ok(Declaring { employer: self.employer, year: self.year })
+    }
+}
+
+/// Tells it, to whoever may read the employer's results.
+pub async fn worth_of_months(
+    store: &Store,
+    policy: &Policy,
+    actor: &Actor,
+    asked: &AskedWorth,
+) -> Result<Worth, DeclareError> {
+    let case = Case::open(store, actor, Action::ReadResults, asked.declaring()?).await?;
+    let counted = counted(store, &case).await?;
+    Ok(told(policy, asked, &case, &counted)?)
+}
+
+fn told(policy: &Policy, asked: &AskedWorth, case: &Case, counted: &Counted) -> Result<Worth, WorthError> {
+    let (position, missing) = position(asked, &case.of.employer, counted.gain)?;
+    let rules = policy.levy_rules(asked.year, due_day(asked)?)?;
+    let all: Gain = counted.uncounted.iter().map(|month| month.gain).sum();
+    let worth_of = |gain| worth_of(position.as_ref(), gain, &rules);
+    let month = |month: &Uncounted| -> Result<WorthOfMonth, WorthError> {
+        let Uncounted { person, view, gain } = *month;
+        let of =
+            |sign: Sign| Check::ALL.iter().copied().filter(|check| view.verdict.codes.sign(*check) == sign).collect();
+        Ok(WorthOfMonth {
+            person_id: person,
+            month: view.month,
+            standing: view.standing.as_str(),
             failing: of(Sign::Fail),
             pending: of(Sign::Pending),
-            conflict: verdict.conflict,
-            weight: verdict.weight,
-            worth: worth_of(*gain)?,
-        });
-    }
+            conflict: view.verdict.conflict,
+            weight: view.verdict.weight,
+            worth: worth_of(gain)?,
+        })
+    };
     Ok(Worth {
-        employer_uscc: codes.get(&employer).map(ToString::to_string).unwrap_or_default(),
-        year,
-        weighted_person_months: now.weighted_months,
+        employer_uscc: case.of.uscc.to_string(),
+        year: asked.year,
+        weighted_person_months: counted.gain.weighted_months,
+        basis: counted.basis(),
+        version: counted.version,
         weighted_months_missing: all.weighted_months,
         levy: position.as_ref().map(|position| levy_with(position, Gain::default(), &rules)).transpose()?,
         worth_of_all: worth_of(all)?,
+        months: counted.uncounted.iter().map(month).collect::<Result<_, _>>()?,
         missing,
-        months,
     })
 }
 
-/// A month as it is judged, and what it counts for.
-pub(super) struct CountedMonth {
-    person: PersonId,
-    month: Month,
-    verdict: Verdict,
-    pub(super) gain: Gain,
-}
-
-impl CountedMonth {
-    pub(super) fn passed(&self) -> bool {
-        self.verdict.passed()
-    }
-}
-
-/// The employer as it is entered, and every month of its placements.
-pub(super) async fn counted_months(
-    store: &Store,
-    asked: &AskedWorth,
-) -> Result<(Employer, Vec<CountedMonth>), WorthError> {
-    let AskedWorth { employer, year, .. } = *asked;
-    let seq = store.head().await?;
-    let entered = store.list_employers(seq, &[employer]).await?.into_iter().next().ok_or(WorthError::NoEmployer)?;
-    let placements = store.list_placements(&[employer]).await?;
-    let dispatched: HashSet<PersonId> = placements
-        .iter()
-        .filter(|placement| i32::from(placement.year) == year && placement.dispatch.is_some())
-        .map(|placement| placement.person)
-        .collect();
-    let mut judged = Vec::new();
-    for row in store.employer_rows(year, employer).await? {
-        let of_row = row.verdicts(year)?;
-        judged.extend(of_row.into_iter().map(|(month, verdict)| {
-            let gain = Gain::month(verdict.weight, dispatched.contains(&row.person));
-            CountedMonth { person: row.person, month, verdict, gain }
-        }));
-    }
-    Ok((entered, judged))
+fn worth_of(position: Option<&Position>, gain: Gain, rules: &LevyRules) -> Result<Option<Fen>, HeadcountError> {
+    position.map(|position| worth(position, gain, rules)).transpose()
 }
 
 /// The day of payment: 1 September of the year after, where none is said.
