@@ -103,7 +103,7 @@ async fn verify(context: &Context, args: &VerifyArgs, out: Output) -> anyhow::Re
 
 async fn pull_afresh(context: &Context, job: &crate::config::Job, person: PersonId) -> anyhow::Result<()> {
     let pulled =
-        ingest::pull_persons(&context.store, job, &context.environment, &[person], &context.actor.name).await?;
+        ingest::pull_persons(&context.store, job, &context.environment, &[person], None, &context.actor.name).await?;
     match pulled {
         Some(counts) => {
             eprintln!("{}: {} records, {} of them new or changed", job.name, counts.read, counts.new + counts.changed);
