@@ -34,7 +34,7 @@ pub(super) enum SubscriptionCommand {
     Rotate { id: i64 },
     /// Send a `ping` as events are sent
     Test { id: i64 },
-    /// Go on with one that is paused, with everything that waits
+    /// Go on with one that is paused, with everything that waits; also with what was given up of one that is not
     Resume { id: i64 },
 }
 
@@ -70,8 +70,18 @@ async fn act(context: &Context, command: &SubscriptionCommand, out: Output) -> a
                 }
             } else {
                 let rows: Vec<Vec<String>> = lines.iter().map(row).collect();
-                let head = ["id", "account", "address", "hears of", "state", "waiting", "failing", "last delivered"];
-                out.line(table(&head, &rows, &[0, 5, 6]))?;
+                let head = [
+                    "id",
+                    "account",
+                    "address",
+                    "hears of",
+                    "state",
+                    "waiting",
+                    "failing",
+                    "given up",
+                    "last delivered",
+                ];
+                out.line(table(&head, &rows, &[0, 5, 6, 7]))?;
             }
         }
         SubscriptionCommand::Remove { id } => {
@@ -113,6 +123,7 @@ fn row(line: &SubscriptionLine) -> Vec<String> {
         line.paused_at.map_or_else(|| "active".to_owned(), |at| format!("paused {}", rfc3339(at))),
         line.waiting.to_string(),
         line.failing.to_string(),
+        line.given_up.to_string(),
         line.last_delivered_at.map(rfc3339).unwrap_or_default(),
     ]
 }

@@ -101,7 +101,8 @@ async fn verify(context: &Context, args: &VerifyArgs, out: Output) -> anyhow::Re
 }
 
 async fn pull_afresh(context: &Context, job: &crate::config::Job, persons: &[PersonId]) -> anyhow::Result<()> {
-    let pulled = ingest::pull_persons(&context.store, job, &context.environment, persons, &context.actor.name).await?;
+    let pulled =
+        ingest::pull_persons(&context.store, job, &context.environment, persons, None, &context.actor.name).await?;
     match pulled {
         Some(counts) => {
             eprintln!("{}: {} records, {} of them new or changed", job.name, counts.read, counts.new + counts.changed);

@@ -6,6 +6,7 @@ use super::DeclareError;
 use crate::domain::access::Actor;
 use crate::domain::declaration::{Effect, Event, Refused};
 use crate::domain::event::{self, AnswerReceived, AnswerWord, EmployerYear};
+use crate::domain::facts::UnitId;
 use crate::domain::ids::Uscc;
 use crate::domain::message::{Message, Rejection};
 use crate::store::audit::{Act, fingerprint};
@@ -104,9 +105,20 @@ async fn tell(publish: &mut Publish, news: &News, at: DateTime<Utc>) -> Result<(
     let Some(state) = AnswerWord::parse(&news.state) else { return Ok(()) };
     let wrong = |_| StoreError::Inconsistent { table: "unit", column: "uscc", row: news.employer.0.to_string() };
     let subject = EmployerYear { employer_uscc: Uscc::parse(&news.uscc).map_err(wrong)?, year: news.year };
-    let Message { version, kind: message, .. } = news.message;
+    tell_answer(publish, (news.employer, subject), news.message, state, at).await
+}
+
+/// The same of an answer that came otherwise than to its message.
+pub(super) async fn tell_answer(
+    publish: &mut Publish,
+    (employer, subject): (UnitId, EmployerYear),
+    message: Message,
+    state: AnswerWord,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let Message { version, kind: message, .. } = message;
     let answered = |heading| event::Event::AnswerReceived(AnswerReceived { heading, subject, version, message, state });
-    publish.tell(news.employer, at, answered).await?;
+    publish.tell(employer, at, answered).await?;
     Ok(())
 }
 

@@ -1,16 +1,18 @@
 //! Staff verify a person or an employer again: at once by what is stored, or after the sources were asked afresh, which the scheduler does.
 
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::DeclareError;
-use super::permit::permit;
+use super::permit::{EmployerEntry, permit};
 use crate::domain::access::{Action, Actor, Denied};
 use crate::domain::facts::{PersonId, words};
 use crate::domain::month::Month;
 use crate::domain::verdict::Check;
 use crate::policy::Reading;
 use crate::store::Store;
+use crate::store::audit::Act;
 use crate::store::reverifications::{KIND, Queued, Reverification, RunOfTask};
 use crate::verify::grid::{GridLine, grid};
 use crate::verify::{Selection, verify};
@@ -29,6 +31,8 @@ pub struct Verification {
     pub person_id: Option<PersonId>,
     pub year: i32,
     pub progress: Progress,
+    /// How what was queued ended: `done`, or `done_with_refusals` where a source that can be asked was not, or did not answer. Null until then
+    pub ended: Option<String>,
     /// Sources that were asked for these persons, of those that can be.
     pub sources: Vec<AskedSource>,
     /// Once it is done.
@@ -39,7 +43,7 @@ pub struct Verification {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct AskedSource {
     pub job: String,
-    /// `running`, `done`, `done_with_refusals`, `failed` …: where it did not answer, what was pulled last stands.
+    /// `running`, `done`, `done_with_refusals`, `failed`, `timed_out` …: where it did not answer, what was pulled last stands.
     pub state: String,
     pub records: u64,
     /// Of these, how many were new or changed.
@@ -85,6 +89,28 @@ struct KeptDifference {
     changed: ChangedCheck,
 }
 
+impl KeptDifference {
+    /// Which check of which month it is about.
+    fn cell(&self) -> (&str, PersonId, Month, Check) {
+        let ChangedCheck { person_id, month, check, .. } = self.changed;
+        (&self.employer_uscc, person_id, month, check)
+    }
+}
+
+impl Kept {
+    /// What a verification found and then one after it, as one: against what stood before the first.
+    fn then(mut self, later: Self) -> Self {
+        for one in later.differences {
+            match self.differences.iter_mut().find(|before| before.cell() == one.cell()) {
+                Some(before) => before.changed.now = one.changed.now,
+                None => self.differences.push(one),
+            }
+        }
+        self.differences.retain(|one| one.changed.before.as_deref() != Some(one.changed.now.as_str()));
+        Self { seq: later.seq, ..self }
+    }
+}
+
 /// Persons of an employer that are told.
 const MOST_RESULTS: usize = 100;
 
@@ -94,7 +120,7 @@ async fn check(
     actor: &Actor,
     reading: &Reading,
     asked: &Reverification,
-) -> Result<String, DeclareError> {
+) -> Result<EmployerEntry, DeclareError> {
     let of = permit::<DeclareError>(store, actor, Action::Reverify, asked.employer).await?;
     for month in [Month::new(asked.year, 1), Month::new(asked.year, 12)] {
         reading.policy.month_rules(month.ok_or(Denied::NotFound)?)?;
@@ -106,7 +132,16 @@ async fn check(
             return Err(Denied::NotFound.into());
         }
     }
-    Ok(of.uscc.to_string())
+    Ok(of)
+}
+
+/// That somebody asked for it; `fresh`: the sources are asked too.
+fn act<'a>(at: DateTime<Utc>, actor: &'a Actor, of: &EmployerEntry, asked: &Reverification, fresh: bool) -> Act<'a> {
+    let object = match asked.person {
+        Some(person) => of.placement(asked.year, person),
+        None => format!("employer {} {}", of.uscc, asked.year),
+    };
+    Act::read(at, actor, Action::Reverify, object).with("fresh", fresh)
 }
 
 /// Verifies by what is stored.
@@ -116,12 +151,15 @@ pub async fn reverify(
     actor: &Actor,
     asked: Reverification,
 ) -> Result<Verification, DeclareError> {
-    let employer_uscc = check(store, actor, reading, &asked).await?;
+    let of = check(store, actor, reading, &asked).await?;
+    // before it: verifying is many transactions, and each may be the last
+    store.record(&act(store.now().await?, actor, &of, &asked, false)).await?;
     let selection = Selection { persons: asked.person.into_iter().collect(), ..Selection::of_employer(asked.employer) };
     let summary = verify(store, reading, asked.year, &selection, &actor.name, &|_| ()).await?;
     let kept: Kept = serde_json::from_value(serde_json::to_value(&summary)?)?;
-    let outcome = outcome(store, &asked, &employer_uscc, kept).await?;
-    Ok(told(None, employer_uscc, asked, Progress::Done, Vec::new(), Some(outcome)))
+    let employer_uscc = of.uscc.to_string();
+    let outcome = Some(outcome(store, &asked, &employer_uscc, kept).await?);
+    Ok(Verification { outcome, ..at_once(employer_uscc, asked) })
 }
 
 /// Queues it behind a fresh pull; the number under which it is asked after.
@@ -131,8 +169,9 @@ pub async fn queue_fresh(
     actor: &Actor,
     asked: Reverification,
 ) -> Result<i64, DeclareError> {
-    check(store, actor, reading, &asked).await?;
-    match store.queue_reverification(&asked, &actor.name).await? {
+    let of = check(store, actor, reading, &asked).await?;
+    let act = act(store.now().await?, actor, &of, &asked, true);
+    match store.queue_reverification(&asked, &act).await? {
         Queued::Task(task_id) => Ok(task_id),
         Queued::Otherwise => Err(DeclareError::KeyReused),
     }
@@ -151,16 +190,43 @@ pub async fn find(store: &Store, actor: &Actor, task_id: i64) -> Result<Verifica
         _ => Progress::Queued,
     };
     let runs = store.list_runs_of_task(task_id).await?;
-    let verified = runs.iter().rfind(|run| run.kind == "verify" && run.state == "done");
-    let found = match verified.filter(|_| progress == Progress::Done) {
+    let found = match found_by(&runs)?.filter(|_| progress == Progress::Done) {
         None => None,
-        Some(run) => {
-            let kept: Kept = serde_json::from_value(run.counts.clone())?;
-            Some(outcome(store, &asked, &employer_uscc, kept).await?)
-        }
+        Some(kept) => Some(outcome(store, &asked, &employer_uscc, kept).await?),
     };
-    let sources = runs.iter().filter(|run| run.kind == "pull").map(asked_source).collect();
-    Ok(told(Some(task_id), employer_uscc, asked, progress, sources, found))
+    Ok(Verification {
+        verification_id: Some(task_id),
+        progress,
+        ended: task.outcome,
+        sources: asked_sources(&runs),
+        outcome: found,
+        ..at_once(employer_uscc, asked)
+    })
+}
+
+/// What the verifications of a task found, all together: of an attempt whose worker died after it the next finds nothing new.
+fn found_by(runs: &[RunOfTask]) -> Result<Option<Kept>, serde_json::Error> {
+    let mut found: Option<Kept> = None;
+    for run in runs.iter().filter(|run| run.kind == "verify" && run.state == "done") {
+        let kept: Kept = serde_json::from_value(run.counts.clone())?;
+        found = Some(match found {
+            Some(before) => before.then(kept),
+            None => kept,
+        });
+    }
+    Ok(found)
+}
+
+/// Each source once: of several attempts the last says how it went, and what they brought adds up.
+fn asked_sources(runs: &[RunOfTask]) -> Vec<AskedSource> {
+    let mut sources: Vec<AskedSource> = Vec::new();
+    for one in runs.iter().filter(|run| run.kind == "pull").map(asked_source) {
+        match sources.iter_mut().find(|before| before.job == one.job) {
+            Some(before) => *before = AskedSource { changed: before.changed + one.changed, ..one },
+            None => sources.push(one),
+        }
+    }
+    sources
 }
 
 fn asked_source(run: &RunOfTask) -> AskedSource {
@@ -189,14 +255,50 @@ async fn outcome(
     })
 }
 
-fn told(
-    verification_id: Option<i64>,
-    employer_uscc: String,
-    asked: Reverification,
-    progress: Progress,
-    sources: Vec<AskedSource>,
-    outcome: Option<Outcome>,
-) -> Verification {
-    let Reverification { person: person_id, year, .. } = asked;
-    Verification { verification_id, employer_uscc, person_id, year, progress, sources, outcome }
+/// One that is done, and nothing was queued for it.
+fn at_once(employer_uscc: String, asked: Reverification) -> Verification {
+    Verification {
+        verification_id: None,
+        employer_uscc,
+        person_id: asked.person,
+        year: asked.year,
+        progress: Progress::Done,
+        ended: None,
+        sources: Vec::new(),
+        outcome: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(seq: i64, changes: &[(u32, Option<&str>, &str)]) -> Kept {
+        let differences = changes.iter().map(|(month, before, now)| KeptDifference {
+            employer_uscc: "91369900MA2000F14G".to_owned(),
+            changed: ChangedCheck {
+                person_id: PersonId(1),
+                month: Month::new(2025, *month).expect("a month"),
+                check: Check::Wage,
+                before: before.map(str::to_owned),
+                now: (*now).to_owned(),
+            },
+        });
+        Kept { seq, differences: differences.collect() }
+    }
+
+    #[test]
+    fn what_several_attempts_found_is_told_against_what_stood_before_the_first() {
+        let first = kept(7, &[(1, Some("pass"), "unpaid"), (2, None, "pass"), (3, Some("pending"), "pass")]);
+        let second = kept(9, &[(1, Some("unpaid"), "pass"), (2, Some("pass"), "pending"), (4, Some("pass"), "unpaid")]);
+        let both = first.then(second);
+        let told =
+            |one: &KeptDifference| (one.changed.month.to_string(), one.changed.before.clone(), one.changed.now.clone());
+        let told: Vec<_> = both.differences.iter().map(told).collect();
+        let expected =
+            [("2025-02", None, "pending"), ("2025-03", Some("pending"), "pass"), ("2025-04", Some("pass"), "unpaid")];
+        let expected =
+            expected.map(|(month, before, now)| (month.to_owned(), before.map(str::to_owned), now.to_owned()));
+        assert_eq!((both.seq, told.as_slice()), (9, &expected[..]), "January is as it was");
+    }
 }

@@ -8,11 +8,12 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::case::{Case, Doing};
-use super::news::apply_news;
+use super::news::{apply_news, tell_answer};
 use super::{DeclareError, Declaring};
 use crate::domain::access::{Action, Actor};
 use crate::domain::declaration::{Declaration, Event, Refused};
-use crate::domain::message::{MessageKind, Rejection};
+use crate::domain::event::{AnswerWord, EmployerYear};
+use crate::domain::message::{Message, MessageKind, Rejection};
 use crate::domain::reconciliation::{Class, Correction, Settlement, Step, settle as settlement};
 use crate::store::Store;
 use crate::store::publish::{Cause, Publish};
@@ -104,6 +105,10 @@ async fn follow(
     // nothing of it is asked about or sent again any more
     publish.stop_checking(employer, year).await?;
     let rejection = correct(publish, case, &correction, settled).await?;
+    if let Some((message, word)) = other_answer(&correction, &step) {
+        let subject = EmployerYear { employer_uscc: case.of.uscc, year };
+        tell_answer(publish, (employer, subject), message, word, settled.at).await?;
+    }
     let by = actor.name.clone();
     let event = match step {
         Step::Revoke { message } => Event::Revoke { by, message, rejection },
@@ -122,6 +127,17 @@ async fn follow(
     publish.settle_difference(difference.difference_id, settled).await?;
     case.save(store, publish, &doing, (&before, &after), effects, settled.at).await?;
     Ok(after)
+}
+
+/// The message to which the department's word is another now than it was told, if there is one.
+fn other_answer(correction: &Correction, step: &Step) -> Option<(Message, AnswerWord)> {
+    match (correction, step) {
+        (Correction::Rejected { .. } | Correction::Lapsed { .. }, Step::Revoke { message }) => {
+            Some((*message, AnswerWord::Rejected))
+        }
+        (Correction::Accepted { .. }, Step::Recover { last, .. }) => Some((*last, AnswerWord::Accepted)),
+        _ => None,
+    }
 }
 
 /// Corrects our record of the messages; what the department said of a rejection.

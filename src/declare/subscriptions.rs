@@ -50,8 +50,10 @@ pub enum SubscriptionError {
     Kinds,
     #[error("a user has {MOST} subscriptions at most; remove one first")]
     TooMany,
-    #[error("the subscription is not paused")]
+    #[error("the subscription is not paused, and nothing of it was given up")]
     NotPaused,
+    #[error("a ping of the subscription still waits to be taken; `renzheng subscription list` shows how much waits")]
+    PingWaits,
     #[error("no secret could be made")]
     Crypto(#[from] CryptoError),
     #[error("the subscriptions could not be read or stored")]
@@ -78,6 +80,7 @@ impl SubscriptionError {
             Self::Kinds => "no_kinds",
             Self::TooMany => "too_many_subscriptions",
             Self::NotPaused => "not_paused",
+            Self::PingWaits => "ping_waits",
             Self::Crypto(_) | Self::Store(_) => return None,
         })
     }
@@ -96,7 +99,8 @@ impl SubscriptionError {
             Self::HoldsIdNumber => "接收地址中不得包含身份证号。",
             Self::Kinds => "请至少选择一种事件，且不得重复。",
             Self::TooMany => "每个用户最多10个订阅，请先删除一个。",
-            Self::NotPaused => "该订阅未暂停。",
+            Self::NotPaused => "该订阅未暂停，也没有已放弃的事件。",
+            Self::PingWaits => "该订阅的上一次测试尚未送达。",
             Self::Crypto(_) | Self::Store(_) => return None,
         })
     }
@@ -152,7 +156,7 @@ pub struct Pinged {
 pub struct Resumed {
     /// Its number.
     pub resumed: i64,
-    /// Events that gathered and are due now.
+    /// Events that gathered or were given up, and are due now.
     pub due: u64,
 }
 
@@ -223,12 +227,15 @@ pub async fn rotate(store: &Store, actor: &Actor, subscription_id: i64) -> Resul
     Ok(subscribed)
 }
 
-/// Sends a `ping`, as events are sent.
+/// Sends a `ping`, as events are sent. One at a time: it says nothing more that several wait.
 pub async fn test(store: &Store, actor: &Actor, subscription_id: i64) -> Result<Pinged, SubscriptionError> {
     actor.may_at_all(Action::Subscribe)?;
     let at = store.now().await?;
     let mut change = store.change().await?;
     lock(&mut change, actor, subscription_id, false).await?;
+    if change.has_waiting_ping(subscription_id).await? {
+        return Err(SubscriptionError::PingWaits);
+    }
     let event_id = change.tell_one(subscription_id, at, |heading| Event::Ping(Ping { heading })).await?;
     change.record(&about(at, actor, subscription_id, "test")).await?;
     let pinged = Pinged { event_id };
@@ -237,15 +244,16 @@ pub async fn test(store: &Store, actor: &Actor, subscription_id: i64) -> Result<
     Ok(pinged)
 }
 
-/// Goes on with one that is paused: what gathered is due at once, also what was given up.
+/// Goes on with one that is paused: what gathered is due at once, also what was given up. Of one that is not paused only the latter.
 pub async fn resume(store: &Store, actor: &Actor, subscription_id: i64) -> Result<Resumed, SubscriptionError> {
     actor.may_at_all(Action::Subscribe)?;
     let at = store.now().await?;
     let mut change = store.change().await?;
-    if !lock(&mut change, actor, subscription_id, false).await? {
+    let paused = lock(&mut change, actor, subscription_id, false).await?;
+    let due = change.resume_subscription(subscription_id, paused, at).await?;
+    if !paused && due == 0 {
         return Err(SubscriptionError::NotPaused);
     }
-    let due = change.resume_subscription(subscription_id, at).await?;
     change.record(&about(at, actor, subscription_id, "resume").with("due", due)).await?;
     let resumed = Resumed { resumed: subscription_id, due };
     change.answer(&resumed).await?;

@@ -204,10 +204,18 @@ const WAITS_MINUTES: [i64; 6] = [1, 5, 30, 2 * 60, 6 * 60, 12 * 60];
 /// So long after the first attempt nobody tries again.
 pub const PATIENCE: TimeDelta = TimeDelta::days(7);
 
-/// When a delivery is tried again whose attempt of this number (from 1) has just failed; `None`: not any more.
-pub fn next_attempt(attempt_number: i32, first_tried_at: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let place = usize::try_from(attempt_number - 1).unwrap_or_default().min(WAITS_MINUTES.len() - 1);
-    (now - first_tried_at < PATIENCE).then(|| now + TimeDelta::minutes(WAITS_MINUTES[place]))
+/// When a delivery is tried again whose attempt of this number (from 1) has just failed; `None`: not any more. A receiver that wants to be
+/// left alone for so long (`stay_away`) is, but no longer than the longest of the waits.
+pub fn next_attempt(
+    attempt_number: i32,
+    first_tried_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    stay_away: TimeDelta,
+) -> Option<DateTime<Utc>> {
+    let last = WAITS_MINUTES.len() - 1;
+    let place = usize::try_from(attempt_number - 1).unwrap_or_default().min(last);
+    let [wait, longest] = [place, last].map(|place| TimeDelta::minutes(WAITS_MINUTES[place]));
+    (now - first_tried_at < PATIENCE).then(|| now + wait.max(stay_away).min(longest))
 }
 
 #[cfg(test)]
@@ -219,13 +227,25 @@ mod tests {
         let first: DateTime<Utc> = "2026-03-02T08:00:00Z".parse().expect("an instant");
         let (mut now, mut waits) = (first, Vec::new());
         for number in 1.. {
-            let Some(next) = next_attempt(number, first, now) else { break };
+            let Some(next) = next_attempt(number, first, now, TimeDelta::zero()) else { break };
             waits.push((next - now).num_minutes());
             now = next;
         }
         assert_eq!(waits[..6], [1, 5, 30, 120, 360, 720]);
         assert!(waits[6..].iter().all(|wait| *wait == 720), "{waits:?}");
         assert!(now - first >= PATIENCE && now - first < PATIENCE + TimeDelta::hours(12), "{}", now - first);
+    }
+
+    #[test]
+    fn a_receiver_that_wants_to_be_left_alone_is_within_the_longest_wait() {
+        let now: DateTime<Utc> = "2026-03-02T08:00:00Z".parse().expect("an instant");
+        let wait = |number: i32, minutes: i64| {
+            let next = next_attempt(number, now, now, TimeDelta::minutes(minutes)).expect("another attempt");
+            (next - now).num_minutes()
+        };
+        assert_eq!([wait(1, 20), wait(3, 20), wait(1, 100_000)], [20, 30, 720]);
+        let late = now + PATIENCE;
+        assert_eq!(next_attempt(1, now, late, TimeDelta::minutes(20)), None, "nobody waits for more than a week");
     }
 
     #[test]

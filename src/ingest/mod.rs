@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
@@ -14,7 +15,7 @@ use crate::errors;
 use crate::sources::SourceError;
 use crate::store::batches::{Asked, Batch, Counts, Opening};
 use crate::store::deliveries::LastDelivery;
-use crate::store::jobs::{JobSettings, SourceId};
+use crate::store::jobs::{JobSettings, SourceId, SourceLock};
 use crate::store::landing::Lander;
 use crate::store::publish_batch::{Outcome, Publication};
 use crate::store::runs::{Started, Trigger};
@@ -109,6 +110,10 @@ pub enum PullError {
     Busy(String),
     #[error("job `{job}`: the answer on one person is no delivery: {why}")]
     AnotherForm { job: String, why: String },
+    #[error("another pull of job `{0}` went on for as long as could be waited: its source was not asked")]
+    Occupied(String),
+    #[error("the source did not answer on these persons within {0:?}")]
+    Unanswered(Duration),
     #[error("a page could not be read")]
     Crashed(#[from] tokio::task::JoinError),
 }
@@ -211,12 +216,14 @@ pub async fn pull(
     Ok(Report { job, record, outcome, asked, counts, resumed, notes, why, stages, run_number })
 }
 
-/// Asks a source for everything on these people, as a delivery of its own; nothing if it cannot be asked so.
+/// Asks a source for everything on these people, as a delivery of its own; nothing if it cannot be asked so. `patience`: so long it is
+/// waited for altogether, also while another pull of it goes on; without one, until it answers. Whatever comes of it, a run says so.
 pub async fn pull_persons(
     store: &Store,
     job: &Job,
     environment: &Environment,
     persons: &[PersonId],
+    patience: Option<Duration>,
     by: impl Into<Trigger<'_>>,
 ) -> Result<Option<Counts>, PullError> {
     let by = by.into().of_part(true);
@@ -224,19 +231,41 @@ pub async fn pull_persons(
     if !persons::can_ask(job) {
         return Ok(None);
     }
-    let source = find_source(store, job).await?.ok_or_else(|| PullError::UnknownSource(job.name.clone()))?;
-    let _alone = store.lock_source(source).await?;
+    let until = patience.map(|patience| Instant::now() + patience);
+    // the run begins after the wait: whoever holds the source takes a run of it that goes on for one that was cut off
+    let taken = take_source(store, job, patience).await;
     let run = store.start_run("pull", &job.name, by).await?;
-    let contract = contract_version(job);
-    let job = Arc::new(job.clone());
-    let pull = Pull { store, job, settings, source, contract, environment, run: &run, progress: &|_| () };
+    let (source, _alone) = match taken {
+        Ok((source, alone)) => (Ok(source), Some(alone)),
+        Err(error) => (Err(error), None),
+    };
     let work = Box::pin(async {
+        let (source, contract) = (source?, contract_version(job));
+        let job = Arc::new(job.clone());
+        let pull = Pull { store, job, settings, source, contract, environment, run: &run, progress: &|_| () };
         if store.has_open_batch(source, &pull.contract).await? {
             return Err(PullError::Busy(pull.job.name.clone()));
         }
-        pull.pull_persons(persons).await
+        pull.pull_persons(persons, until.zip(patience)).await
     });
     as_run(store, &run, work, |counts| Told::of_figures(counts.refused, counts)).await.map(Some)
+}
+
+/// The source, once nobody else pulls from it.
+async fn take_source(
+    store: &Store,
+    job: &Job,
+    patience: Option<Duration>,
+) -> Result<(SourceId, SourceLock), PullError> {
+    let source = find_source(store, job).await?.ok_or_else(|| PullError::UnknownSource(job.name.clone()))?;
+    let alone = match patience {
+        None => store.lock_source(source).await?,
+        Some(patience) => {
+            let alone = store.lock_source_within(source, patience).await?;
+            alone.ok_or_else(|| PullError::Occupied(job.name.clone()))?
+        }
+    };
+    Ok((source, alone))
 }
 
 /// The latest publish in which people became concerned whom the job's last whole pull did not know; nothing if there are none, or
@@ -321,7 +350,7 @@ impl Pull<'_> {
         if new.len() as i64 > persons::MOST_ASKED_ONE_BY_ONE || !persons::can_ask(&self.job) {
             return Ok(everything);
         }
-        match self.pull_persons(&new).await {
+        match self.pull_persons(&new, None).await {
             Ok(counts) => {
                 notes.push(format!(
                     "{} people became concerned since the last pull and were asked for one by one: {} records",

@@ -1,5 +1,9 @@
 //! People who became concerned after the last pull: what was dropped of theirs is asked for, one by one.
 
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
 use super::contract::Contract;
 use super::fetch::Preparing;
 use super::{Pull, PullError, Wanted};
@@ -24,16 +28,23 @@ pub(super) fn can_ask(job: &Job) -> bool {
 }
 
 impl Pull<'_> {
-    /// Asks the source for everything on these people and publishes it as a delivery of its own, which settles nothing.
-    pub(super) async fn pull_persons(&self, persons: &[PersonId]) -> Result<Counts, PullError> {
+    /// Asks the source for everything on these people and publishes it as a delivery of its own, which settles nothing. It answers by an
+    /// instant, where one is set (with how long was waited for it), or nothing of it is taken.
+    pub(super) async fn pull_persons(
+        &self,
+        persons: &[PersonId],
+        until: Option<(Instant, Duration)>,
+    ) -> Result<Counts, PullError> {
         let wanted = Wanted { asked: Asked::Persons, since: None, until: None, complete_seq: None };
         let mut lander = Lander::open(self.store, self.store.open_batch(&self.opening(&wanted)).await?).await?;
-        match self.land_persons(&mut lander, persons).await {
-            Ok(()) => {}
-            Err(error) => {
-                self.store.fail_batch(&lander.batch, &crate::errors::chain(&error)).await?;
-                return Err(error);
-            }
+        let landing = self.land_persons(&mut lander, persons);
+        let landed = match until {
+            None => landing.await,
+            Some((until, patience)) => timeout_at(until, landing).await.unwrap_or(Err(PullError::Unanswered(patience))),
+        };
+        if let Err(error) = landed {
+            self.store.fail_batch(&lander.batch, &crate::errors::chain(&error)).await?;
+            return Err(error);
         }
         self.store.complete_batch(&mut lander.batch, None).await?;
         self.store.check_batch(&lander.batch).await?;

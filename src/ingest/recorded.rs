@@ -33,7 +33,10 @@ impl Told {
     }
 
     async fn of_error(store: &Store, run: &Started, error: &PullError) -> Result<Self, StoreError> {
-        let ending = if matches!(error, PullError::Timeout(_)) { Ending::TimedOut } else { Ending::Failed };
+        let ending = match error {
+            PullError::Timeout(_) | PullError::Occupied(_) | PullError::Unanswered(_) => Ending::TimedOut,
+            _ => Ending::Failed,
+        };
         let so_far = store.find_so_far(run.run_id).await?;
         let counts =
             so_far.map_or_else(|| serde_json::json!({}), |read| serde_json::to_value(read).unwrap_or_default());

@@ -1,10 +1,10 @@
 //! Events on their way to the programs that subscribed: signed as messages to the tax department are, host by host side by side, tried again
 //! for a week.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method, StatusCode, Url};
@@ -13,17 +13,19 @@ use serde::Serialize;
 use super::NotifyError;
 use crate::clock::business_date;
 use crate::config::{EventSettings, Secret};
-use crate::domain::access::{Action, Actor, Denied, Scope};
+use crate::domain::access::{Action, Actor, Scope};
 use crate::domain::event::next_attempt;
+use crate::domain::facts::UnitId;
 use crate::domain::grant::scope_on;
 use crate::domain::notice::{NoticeKind, SubscriptionPaused};
 use crate::errors;
-use crate::http::{HttpSettings, NotPublic, Reachable, Signer, client_for_strangers};
+use crate::http::{HttpSettings, NotPublic, Reachable, Signer, client_for_strangers, retry_after};
 use crate::store::audit::Act;
 use crate::store::change::Change;
 use crate::store::event_deliveries::{DueDelivery, Failed};
 use crate::store::notices::{Addressee, NewNotice};
-use crate::store::subscriptions::EndedWhy;
+use crate::store::owners::Owned;
+use crate::store::subscriptions::{EndedWhy, SigningSecret};
 use crate::store::{Store, StoreError};
 
 /// As the audit names who paused or ended a subscription by itself.
@@ -36,6 +38,8 @@ const OF_ONE_HOST: i64 = 8;
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// What did not leave by then since it was taken goes back.
 const NOT_AFTER: Duration = Duration::from_secs(90);
+/// After a failure a receiver is left alone for so long at least, whatever else waits for it.
+const REST: TimeDelta = TimeDelta::minutes(1);
 
 /// What deliveries came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -69,12 +73,16 @@ enum Undelivered {
     NotPublic(#[from] NotPublic),
     #[error("there is no secret that signs")]
     NoSecret,
-    #[error("the secret cannot be read")]
-    Secret(#[source] StoreError),
+    #[error("the secret cannot be read: {0}")]
+    Secret(String),
     #[error("the receiver cannot be reached")]
     Unreachable(#[source] reqwest::Error),
-    #[error("the receiver answered {0}; accepted is any 2xx")]
-    Status(u16),
+    #[error("the receiver answered {status}; accepted is any 2xx")]
+    Status {
+        status: u16,
+        /// So long it wants to hear nothing.
+        stay_away: TimeDelta,
+    },
 }
 
 /// How an attempt ended.
@@ -100,17 +108,22 @@ pub async fn deliver_events(store: &Store, settings: EventSettings) -> Result<Ev
     let client = client_for_strangers(&http, reachable)?;
     let way = Way { store, client: &client, reachable };
     let (mut told, mut hosts) = (EventsTold::default(), FuturesUnordered::new());
+    let (mut failed, mut more) = (None, true);
     loop {
-        while hosts.len() < HOSTS_AT_ONCE {
-            let due = store.claim_deliveries(store.now().await?, OF_ONE_HOST).await?;
-            if due.is_empty() {
-                break;
+        while more && hosts.len() < HOSTS_AT_ONCE {
+            match way.claim().await {
+                Ok(Claim { due, .. }) if due.is_empty() => break,
+                Ok(claim) => hosts.push(way.deliver_to_host(claim)),
+                Err(error) => (failed, more) = (failed.or(Some(error)), false),
             }
-            hosts.push(way.deliver_to_host(due));
         }
         match hosts.next().await {
-            Some(of_host) => told += of_host?,
-            None => return Ok(told),
+            Some((of_host, outcome)) => {
+                told += of_host;
+                // the others are spoken to all the same; what was to go to this one is due again when its claim is over
+                failed = failed.or(outcome.err());
+            }
+            None => return failed.map_or(Ok(told), |error| Err(error.into())),
         }
     }
 }
@@ -123,48 +136,113 @@ struct Way<'a> {
     reachable: Reachable,
 }
 
+/// Deliveries to one host, and when they were taken: in business time, and by the clock that only goes on.
+struct Claim {
+    due: Vec<DueDelivery>,
+    at: DateTime<Utc>,
+    begun: Instant,
+}
+
+impl Claim {
+    fn now(&self) -> DateTime<Utc> {
+        self.at + TimeDelta::from_std(self.begun.elapsed()).unwrap_or_default()
+    }
+}
+
+/// What must be known to deliver what was claimed together: who subscribed, whose the events are, and by what requests are signed.
+struct Known {
+    /// By account; revoked users are missing.
+    subscribers: HashMap<String, Subscriber>,
+    owners: HashMap<UnitId, Owned>,
+    /// By subscription; or why they cannot be read.
+    secrets: HashMap<i64, Result<Vec<SigningSecret>, String>>,
+}
+
 impl Way<'_> {
+    async fn claim(self) -> Result<Claim, StoreError> {
+        let (at, begun) = (self.store.now().await?, Instant::now());
+        Ok(Claim { due: self.store.claim_deliveries(at, OF_ONE_HOST).await?, at, begun })
+    }
+
+    /// What came of it, also if it did not come to its end.
+    async fn deliver_to_host(self, claim: Claim) -> (EventsTold, Result<(), StoreError>) {
+        let mut told = EventsTold::default();
+        let outcome = self.deliver_each(&claim, &mut told).await;
+        (told, outcome)
+    }
+
     /// One after the other. Once one has failed, the others to that receiver wait too.
-    async fn deliver_to_host(self, due: Vec<DueDelivery>) -> Result<EventsTold, StoreError> {
-        let (begun, mut told) = (Instant::now(), EventsTold::default());
+    async fn deliver_each(self, claim: &Claim, told: &mut EventsTold) -> Result<(), StoreError> {
+        let known = self.know(claim).await?;
         let (mut resting, mut unsent) = (HashSet::new(), Vec::new());
-        for one in due {
-            if resting.contains(&one.subscription_id) || begun.elapsed() > NOT_AFTER {
-                unsent.push(one);
+        for one in &claim.due {
+            if resting.contains(&one.subscription_id) || claim.begun.elapsed() > NOT_AFTER {
+                unsent.push(one.clone());
                 continue;
             }
-            let before = told;
-            self.deliver(&one, &mut told).await?;
+            if !self.store.is_wanted(one).await? {
+                continue;
+            }
+            let before = *told;
+            self.deliver(one, &known, claim, told).await?;
             if (told.failed, told.paused, told.ended) != (before.failed, before.paused, before.ended) {
                 resting.insert(one.subscription_id);
             }
         }
         if !unsent.is_empty() {
-            self.store.give_back_deliveries(&unsent, self.store.now().await?).await?;
+            self.store.give_back_deliveries(&unsent).await?;
         }
-        Ok(told)
+        Ok(())
     }
 
-    async fn deliver(self, due: &DueDelivery, told: &mut EventsTold) -> Result<(), StoreError> {
-        let at = self.store.now().await?;
-        let Some(subscriber) = self.subscriber(due, at).await? else {
+    async fn know(self, claim: &Claim) -> Result<Known, StoreError> {
+        let accounts: BTreeSet<&str> = claim.due.iter().map(|due| due.account.as_str()).collect();
+        let mut subscribers = HashMap::new();
+        for account in accounts {
+            let user = self.store.list_users(Some(account)).await?.pop();
+            let Some(user) = user.filter(|user| user.revoked.is_none()) else { continue };
+            let scope = scope_on(&user.domain_grants(), business_date(claim.at));
+            let actor = scope.map(|scope| Actor { name: user.account, role: user.role, scope, on_behalf_of: None });
+            subscribers.insert(account.to_owned(), Subscriber(actor));
+        }
+        let employers: BTreeSet<UnitId> = claim.due.iter().filter_map(|due| due.employer).collect();
+        let employers: Vec<UnitId> = employers.into_iter().collect();
+        let owners = self.store.owners_of_units(&employers).await?;
+        let subscriptions: BTreeSet<i64> = claim.due.iter().map(|due| due.subscription_id).collect();
+        let mut secrets = HashMap::new();
+        for subscription_id in subscriptions {
+            let read = self.store.signing_secrets(subscription_id, claim.at).await;
+            secrets.insert(subscription_id, read.map_err(|error| errors::chain(&error)));
+        }
+        Ok(Known { subscribers, owners, secrets })
+    }
+
+    async fn deliver(
+        self,
+        due: &DueDelivery,
+        known: &Known,
+        claim: &Claim,
+        told: &mut EventsTold,
+    ) -> Result<(), StoreError> {
+        let at = claim.now();
+        let Some(subscriber) = known.subscribers.get(&due.account) else {
             let mut change = self.store.change().await?;
             told.ended += u64::from(end(&mut change, due, EndedWhy::UserRevoked, at).await?);
             return change.commit().await;
         };
-        if !self.reaches(&subscriber, due).await? {
+        if !known.reaches(subscriber, due) {
             let failed = Failed { status: None, error: "nothing that is granted to the user reaches the employer" };
             let mut change = self.store.change().await?;
             told.given_up += u64::from(change.give_up_delivery(due, failed).await?);
             return change.commit().await;
         }
-        let outcome = match self.send(due, at).await {
-            Ok(StatusCode::GONE) => Outcome::Gone,
-            Ok(status) if status.is_success() => Outcome::Taken(status.as_u16()),
-            Ok(status) => Outcome::Failed(Undelivered::Status(status.as_u16())),
+        let outcome = match self.send(due, known, at).await {
+            Ok((StatusCode::GONE, _)) => Outcome::Gone,
+            Ok((status, _)) if status.is_success() => Outcome::Taken(status.as_u16()),
+            Ok((status, stay_away)) => Outcome::Failed(Undelivered::Status { status: status.as_u16(), stay_away }),
             Err(error) => Outcome::Failed(error),
         };
-        let now = self.store.now().await?;
+        let now = claim.now();
         match outcome {
             Outcome::Taken(status) => {
                 self.store.save_delivered(due, status, now).await?;
@@ -175,36 +253,26 @@ impl Way<'_> {
                 told.ended += u64::from(end(&mut change, due, EndedWhy::Gone, now).await?);
                 change.commit().await?;
             }
-            Outcome::Failed(error) => self.failed(due, &subscriber, &error, now, told).await?,
+            Outcome::Failed(error) => self.failed(due, subscriber, &error, now, told).await?,
         }
         Ok(())
     }
 
-    /// Who subscribed, with what is granted to them now; `None` if they were revoked.
-    async fn subscriber(self, due: &DueDelivery, at: DateTime<Utc>) -> Result<Option<Subscriber>, StoreError> {
-        let user = self.store.list_users(Some(&due.account)).await?.pop();
-        let Some(user) = user.filter(|user| user.revoked.is_none()) else { return Ok(None) };
-        let scope = scope_on(&user.domain_grants(), business_date(at));
-        let actor = scope.map(|scope| Actor { name: user.account, role: user.role, scope, on_behalf_of: None });
-        Ok(Some(Subscriber(actor)))
-    }
-
-    async fn reaches(self, subscriber: &Subscriber, due: &DueDelivery) -> Result<bool, StoreError> {
-        let Some(employer) = due.employer else { return Ok(true) };
-        let Some(actor) = &subscriber.0 else { return Ok(false) };
-        let owners = self.store.owners_of_units(&[employer]).await?;
-        let permitted = match owners.get(&employer) {
-            Some(owned) => actor.may(Action::Subscribe, owned.owner()),
-            None => Err(Denied::NotFound),
-        };
-        Ok(permitted.is_ok())
-    }
-
-    /// Sends the frozen bytes; the answer's status. `at` is the time that the request is signed with.
-    async fn send(self, due: &DueDelivery, at: DateTime<Utc>) -> Result<StatusCode, Undelivered> {
+    /// Sends the frozen bytes; the answer's status, and how long the receiver wants to hear nothing after it. `at` is the time that the
+    /// request is signed with.
+    async fn send(
+        self,
+        due: &DueDelivery,
+        known: &Known,
+        at: DateTime<Utc>,
+    ) -> Result<(StatusCode, TimeDelta), Undelivered> {
         let address = Url::parse(&due.url).map_err(|_| Undelivered::Address)?;
         self.reachable.permits(&address)?;
-        let secrets = self.store.signing_secrets(due.subscription_id, at).await.map_err(Undelivered::Secret)?;
+        let secrets = match known.secrets.get(&due.subscription_id) {
+            Some(Ok(secrets)) => secrets.as_slice(),
+            Some(Err(error)) => return Err(Undelivered::Secret(error.clone())),
+            None => &[],
+        };
         // a name of digits and a dot fits into a header
         let signer = |key_id: &str, text: &str| Signer::new(key_id, Secret::new(text), due.algorithm).ok();
         let mut signers = secrets.iter().filter_map(|secret| signer(&secret.key_id, &secret.text));
@@ -217,11 +285,11 @@ impl Way<'_> {
             .body(due.body.clone());
         let body = due.body.as_bytes();
         let request = current.sign_beside(signers.next().as_ref(), request, &Method::POST, &address, body, at);
-        // what it says beside the status is nobody's business
-        match request.send().await {
-            Ok(answer) => Ok(answer.status()),
-            Err(error) => Err(Undelivered::Unreachable(error.without_url())),
-        }
+        // what it says beside the status is nobody's business, but that it is too busy, and for how long
+        let answer = request.send().await.map_err(|error| Undelivered::Unreachable(error.without_url()))?;
+        let busy = matches!(answer.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        let stay_away = retry_after(answer.headers()).filter(|_| busy).unwrap_or_default();
+        Ok((answer.status(), TimeDelta::from_std(stay_away).unwrap_or_default()))
     }
 
     /// It is tried again, or given up; then the subscription is paused if its receiver took nothing else either.
@@ -233,17 +301,22 @@ impl Way<'_> {
         now: DateTime<Utc>,
         told: &mut EventsTold,
     ) -> Result<(), StoreError> {
-        let status = if let Undelivered::Status(status) = error { Some(*status) } else { None };
+        let (status, stay_away) = match *error {
+            Undelivered::Status { status, stay_away } => (Some(status), stay_away),
+            _ => (None, TimeDelta::zero()),
+        };
         let why = errors::chain(error);
         let DueDelivery { event_id, subscription_id, attempt_number, first_tried_at, .. } = *due;
         tracing::warn!(%event_id, subscription_id, attempt_number, why, "an event was not delivered");
         let failed = Failed { status, error: &why };
-        if let Some(again_at) = next_attempt(attempt_number, first_tried_at, now) {
+        if let Some(again_at) = next_attempt(attempt_number, first_tried_at, now, stay_away) {
             told.failed += 1;
-            return self.store.put_off_delivery(due, failed, again_at, now).await;
+            return self.store.put_off_delivery(due, failed, again_at, now + REST.max(stay_away)).await;
         }
         let mut change = self.store.change().await?;
-        if !change.give_up_delivery(due, failed).await? {
+        // before its deliveries, as whoever ends it or goes on with it does
+        let stands = change.lock_subscription(subscription_id).await?.is_some();
+        if !stands || !change.give_up_delivery(due, failed).await? {
             return change.abandon().await;
         }
         told.given_up += 1;
@@ -264,6 +337,14 @@ impl Way<'_> {
 
 /// Who subscribed; `None`: nothing is granted to them now.
 struct Subscriber(Option<Actor>);
+
+impl Known {
+    fn reaches(&self, subscriber: &Subscriber, due: &DueDelivery) -> bool {
+        let Some(employer) = due.employer else { return true };
+        let (actor, owned) = (subscriber.0.as_ref(), self.owners.get(&employer));
+        actor.zip(owned).is_some_and(|(actor, owned)| actor.may(Action::Subscribe, owned.owner()).is_ok())
+    }
+}
 
 /// Ends the subscription, which the audit tells; whether it had not ended.
 async fn end(change: &mut Change, due: &DueDelivery, ended: EndedWhy, at: DateTime<Utc>) -> Result<bool, StoreError> {

@@ -14,7 +14,7 @@ pub async fn tell_subscribers(
     settings: EventSettings,
     by: impl Into<Trigger<'_>>,
 ) -> Result<EventsTold, NotifyError> {
-    // it looks every minute: a record of each look would say nothing
+    // others may have delivered it meanwhile: a record of that would say nothing
     if !store.has_due_deliveries(store.now().await?).await? {
         return Ok(EventsTold::default());
     }

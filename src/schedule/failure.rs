@@ -125,7 +125,11 @@ impl From<PullError> for Failure {
             | PullError::NoRecord(_)
             | PullError::NoStamps(_)
             | PullError::AnotherForm { .. } => (Class::Contract, None),
-            PullError::Timeout(_) | PullError::Busy(_) | PullError::Crashed(_) => (Class::Transient, None),
+            PullError::Timeout(_)
+            | PullError::Busy(_)
+            | PullError::Occupied(_)
+            | PullError::Unanswered(_)
+            | PullError::Crashed(_) => (Class::Transient, None),
             PullError::Store(_) => (Class::Store, None),
         };
         Self { stay_away, ..Self::new(class, errors::chain(&error)) }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
 use super::Schedule;
 use super::failure::{Class, Failure};
 use crate::config::{Job, JobKind};
@@ -16,6 +18,8 @@ use crate::verify::{Selection, verify};
 
 /// So long one source is waited for, and a second more for each person; also where another pull of it goes on: somebody at the counter waits.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// Sources that are asked at once for one task. Each holds a connection of ours while it is waited for.
+const SOURCES_AT_ONCE: usize = 3;
 
 impl Schedule {
     /// Does it to its end. A source that does not answer keeps nobody from what the others say: what was pulled of it last stands.
@@ -27,9 +31,19 @@ impl Schedule {
             Some(person) => vec![person],
             None => store.placed_persons(year, employer, store.head().await?).await?,
         };
-        let mut missing = false;
-        for job in self.known().jobs.iter().filter(|job| job.kind == JobKind::Pull) {
-            missing |= !self.ask_afresh(store, job, &persons, task).await;
+        let known = self.known();
+        let mut pulls = known.jobs.iter().filter(|job| job.kind == JobKind::Pull);
+        let (mut asking, mut missing) = (FuturesUnordered::new(), false);
+        loop {
+            while asking.len() < SOURCES_AT_ONCE
+                && let Some(job) = pulls.next()
+            {
+                asking.push(self.ask_afresh(store, job, &persons, task));
+            }
+            match asking.next().await {
+                Some(answered) => missing |= !answered,
+                None => break,
+            }
         }
         let selection = Selection { persons: person.into_iter().collect(), ..Selection::of_employer(employer) };
         verify(store, &self.policy, year, &selection, by(task, None), &|_| ()).await?;
@@ -38,17 +52,13 @@ impl Schedule {
 
     /// False: it should have answered and did not. One that cannot be asked so is left out.
     async fn ask_afresh(&self, store: &Store, job: &Job, persons: &[PersonId], task: &Claimed) -> bool {
-        let pull = ingest::pull_persons(store, job, &self.environment, persons, by(task, Some(&job.name)));
-        let each = Duration::from_secs(persons.len() as u64);
-        match tokio::time::timeout(PATIENCE + each, pull).await {
-            Ok(Ok(_)) => true,
-            Ok(Err(error)) => {
+        let patience = PATIENCE + Duration::from_secs(persons.len() as u64);
+        let by = by(task, Some(&job.name));
+        match ingest::pull_persons(store, job, &self.environment, persons, Some(patience), by).await {
+            Ok(_) => true,
+            Err(error) => {
                 let error = errors::chain(&error);
                 tracing::warn!(job = %job.name, task_id = task.lease.task_id, error, "could not be asked afresh");
-                false
-            }
-            Err(_) => {
-                tracing::warn!(job = %job.name, task_id = task.lease.task_id, "did not answer in time");
                 false
             }
         }

@@ -13,7 +13,7 @@ use super::Schedule;
 use super::failure::{Attempt, Class, Failure, Next};
 use super::work::Landed;
 use crate::config::Span;
-use crate::store::reverifications::JOBS;
+use crate::store::reverifications;
 use crate::store::runs::Ending;
 use crate::store::tasks::{Claimed, LEASE, Lease};
 use crate::store::{Store, StoreError};
@@ -56,7 +56,7 @@ impl Schedule {
         let now = self.store.now().await?;
         self.store.bury_spent_tasks(now).await?;
         // what staff asked for belongs to no job of the folder
-        let names = self.known().names().into_iter().chain(JOBS.map(str::to_owned));
+        let names = self.known().names().into_iter().chain(reverifications::jobs().map(str::to_owned));
         let names: Vec<String> = names.collect();
         let Some(task) = self.store.claim_task(now, &names, with_backfills).await? else {
             return Ok(None);

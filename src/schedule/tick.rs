@@ -7,7 +7,7 @@ use super::decide::{LATE, Situation, Verdict, decide};
 use super::waiting::{Predecessor, Readiness, readiness};
 use super::{ACTOR, Known, Schedule};
 use crate::clock;
-use crate::config::{Job, Tick};
+use crate::config::{Job, JobKind, Tick};
 use crate::domain::access::Actor;
 use crate::store::StoreError;
 use crate::store::fires::{Decided, Decision, ScheduleLine};
@@ -41,6 +41,8 @@ impl Schedule {
         if known.is_some_and(|known| same_line(known) && due(known.decided_until).next().is_none()) {
             return Ok(());
         }
+        // a look every minute that finds nothing is no fire: a record of each would say nothing
+        let idle = job.kind == JobKind::DeliverEvents && !self.store.has_due_deliveries(now).await?;
         let mut deciding = self.store.decide_fires(&job.name, now).await?;
         let schedule = deciding.schedule.clone();
         let from = match &schedule.line {
@@ -51,7 +53,7 @@ impl Schedule {
         };
         let mut ticks: Vec<Tick> = due(from).take(MOST_AT_ONCE + 1).collect();
         let more = ticks.len() > MOST_AT_ONCE;
-        ticks.truncate(MOST_AT_ONCE);
+        ticks.truncate(if idle { 0 } else { MOST_AT_ONCE });
         let open = deciding.open_tasks().await?;
         let pause = schedule.pause.as_ref();
         let situation = Situation { now, misfire: job.misfire, overlap: job.overlap, open: &open, pause, more };

@@ -1,6 +1,9 @@
 //! Deliveries of events: taken host by host, the attempt stored before any byte leaves, and what came of it.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::change::Change;
@@ -10,9 +13,7 @@ use crate::crypto::SignatureAlgorithm;
 use crate::domain::facts::UnitId;
 
 /// How long a claim keeps others from a delivery and from its host.
-const CLAIM: TimeDelta = TimeDelta::seconds(120);
-/// After a failure a receiver is left alone for so long, whatever else waits for it.
-const REST: TimeDelta = TimeDelta::minutes(1);
+const CLAIM: Duration = Duration::from_mins(2);
 /// What is said of a failure, at most.
 const MOST_SIGNS: usize = 300;
 /// An arbitrary number among the advisory locks of the database.
@@ -55,38 +56,14 @@ pub struct PausedSubscription {
 
 impl Store {
     /// Takes up to `limit` deliveries to the host that has been due longest, and opens an attempt on each. While they are under way nobody
-    /// gets others to that host. Whoever died with them is followed by another when their claim is over.
+    /// gets others to that host. Whoever died with them is followed by another when their claim is over, by database time.
     pub async fn claim_deliveries(&self, at: DateTime<Utc>, limit: i64) -> Result<Vec<DueDelivery>, StoreError> {
         let mut transaction = self.begin().await?;
         // one at a time: two who looked at once would both find the host free
         sqlx::query("select pg_advisory_xact_lock($1)").bind(CLAIM_LOCK).execute(&mut *transaction).await?;
-        let rows = sqlx::query!(
-            r#"with busy as (
-                 select s.host from event_delivery d join event_subscription s using (subscription_id) where d.claimed_until > $1),
-               free as (
-                 select subscription_id, host from event_subscription
-                 where ended_at is null and paused_at is null and (rests_until is null or rests_until <= $1)
-                   and host not in (select host from busy)),
-               next as (
-                 select host from event_delivery join free using (subscription_id) where state = 'waiting' and next_at <= $1
-                 order by next_at, event_id limit 1),
-               due as (
-                 select d.event_id, d.subscription_id from event_delivery d join free using (subscription_id) join next using (host)
-                 where d.state = 'waiting' and d.next_at <= $1 order by d.next_at, d.event_id limit $3 for update of d skip locked),
-               claimed as (
-                 update event_delivery d
-                 set attempts = attempts + 1, claimed_until = $2, next_at = $2, first_tried_at = coalesce(first_tried_at, $1)
-                 from due where d.event_id = due.event_id and d.subscription_id = due.subscription_id
-                 returning d.event_id, d.subscription_id, d.attempts, d.first_tried_at)
-               select event_id, subscription_id, account, url, algorithm, employer_id, body, attempts, first_tried_at as "first_tried_at!"
-               from claimed join event using (event_id) join event_subscription using (subscription_id) join app_user using (user_id)
-               order by event_id, subscription_id"#,
-            at,
-            at + CLAIM,
-            limit
-        )
-        .fetch_all(&mut *transaction)
-        .await?;
+        let rows = sqlx::query_file!("src/store/event_claim.sql", at, limit, CLAIM.as_secs_f64())
+            .fetch_all(&mut *transaction)
+            .await?;
         transaction.commit().await?;
         rows.into_iter()
             .map(|row| {
@@ -109,10 +86,29 @@ impl Store {
     /// Whether anything is due that could be delivered now.
     pub async fn has_due_deliveries(&self, at: DateTime<Utc>) -> Result<bool, StoreError> {
         Ok(sqlx::query_scalar!(
-            r#"select exists (select from event_delivery join event_subscription using (subscription_id)
-                              where state = 'waiting' and next_at <= $1 and ended_at is null and paused_at is null
-                                and (rests_until is null or rests_until <= $1)) as "due!""#,
+            r#"with busy as (
+                 select host from event_delivery join event_subscription using (subscription_id)
+                 where claimed_until > (select clock_timestamp()))
+               select exists (
+                 select from event_subscription s cross join lateral (
+                     select from event_delivery d
+                     where d.subscription_id = s.subscription_id and state = 'waiting' and next_at <= $1 limit 1) as due
+                 where ended_at is null and paused_at is null and (rests_until is null or rests_until <= $1)
+                   and not exists (select from busy where busy.host = s.host)) as "due!""#,
             at
+        )
+        .fetch_one(&self.pool)
+        .await?)
+    }
+
+    /// Whether the delivery still waits for what this attempt brings: not if its subscription has ended or went on anew meanwhile.
+    pub async fn is_wanted(&self, due: &DueDelivery) -> Result<bool, StoreError> {
+        Ok(sqlx::query_scalar!(
+            r#"select exists (select from event_delivery
+                              where event_id = $1 and subscription_id = $2 and attempts = $3 and state = 'waiting') as "wanted!""#,
+            due.event_id,
+            due.subscription_id,
+            due.attempt_number
         )
         .fetch_one(&self.pool)
         .await?)
@@ -121,6 +117,7 @@ impl Store {
     /// The receiver took it.
     pub async fn save_delivered(&self, due: &DueDelivery, status: u16, at: DateTime<Utc>) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
+        lock_subscriptions(&mut transaction, &[due.subscription_id]).await?;
         sqlx::query!(
             "update event_delivery set state = 'delivered', delivered_at = $3, last_status = $4, error = null, claimed_until = null
              where event_id = $1 and subscription_id = $2 and state <> 'delivered'",
@@ -141,16 +138,17 @@ impl Store {
         Ok(())
     }
 
-    /// The receiver did not take it: it is tried again then, and nothing at all for a moment. What came of an attempt that another has
-    /// followed says nothing.
+    /// The receiver did not take it: it is tried again at `again_at`, and nothing else is before `rests_until`. What came of an attempt that
+    /// another has followed says nothing.
     pub async fn put_off_delivery(
         &self,
         due: &DueDelivery,
         failed: Failed<'_>,
         again_at: DateTime<Utc>,
-        at: DateTime<Utc>,
+        rests_until: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
+        lock_subscriptions(&mut transaction, &[due.subscription_id]).await?;
         sqlx::query!(
             "update event_delivery set next_at = $4, last_status = $5, error = $6, claimed_until = null
              where event_id = $1 and subscription_id = $2 and attempts = $3 and state = 'waiting'",
@@ -166,7 +164,7 @@ impl Store {
         sqlx::query!(
             "update event_subscription set rests_until = $2 where subscription_id = $1",
             due.subscription_id,
-            at + REST
+            rests_until
         )
         .execute(&mut *transaction)
         .await?;
@@ -175,23 +173,25 @@ impl Store {
     }
 
     /// Deliveries of which no byte left are as if they had never been taken.
-    pub async fn give_back_deliveries(&self, unsent: &[DueDelivery], at: DateTime<Utc>) -> Result<(), StoreError> {
+    pub async fn give_back_deliveries(&self, unsent: &[DueDelivery]) -> Result<(), StoreError> {
         let ids: Vec<Uuid> = unsent.iter().map(|due| due.event_id).collect();
         let subscriptions: Vec<i64> = unsent.iter().map(|due| due.subscription_id).collect();
         let attempts: Vec<i32> = unsent.iter().map(|due| due.attempt_number).collect();
+        let mut transaction = self.begin().await?;
+        lock_subscriptions(&mut transaction, &subscriptions).await?;
         sqlx::query!(
             "update event_delivery d
-             set attempts = d.attempts - 1, next_at = $4, claimed_until = null,
+             set attempts = d.attempts - 1, claimed_until = null,
                  first_tried_at = case when d.attempts = 1 then null else first_tried_at end
              from unnest($1::uuid[], $2::bigint[], $3::int[]) as u (event_id, subscription_id, attempts)
              where d.event_id = u.event_id and d.subscription_id = u.subscription_id and d.attempts = u.attempts and d.state = 'waiting'",
             &ids,
             &subscriptions,
-            &attempts,
-            at
+            &attempts
         )
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
+        transaction.commit().await?;
         Ok(())
     }
 
@@ -250,7 +250,68 @@ impl Change {
     }
 }
 
+/// Subscriptions are locked before their deliveries, in the order of their numbers: so does whoever ends one or goes on with it.
+async fn lock_subscriptions(connection: &mut PgConnection, subscriptions: &[i64]) -> Result<(), StoreError> {
+    sqlx::query!(
+        "select subscription_id from event_subscription where subscription_id = any($1) order by subscription_id for no key update",
+        subscriptions
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(())
+}
+
 /// In one line, of which no peer decides how long it is.
 fn told(text: &str) -> String {
     text.chars().map(|sign| if sign.is_control() { ' ' } else { sign }).take(MOST_SIGNS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Row as _};
+
+    use super::super::testing::Database;
+
+    /// A user whose first subscription is paused with a long backlog, and whose second is free and has a few.
+    const BACKLOG: &str = "
+        insert into app_user (user_id, account, name, role, created_at, created_by) values (1, 'own', '', 'operator', '2026-03-01', 'test');
+        insert into event_subscription (subscription_id, user_id, url, kinds, algorithm, created_at, paused_at)
+            values (1, 1, 'https://down.example/', '{cell_changed}', 'hmac-sm3', '2026-03-01', '2026-03-02'),
+                   (2, 1, 'https://well.example/', '{cell_changed}', 'hmac-sm3', '2026-03-01', null);
+        insert into event (event_id, kind, occurred_at, body)
+            select gen_random_uuid(), 'ping', '2026-03-01', '{}' from generate_series(1, 20000);
+        insert into event_delivery (event_id, subscription_id, next_at) select event_id, 1, '2026-03-01' from event;
+        insert into event_delivery (event_id, subscription_id, next_at) select event_id, 2, '2026-03-03' from event limit 5;
+        analyze event, event_delivery, event_subscription;";
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_backlog_of_a_paused_receiver_is_not_looked_through() {
+        let database = Database::open().await;
+        let store = &database.store;
+        sqlx::raw_sql(BACKLOG).execute(&store.pool).await.expect("rows");
+        let mut connection = store.pool.acquire().await.expect("a connection");
+        let claim = include_str!("event_claim.sql").replace(" as \"first_tried_at!\"", "");
+        let prepare = format!("prepare claim (timestamptz, bigint, float8) as {claim}");
+        sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut *connection).await.expect("prepared");
+        for mode in ["force_custom_plan", "force_generic_plan"] {
+            let set = format!("set plan_cache_mode = {mode}");
+            sqlx::raw_sql(AssertSqlSafe(set)).execute(&mut *connection).await.expect("set");
+            let explain = "explain execute claim ('2026-03-04', 8, 120)";
+            let rows = sqlx::raw_sql(explain).fetch_all(&mut *connection).await.expect("a plan");
+            let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+            let plan = plan.join("\n");
+            assert!(plan.contains("event_delivery_next"), "{mode}: {plan}");
+            assert!(!plan.contains("Seq Scan on event_delivery"), "{mode}: {plan}");
+        }
+        drop(connection);
+        let at = "2026-03-04T00:00:00Z".parse().expect("an instant");
+        assert!(store.has_due_deliveries(at).await.expect("looked"));
+        let claimed = store.claim_deliveries(at, 3).await.expect("claimed");
+        assert!(claimed.len() == 3 && claimed.iter().all(|due| due.subscription_id == 2), "{claimed:?}");
+        assert!(!store.has_due_deliveries(at).await.expect("looked"), "its host is spoken to");
+        assert!(store.claim_deliveries(at, 3).await.expect("asked").is_empty());
+        store.give_back_deliveries(&claimed).await.expect("given back");
+        let again = store.claim_deliveries(at, 8).await.expect("claimed");
+        assert!(again.len() == 5 && again.iter().all(|due| due.attempt_number == 1), "{again:?}");
+    }
 }

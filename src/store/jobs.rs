@@ -1,8 +1,10 @@
 //! Pull jobs as sources of records: interned, their settings kept by publish sequence.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
-use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
+use sqlx::{PgConnection, Postgres};
 
 use super::partitions::ensure_partition;
 use super::publish::Cause;
@@ -41,6 +43,33 @@ const SOURCE_LOCKS: i32 = 0x5245_4E5A;
 impl Store {
     /// Waits until nobody pulls from the source, and keeps others from it.
     pub async fn lock_source(&self, source: SourceId) -> Result<SourceLock, StoreError> {
+        let mut connection = self.connection_that_locks().await?;
+        lock(&mut connection, source).await?;
+        Ok(SourceLock { _connection: connection })
+    }
+
+    /// The same, but waits no longer than this; `None`: somebody still pulls from it.
+    pub async fn lock_source_within(
+        &self,
+        source: SourceId,
+        patience: Duration,
+    ) -> Result<Option<SourceLock>, StoreError> {
+        const LOCK_NOT_AVAILABLE: &str = "55P03";
+        let mut connection = self.connection_that_locks().await?;
+        // by the server: of one that merely hung up the server would wait on
+        sqlx::query("select set_config('lock_timeout', $1, false)")
+            .bind(format!("{}ms", patience.as_millis().max(1)))
+            .execute(&mut *connection)
+            .await?;
+        match lock(&mut connection, source).await {
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(LOCK_NOT_AVAILABLE) => Ok(None),
+            Err(error) => Err(error.into()),
+            Ok(()) => Ok(Some(SourceLock { _connection: connection })),
+        }
+    }
+
+    /// A connection that ends with the lock it is for.
+    async fn connection_that_locks(&self) -> Result<PoolConnection<Postgres>, StoreError> {
         let mut connection = self.pool.acquire().await?;
         connection.close_on_drop();
         if let Some(task) = self.commission.as_deref() {
@@ -50,12 +79,7 @@ impl Store {
                 .execute(&mut *connection)
                 .await?;
         }
-        sqlx::query("select pg_advisory_lock($1, $2)")
-            .bind(SOURCE_LOCKS)
-            .bind(i32::from(source.0))
-            .execute(&mut *connection)
-            .await?;
-        Ok(SourceLock { _connection: connection })
+        Ok(connection)
     }
 
     /// Makes the stored settings equal to these; true if anything changed. A job that is not among them ends.
@@ -139,6 +163,11 @@ impl Store {
             })
             .collect()
     }
+}
+
+async fn lock(connection: &mut PgConnection, source: SourceId) -> Result<(), sqlx::Error> {
+    let locked = sqlx::query("select pg_advisory_lock($1, $2)").bind(SOURCE_LOCKS).bind(i32::from(source.0));
+    locked.execute(connection).await.map(drop)
 }
 
 /// A stored number as the word it stands for.

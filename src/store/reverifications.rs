@@ -1,5 +1,6 @@
 //! Re-verifications that staff asked for after a fresh pull: tasks of a kind of their own, named by the request that asked for them.
 
+use super::audit::{Act, record};
 use super::tasks::{NewTask, Priority, insert_task};
 use super::{Store, StoreError};
 use crate::clock;
@@ -7,10 +8,17 @@ use crate::domain::facts::{PersonId, UnitId};
 
 /// The kind of these tasks.
 pub const KIND: &str = "reverify";
-/// The names under which their runs are told. Single persons do not wait for whole employers: of one name one task runs at a time.
-pub const JOBS: [&str; 2] = ["reverify-person", "reverify-employer"];
+/// The names under which their runs are told. Of one name one task runs at a time: several persons are asked about side by side, each person
+/// by one task at a time, and none of them waits for a whole employer.
+const OF_PERSONS: [&str; 4] = ["reverify-person", "reverify-person-1", "reverify-person-2", "reverify-person-3"];
+const OF_EMPLOYERS: &str = "reverify-employer";
 /// Attempts that get nowhere.
 const ATTEMPTS: u32 = 3;
+
+/// All names of these tasks' jobs, which belong to no file.
+pub fn jobs() -> impl Iterator<Item = &'static str> {
+    OF_PERSONS.into_iter().chain([OF_EMPLOYERS])
+}
 
 /// Whom to pull afresh and verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,14 +63,16 @@ impl Reverification {
     }
 
     fn job(&self) -> &'static str {
-        JOBS[usize::from(self.person.is_none())]
+        let of_person = |person: PersonId| OF_PERSONS[person.0.rem_euclid(OF_PERSONS.len() as i64) as usize];
+        self.person.map_or(OF_EMPLOYERS, of_person)
     }
 }
 
 impl Store {
-    /// Queues it once for each name of a request (of a request without one: each time).
-    pub async fn queue_reverification(&self, asked: &Reverification, by: &str) -> Result<Queued, StoreError> {
-        let at = self.now().await?;
+    /// Queues it once for each name of a request (of a request without one: each time); `act` tells who asked and when, and is written down
+    /// with what is queued.
+    pub async fn queue_reverification(&self, asked: &Reverification, act: &Act<'_>) -> Result<Queued, StoreError> {
+        let at = act.at;
         let name = self.request.as_ref().map_or_else(|| clock::uuid_v7(at).to_string(), |request| request.name());
         let (name, key) = (format!("{name} "), format!("{name} {asked}"));
         let mut transaction = self.begin().await?;
@@ -92,11 +102,13 @@ impl Store {
             after: Vec::new(),
             patient_until: None,
             attempts: ATTEMPTS,
-            created_by: by.to_owned(),
+            created_by: act.actor.name.clone(),
         };
         let task_id = insert_task(&mut transaction, &task, None, at).await?;
+        let task_id = task_id.ok_or(StoreError::frame("a task of this name is there already"))?;
+        record(&mut transaction, act).await?;
         transaction.commit().await?;
-        Ok(Queued::Task(task_id.ok_or(StoreError::frame("a task of this name is there already"))?))
+        Ok(Queued::Task(task_id))
     }
 
     /// The runs of a task, in the order in which they began.
@@ -118,6 +130,7 @@ mod tests {
     use super::super::request_answers::Request;
     use super::super::testing::Database;
     use super::*;
+    use crate::domain::access::{Action, Actor};
 
     #[test]
     fn a_key_says_what_the_task_is_to_do() {
@@ -139,7 +152,9 @@ mod tests {
         };
         let asked = Reverification { employer: UnitId(1), person: Some(PersonId(1)), year: 2025 };
         let queue = async |store: Store, asked: &Reverification| {
-            store.queue_reverification(asked, "li.hua").await.expect("queued")
+            let actor = Actor::operator("li.hua");
+            let act = Act::read(at, &actor, Action::Reverify, "placement 91369900MA2000F14G 2025 person 1");
+            store.queue_reverification(asked, &act).await.expect("queued")
         };
         let first = queue(named("li.hua", "k1"), &asked).await;
         assert_eq!(queue(named("li.hua", "k1"), &asked).await, first);
@@ -147,5 +162,28 @@ mod tests {
         assert_eq!(queue(named("li.hua", "k1"), &other).await, Queued::Otherwise);
         assert_ne!(queue(named("li.hua", "k2"), &asked).await, first);
         assert_ne!(queue(named("wang.fang", "k1"), &asked).await, first, "names are each user's own");
+        let audited = sqlx::query_scalar("select count(*) from audit where action = 'reverify'");
+        let audited: i64 = audited.fetch_one(&database.store.pool).await.expect("a count");
+        assert_eq!(audited, 3, "each that was queued, and no other");
+    }
+
+    #[tokio::test]
+    async fn several_persons_are_asked_about_side_by_side_and_one_person_by_one_task_at_a_time() {
+        let database = Database::open().await;
+        let store = &database.store;
+        let at = store.now().await.expect("a time");
+        let actor = Actor::operator("li.hua");
+        let act = Act::read(at, &actor, Action::Reverify, "somebody");
+        let everybody = Reverification { employer: UnitId(1), person: None, year: 2025 };
+        let persons = [8, 9, 10, 11, 8].map(|person| Reverification { person: Some(PersonId(person)), ..everybody });
+        for asked in persons.iter().chain([&everybody]) {
+            store.queue_reverification(asked, &act).await.expect("queued");
+        }
+        let names: Vec<String> = jobs().map(str::to_owned).collect();
+        let mut claimed = Vec::new();
+        while let Some(task) = store.claim_task(at, &names, false).await.expect("asked") {
+            claimed.push(Reverification::of_key(&task.key).expect("one of these"));
+        }
+        assert_eq!(claimed, [&persons[..4], &[everybody]].concat(), "the second task of person 8 waits for the first");
     }
 }

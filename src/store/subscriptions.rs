@@ -51,6 +51,8 @@ pub struct SubscriptionLine {
     /// Deliveries that wait, and how many of these failed before.
     pub waiting: i64,
     pub failing: i64,
+    /// Deliveries that nobody tries any more, unless the user goes on with the subscription.
+    pub given_up: i64,
     pub last_delivered_at: Option<DateTime<Utc>>,
 }
 
@@ -85,11 +87,12 @@ impl Store {
     pub async fn list_subscriptions(&self, account: Option<&str>) -> Result<Vec<SubscriptionLine>, StoreError> {
         let rows = sqlx::query!(
             r#"select s.subscription_id, account, url, host as "host!", kinds, algorithm, s.created_at, paused_at,
-                      d.waiting as "waiting!", d.failing as "failing!", d.last_delivered_at
+                      d.waiting as "waiting!", d.failing as "failing!", d.given_up as "given_up!", d.last_delivered_at
                from event_subscription s join app_user u using (user_id)
                cross join lateral (
                    select count(*) filter (where state = 'waiting') as waiting,
                           count(*) filter (where state = 'waiting' and first_tried_at is not null) as failing,
+                          count(*) filter (where state = 'failed' and first_tried_at is not null) as given_up,
                           max(delivered_at) as last_delivered_at
                    from event_delivery where event_delivery.subscription_id = s.subscription_id) as d
                where s.ended_at is null and ($1::text is null or account = $1) order by s.subscription_id"#,
@@ -112,6 +115,7 @@ impl Store {
                     paused_at: row.paused_at,
                     waiting: row.waiting,
                     failing: row.failing,
+                    given_up: row.given_up,
                     last_delivered_at: row.last_delivered_at,
                 })
             })
@@ -269,8 +273,13 @@ impl Change {
         Ok(done.rows_affected() == 1)
     }
 
-    /// What gathered is due, and what was given up is tried again as if for the first time; how much that is.
-    pub async fn resume_subscription(&mut self, subscription_id: i64, at: DateTime<Utc>) -> Result<u64, StoreError> {
+    /// What was given up is tried again as if for the first time, and of one that is `paused` what gathered is due; how much that is.
+    pub async fn resume_subscription(
+        &mut self,
+        subscription_id: i64,
+        paused: bool,
+        at: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
         sqlx::query!(
             "update event_subscription set paused_at = null, rests_until = null where subscription_id = $1 and ended_at is null",
             subscription_id
@@ -279,12 +288,24 @@ impl Change {
         .await?;
         let due = sqlx::query!(
             "update event_delivery set state = 'waiting', attempts = 0, first_tried_at = null, next_at = $2, claimed_until = null
-             where subscription_id = $1 and (state = 'waiting' or state = 'failed' and first_tried_at is not null)",
+             where subscription_id = $1 and (state = 'failed' and first_tried_at is not null or state = 'waiting' and $3)",
             subscription_id,
-            at
+            at,
+            paused
         )
         .execute(self.connection())
         .await?;
         Ok(due.rows_affected())
+    }
+
+    /// Whether a ping of the subscription waits to be taken.
+    pub async fn has_waiting_ping(&mut self, subscription_id: i64) -> Result<bool, StoreError> {
+        Ok(sqlx::query_scalar!(
+            r#"select exists (select from event_delivery join event using (event_id)
+                              where subscription_id = $1 and state = 'waiting' and kind = 'ping') as "waits!""#,
+            subscription_id
+        )
+        .fetch_one(self.connection())
+        .await?)
     }
 }

@@ -9,6 +9,8 @@ use renzheng::clock::system_now;
 use renzheng::config::{AlertSettings, TaxSettings};
 use renzheng::declare::settle::{Settled, settle};
 use renzheng::declare::{DeclareError, complete, withdraw};
+use renzheng::domain::access::Role;
+use renzheng::domain::event::EventKind;
 use renzheng::domain::reconciliation::{Class, Judged};
 use renzheng::notify::{Installation, watch};
 use renzheng::push::Client;
@@ -18,7 +20,9 @@ use renzheng::schedule::hand_over::{HandedOver, hand_over};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+use crate::access::unit;
 use crate::declaring::{FACTORY, SCHOOL, Scene, YEAR, approval, employer, supervisor, withdrawal};
+use crate::events::receiver::{Receiver, Subscriber, deliver};
 use crate::fixtures::fixtures;
 
 const SETTLING: &str = "spoken with the department";
@@ -215,6 +219,9 @@ async fn other_numbers_are_told_to_people_and_withdrawn_once_one_decides_so() {
 #[tokio::test]
 async fn a_rejection_after_the_acceptance_becomes_the_declarations_own_with_its_code() {
     let scene = Scene::begin("rejected_there").await;
+    let receiver = Receiver::start().await;
+    let school = (Role::Employer, unit(SCHOOL));
+    let own = Subscriber::begin(scene.store(), "own", school, &receiver, &[EventKind::AnswerReceived]).await;
     scene.accepted(SCHOOL).await;
     let claims = scene.claims(SCHOOL).await;
     scene.department.reject_after_all(&scene.heard_last(), "E77").expect("rejected");
@@ -223,6 +230,10 @@ async fn a_rejection_after_the_acceptance_becomes_the_declarations_own_with_its_
     assert_eq!(scene.state(SCHOOL).await.name(), "accepted", "its reason was asked, nothing else");
     let settled = scene.settled(SCHOOL).await.expect("settled");
     assert_eq!((settled.state, settled.withdraws), ("rejected", None));
+    deliver(scene.store()).await;
+    let told = receiver.take_signed(&own);
+    let told: Vec<(&Value, &Value)> = told.iter().map(|event| (&event["version"], &event["state"])).collect();
+    assert_eq!(told, [(&json!(1), &json!("accepted")), (&json!(1), &json!("rejected"))], "its programs hear of it too");
     let state = serde_json::to_value(scene.state(SCHOOL).await).expect("JSON");
     assert_eq!(state["rejection"]["code"], "E77");
     assert_eq!(scene.claims(SCHOOL).await, claims);

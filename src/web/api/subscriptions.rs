@@ -59,7 +59,10 @@ pub(super) fn routes() -> ApiRouter<Site> {
             "/subscriptions/{subscription_id}/resumption",
             post_with(
                 resume,
-                told("resume_subscription", "Go on with one that is paused, with everything that waits"),
+                told(
+                    "resume_subscription",
+                    "Go on with one that is paused, with everything that waits; also with what was given up of one that is not",
+                ),
             ),
         )
 }
@@ -133,7 +136,10 @@ impl From<SubscriptionError> for Problem {
             (SubscriptionError::Store(error), _) => error.into(),
             (SubscriptionError::Unknown(_), _) => Self::not_found(),
             (
-                error @ (SubscriptionError::TooMany | SubscriptionError::NotPaused | SubscriptionError::NotAUser(_)),
+                error @ (SubscriptionError::TooMany
+                | SubscriptionError::NotPaused
+                | SubscriptionError::PingWaits
+                | SubscriptionError::NotAUser(_)),
                 Some((code, chinese)),
             ) => Self::refused(code, error.to_string(), chinese),
             (error, Some((code, chinese))) => Self::unprocessable(code, error.to_string(), chinese),

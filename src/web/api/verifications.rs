@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::describe::{Access, operation};
 use super::whose::employer;
 use crate::declare::reverify::{self, Progress, Verification};
-use crate::domain::access::Action;
+use crate::domain::access::{Action, Actor};
 use crate::domain::facts::PersonId;
 use crate::domain::ids::Uscc;
 use crate::store::reverifications::Reverification;
@@ -73,13 +73,16 @@ async fn verify(
     let employer = employer(&store, &actor, Action::Reverify, &asked.employer_uscc).await?;
     let reverification = Reverification { employer, person: asked.person_id, year: asked.year.into() };
     if !asked.fresh {
-        return Ok(Awaited::Done(reverify::reverify(&store, &site.reading, &actor, reverification).await?));
+        let verification = reverify::reverify(&store, &site.reading, &actor, reverification).await?;
+        note(&site, &actor, &verification).await;
+        return Ok(Awaited::Done(verification));
     }
     let verification_id = reverify::queue_fresh(&store, &site.reading, &actor, reverification).await?;
     let until = Instant::now() + PATIENCE;
     loop {
         let verification = reverify::find(&store, &actor, verification_id).await?;
         if matches!(verification.progress, Progress::Done | Progress::GivenUp) {
+            note(&site, &actor, &verification).await;
             return Ok(Awaited::Done(verification));
         }
         if Instant::now() + LOOK > until {
@@ -101,5 +104,18 @@ async fn read(
     Holder(actor): Holder,
     Path(of): Path<OfVerification>,
 ) -> Result<Reply<Verification>, Problem> {
-    Ok(Reply(reverify::find(&site.store, &actor, of.verification_id).await?))
+    let verification = reverify::find(&site.store, &actor, of.verification_id).await?;
+    note(&site, &actor, &verification).await;
+    Ok(Reply(verification))
+}
+
+/// Results that it shows are read by whoever asked.
+async fn note(site: &Site, actor: &Actor, verification: &Verification) {
+    if verification.outcome.is_none() {
+        return;
+    }
+    let Verification { employer_uscc, year, person_id, .. } = verification;
+    let person = person_id.map(|person| format!(", person {}", person.0)).unwrap_or_default();
+    let object = format!("results {year}: employer {employer_uscc}{person}");
+    site.reads.note(&site.store, actor, Action::ReadResults, object).await;
 }

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Instant;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use renzheng::config::{AlertSettings, Environment, Job};
 use renzheng::declare::register::notices::{Wanted, list_notices};
 use renzheng::declare::subscriptions::{list, resume, test};
@@ -13,7 +13,7 @@ use renzheng::notify::{self, Installation};
 use renzheng::schedule::Schedule;
 use renzheng::store::Store;
 
-use super::receiver::{LOOPBACK, Receiver, Subscriber, body, deliver, later, told};
+use super::receiver::{LOOPBACK, Receiver, Subscriber, body, deliver, later, put_down, told};
 use super::{ALL, count, employer, errors, school};
 use crate::declaring::{SCHOOL, Scene as Declared};
 use crate::gate::PATIENCE;
@@ -77,7 +77,7 @@ async fn a_receiver_that_is_gone_is_told_nothing_any_more() {
     let receiver = Receiver::start().await;
     let own = Subscriber::begin(store, "own", school(), &receiver, &ALL).await;
     for _ in 0..3 {
-        test(store, &own.actor, own.made.subscription_id).await.expect("a ping");
+        put_down(store, own.made.subscription_id).await;
     }
     receiver.answer(410);
     let came = deliver(store).await;
@@ -160,15 +160,35 @@ async fn one_event_that_is_never_taken_pauses_nobody_who_takes_others() {
     for _ in 0..20 {
         given_up += deliver(store).await.given_up;
         later(store, TimeDelta::minutes(1)).await;
-        test(store, &own.actor, id).await.expect("a ping");
+        put_down(store, id).await;
         given_up += deliver(store).await.given_up;
         later(store, TimeDelta::hours(12)).await;
     }
     let refused = receiver.take().iter().filter(|request| request.headers["idempotency-key"] == poison).count();
     assert!(given_up == 1 && refused > 10, "{given_up} given up, {refused} refused");
     let listed = list(store, &own.actor).await.expect("a list");
-    assert_eq!(listed[0].paused_at, None);
+    assert_eq!((listed[0].paused_at, listed[0].given_up), (None, 1), "its user sees that one is missing");
     assert_eq!(count(&scene.day.harness, "event_delivery where state = 'failed'").await, 1);
+
+    // and goes on with it once the receiver is mended; what waits for its next attempt is left as it is
+    receiver.refuse("");
+    receiver.answer(500);
+    let waits = put_down(store, id).await;
+    deliver(store).await;
+    let next = "select next_at from event_delivery where event_id = $1";
+    let mut connection = scene.day.harness.connection().await;
+    let next_at: DateTime<Utc> =
+        sqlx::query_scalar(next).bind(waits).fetch_one(&mut connection).await.expect("a delivery");
+    receiver.answer(204);
+    receiver.take();
+    assert_eq!(resume(store, &own.actor, id).await.expect("gone on with").due, 1);
+    let unchanged: DateTime<Utc> =
+        sqlx::query_scalar(next).bind(waits).fetch_one(&mut connection).await.expect("a delivery");
+    assert_eq!(unchanged, next_at);
+    assert_eq!(deliver(store).await, told(1, 0));
+    assert_eq!(receiver.take()[0].headers["idempotency-key"], poison);
+    assert_eq!(list(store, &own.actor).await.expect("a list")[0].given_up, 0);
+    assert_eq!(resume(store, &own.actor, id).await.expect_err("nothing is left").code(), Some("not_paused"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,7 +210,10 @@ async fn a_process_that_dies_between_the_deed_and_the_delivery_loses_nothing() {
     program.wait().expect("gone");
     receiver.answer_over(Wire::Whole);
     assert_eq!(deliver(store).await, told(0, 0), "the dead one's claim still stands");
-    later(store, TimeDelta::minutes(2)).await;
+    later(store, TimeDelta::days(1)).await;
+    assert_eq!(deliver(store).await, told(0, 0), "whatever business time says");
+    let expire = "update event_delivery set claimed_until = clock_timestamp() - interval '1 second'";
+    sqlx::query(expire).execute(&mut harness.connection().await).await.expect("its time is over");
     assert_eq!(deliver(store).await, told(1, 0));
     let again = receiver.take();
     assert_eq!((again.len(), &again[0].body), (1, &first[0].body), "the same bytes once more");
@@ -206,7 +229,7 @@ async fn a_receiver_that_does_not_answer_holds_no_other_up() {
     let sluggish = Subscriber::begin(&store, "slow", school(), &slow, &ALL).await;
     let other = Subscriber::begin(&store, "quick", school(), &quick, &ALL).await;
     for _ in 0..3 {
-        test(&store, &sluggish.actor, sluggish.made.subscription_id).await.expect("a ping");
+        put_down(&store, sluggish.made.subscription_id).await;
     }
     test(&store, &other.actor, other.made.subscription_id).await.expect("a ping");
     let of_task = store.clone();
@@ -227,7 +250,7 @@ async fn a_failure_leaves_the_receiver_alone_for_a_moment() {
     let receiver = Receiver::start().await;
     let own = Subscriber::begin(store, "own", school(), &receiver, &ALL).await;
     for _ in 0..20 {
-        test(store, &own.actor, own.made.subscription_id).await.expect("a ping");
+        put_down(store, own.made.subscription_id).await;
     }
     receiver.answer(500);
     assert_eq!(deliver(store).await, told(0, 1));
@@ -259,6 +282,18 @@ async fn the_clockwork_delivers_what_is_due() {
     let runs = store.list_runs(Some("events"), None, 10).await.expect("runs");
     assert_eq!(runs.len(), 1);
     assert_eq!((runs[0].kind.as_str(), &runs[0].counts["delivered"]), ("deliver_events", &serde_json::json!(1)));
+    // minutes in which nothing is due leave no trace
+    for _ in 0..3 {
+        later(&store, TimeDelta::minutes(1)).await;
+        schedule.tick().await.expect("looked");
+    }
+    let harness = &scene.province.harness;
+    assert_eq!((count(harness, "task where job = 'events'").await, count(harness, "fire").await), (1, 1));
+    put_down(&store, own.made.subscription_id).await;
+    later(&store, TimeDelta::minutes(1)).await;
+    schedule.tick().await.expect("fired");
+    schedule.drain().await.expect("worked");
+    assert_eq!((receiver.take_signed(&own).len(), count(harness, "fire").await), (1, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -275,7 +310,7 @@ async fn events_go_after_ninety_days_whatever_became_of_them() {
     later(store, TimeDelta::days(89)).await;
     let removed = store.maintain("maintain", &usual(), "test").await.expect("maintained");
     assert_eq!(removed.removed[&renzheng::domain::retention::RetentionClass::Events], 0);
-    test(store, &own.actor, own.made.subscription_id).await.expect("a ping");
+    put_down(store, own.made.subscription_id).await;
     later(store, TimeDelta::days(2)).await;
     store.maintain("maintain", &usual(), "test").await.expect("maintained");
     assert_eq!((count(harness, "event").await, count(harness, "event_delivery").await), (1, 1));

@@ -1,7 +1,8 @@
 //! Programs that subscribed hear of what happens within their user's reach, signed, at least once, and of nothing else.
 
 mod kept;
-mod receiver;
+mod queue;
+pub mod receiver;
 mod shape;
 
 use chrono::TimeDelta;
@@ -447,7 +448,7 @@ renzheng: the address leads into a private network or to this machine; accepted 
 "###);
     insta::assert_snapshot!(refused(&["subscription", "resume", "1"]), @r###"
 exit 2
-renzheng: the subscription is not paused
+renzheng: the subscription is not paused, and nothing of it was given up
 "###);
     insta::assert_snapshot!(refused(&["subscription", "remove", "1"]), @r###"
 exit 0

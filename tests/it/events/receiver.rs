@@ -1,6 +1,6 @@
 //! A payroll vendor's program that takes events, and the users who let it hear of them.
 
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
@@ -9,10 +9,11 @@ use renzheng::crypto::{SignatureAlgorithm, Signed, content_digest_header};
 use renzheng::declare::subscriptions::{Subscribed, Subscribing, SubscriptionError, add};
 use renzheng::declare::users::{AskedReach, actor_of_token};
 use renzheng::domain::access::{Actor, Role};
-use renzheng::domain::event::EventKind;
+use renzheng::domain::event::{Event, EventKind, Ping};
 use renzheng::notify::events::{EventsTold, deliver_events};
 use renzheng::store::Store;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::access::user;
 use crate::http_agency::{Asked, Reply, Server, Wire, locked};
@@ -27,24 +28,37 @@ pub struct Receiver {
     wire: Arc<Mutex<Wire>>,
     /// An event that it never takes, by its id.
     refused: Arc<Mutex<String>>,
+    /// So many seconds it says that it wants to hear nothing; 0: it does not say.
+    stay_away_s: Arc<AtomicU64>,
 }
 
 impl Receiver {
     pub async fn start() -> Self {
         let (status, wire) = (Arc::new(AtomicU16::new(204)), Arc::new(Mutex::new(Wire::Whole)));
         let refused = Arc::<Mutex<String>>::default();
+        let stay_away_s = Arc::<AtomicU64>::default();
         let (shown, over, never) = (Arc::clone(&status), Arc::clone(&wire), Arc::clone(&refused));
+        let away = Arc::clone(&stay_away_s);
         let server = Server::start(move |asked| {
             let is_bad = asked.headers.get("idempotency-key").is_some_and(|id| *id == *locked(&never));
             let reply =
                 Reply::status(if is_bad { 400 } else { shown.load(Ordering::SeqCst) }).header("location", "/elsewhere");
+            let reply = match away.load(Ordering::SeqCst) {
+                0 => reply,
+                seconds => reply.header("retry-after", &seconds.to_string()),
+            };
             reply.over(*locked(&over))
         });
-        Self { server: server.await, status, wire, refused }
+        Self { server: server.await, status, wire, refused, stay_away_s }
     }
 
     pub fn answer(&self, status: u16) {
         self.status.store(status, Ordering::SeqCst);
+    }
+
+    /// Answers from now on ask to be left alone for so long; for 0 s they do not.
+    pub fn ask_to_stay_away(&self, seconds: u64) {
+        self.stay_away_s.store(seconds, Ordering::SeqCst);
     }
 
     pub fn refuse(&self, event_id: &str) {
@@ -125,6 +139,16 @@ pub async fn subscribe(
 ) -> Result<Subscribed, SubscriptionError> {
     let asked = Subscribing { url, kinds, algorithm: SignatureAlgorithm::HmacSm3, allow_loopback: true };
     add(store, actor, &asked).await
+}
+
+/// Puts down another event for a subscription, whatever waits: a user's own ping waits for the one before. Its id.
+pub async fn put_down(store: &Store, subscription_id: i64) -> Uuid {
+    let at = store.now().await.expect("business time");
+    let mut change = store.change().await.expect("a change");
+    let ping = |heading| Event::Ping(Ping { heading });
+    let event_id = change.tell_one(subscription_id, at, ping).await.expect("put down");
+    change.commit().await.expect("committed");
+    event_id
 }
 
 pub async fn deliver(store: &Store) -> EventsTold {
