@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::describe::{Access, operation};
-use super::whose::{OfPlacement, OfYear};
+use super::whose::{OfPlacement, OfYear, declaring};
 use crate::declare::complete::{Completed, Completing, complete};
 use crate::declare::consent::{ConsentRevoked, give, revoke};
 use crate::declare::drift::{DriftOfDeclaration, of_employer};
@@ -72,7 +72,7 @@ async fn read(
     Holder(actor): Holder,
     Path(of): Path<OfYear>,
 ) -> Result<Reply<Overview>, Problem> {
-    let declaring = of.declaring(&site.store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&site.store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     Ok(Reply(overview(&site.store, &site.reading.policy, &actor, declaring).await?))
 }
 
@@ -82,7 +82,7 @@ async fn list(
     Path(of): Path<OfYear>,
     Query(paging): Query<Paging>,
 ) -> Result<Reply<Page<PlacementLine>>, Problem> {
-    let declaring = of.declaring(&site.store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&site.store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     let (limit, after) = (paging.limit()?, paging.after::<i64>()?.unwrap_or(0));
     let views = placements(&site.store, declaring).await?;
     let after = views.iter().filter(|view| view.person.0 > after);
@@ -96,7 +96,7 @@ async fn drift(
     Holder(actor): Holder,
     Path(of): Path<OfYear>,
 ) -> Result<Reply<Option<DriftOfDeclaration>>, Problem> {
-    let declaring = of.declaring(&site.store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&site.store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     Ok(Reply(of_employer(&site.store, &site.reading.policy, &actor, declaring).await?))
 }
 
@@ -115,12 +115,12 @@ async fn consent(
     Path(of): Path<OfYear>,
     Body(agreement): Body<Agreement>,
 ) -> Result<Reply<Consent>, Problem> {
-    let declaring = of.declaring(&store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     Ok(Reply(give(&store, &site.reading, declaring, &actor, &agreement.accepted_commitment).await?))
 }
 
 async fn no_consent(Writer { actor, store }: Writer, Path(of): Path<OfYear>) -> Result<Reply<ConsentRevoked>, Problem> {
-    let declaring = of.declaring(&store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     Ok(Reply(revoke(&store, declaring, &actor).await?))
 }
 
@@ -140,7 +140,7 @@ async fn completion(
     Body(completion): Body<CompletionWord>,
 ) -> Result<Reply<Completed>, Problem> {
     // where the unit is being deregistered staff complete: the use case says who may
-    let declaring = of.declaring(&store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     let completing = Completing::of(declaring, completion.accepted_commitment);
     let completed = complete(&store, &site.reading, &actor, &completing).await?;
     site.anew.judge_placed(declaring.employer, declaring.year);
@@ -162,7 +162,7 @@ async fn handing_in(
     Path(of): Path<OfPlacement>,
     Body(how): Body<HandingIn>,
 ) -> Result<Reply<HandedIn>, Problem> {
-    let declaring = of.declaring(&store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     let policy = &site.reading.policy;
     Ok(Reply(hand_in::hand_in(&store, policy, &actor, declaring, of.person_id, how.deregistering).await?))
 }
