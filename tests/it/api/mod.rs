@@ -8,11 +8,13 @@ mod kill;
 mod matrix;
 mod offers;
 mod person;
+mod repeated;
 mod review;
 mod road;
 mod samples;
 #[cfg(feature = "delivery")]
 mod schemathesis;
+mod strangers;
 mod verifications;
 
 pub use client::{Api, Says};
