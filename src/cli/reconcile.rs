@@ -142,7 +142,15 @@ pub(super) fn describe(years: &[YearReconciled]) -> String {
 
 async fn list(context: &Context, all: bool, limit: i64, out: Output) -> anyhow::Result<Ended> {
     let limit = usize::try_from(limit).unwrap_or_default();
-    let differences = list_differences(&context.store, &context.actor, all, None, limit).await?;
+    let (mut differences, mut after) = (Vec::new(), None);
+    loop {
+        let page = list_differences(&context.store, &context.actor, all, after, limit - differences.len()).await?;
+        differences.extend(page.lines);
+        after = page.next;
+        if after.is_none() || differences.len() >= limit {
+            break;
+        }
+    }
     if out.is_json() {
         for difference in &differences {
             out.json(&told(difference))?;

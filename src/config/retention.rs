@@ -10,13 +10,14 @@ use crate::domain::retention::{Keep, RetentionClass};
 /// `[retention]`: spans by class.
 pub(super) type RetentionFile = BTreeMap<RetentionClass, String>;
 
-const VARIABLES: [(RetentionClass, &str); 8] = [
+const VARIABLES: [(RetentionClass, &str); 9] = [
     (RetentionClass::Strangers, "RENZHENG_RETENTION_STRANGERS"),
     (RetentionClass::RunLines, "RENZHENG_RETENTION_RUN_LINES"),
     (RetentionClass::Pages, "RENZHENG_RETENTION_PAGES"),
     (RetentionClass::Messages, "RENZHENG_RETENTION_MESSAGES"),
     (RetentionClass::Tasks, "RENZHENG_RETENTION_TASKS"),
     (RetentionClass::Events, "RENZHENG_RETENTION_EVENTS"),
+    (RetentionClass::RequestAnswers, "RENZHENG_RETENTION_REQUEST_ANSWERS"),
     (RetentionClass::SupersededRecords, "RENZHENG_RETENTION_SUPERSEDED_RECORDS"),
     (RetentionClass::ResultHistory, "RENZHENG_RETENTION_RESULT_HISTORY"),
 ];

@@ -13,13 +13,16 @@ use crate::store::owners::Owned;
 
 /// Rows that are looked at in one go where not all of them may be shown.
 const LOOK: i64 = 500;
+/// So often more rows are looked at before a page is given out as it is.
+const LOOKS: usize = 10;
 
 /// A page of the audit.
 #[derive(Debug)]
 pub struct AuditPage {
     /// Newest first.
     pub lines: Vec<AuditLine>,
-    /// Where the next page begins: rows before this one; nothing where there are no more.
+    /// Where the next page begins: rows before this one; nothing where there are no more. A page may hold fewer rows than asked for, or none,
+    /// and there may be more.
     pub next: Option<i64>,
 }
 
@@ -35,10 +38,13 @@ pub async fn read_audit(
     let mut lines: Vec<AuditLine> = Vec::new();
     let mut next = None;
     let look = if actor.scope == Scope::Everything { limit as i64 + 1 } else { LOOK };
-    'pages: loop {
+    'pages: for _ in 0..LOOKS {
         let rows = store.list_audit(&filter, look).await?;
-        let Some(last) = rows.last() else { break };
-        filter.before = Some(last.audit_id);
+        next = rows.last().map(|row| row.audit_id);
+        if next.is_none() {
+            break;
+        }
+        filter.before = next;
         for row in within_reach(store, actor, rows).await? {
             if lines.len() == limit {
                 next = lines.last().map(|line| line.audit_id);

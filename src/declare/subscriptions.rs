@@ -116,7 +116,7 @@ pub struct Subscribing<'a> {
     pub allow_loopback: bool,
 }
 
-/// A secret just made. Its text is shown this once; it rests encrypted.
+/// A secret just made. It rests encrypted, and is shown by nothing but the answer to the request that made it, for a day.
 #[derive(Clone, Serialize, JsonSchema)]
 pub struct Subscribed {
     pub subscription_id: i64,
@@ -180,7 +180,7 @@ pub async fn add(store: &Store, actor: &Actor, asked: &Subscribing<'_>) -> Resul
     let act = about(at, actor, subscription_id, "add").with("host", url.host_str()).with("kinds", kinds);
     change.record(&act).await?;
     let subscribed = Subscribed { subscription_id, key_id, secret };
-    change.answer(&subscribed).await?;
+    change.answer_with_secret(&subscribed).await?;
     change.commit().await?;
     Ok(subscribed)
 }
@@ -222,7 +222,7 @@ pub async fn rotate(store: &Store, actor: &Actor, subscription_id: i64) -> Resul
     let key_id = change.add_signing_secret(store, subscription_id, &secret, at).await?;
     change.record(&about(at, actor, subscription_id, "rotate").with("key_id", key_id.as_str())).await?;
     let subscribed = Subscribed { subscription_id, key_id, secret };
-    change.answer(&subscribed).await?;
+    change.answer_with_secret(&subscribed).await?;
     change.commit().await?;
     Ok(subscribed)
 }

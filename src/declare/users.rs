@@ -231,7 +231,7 @@ pub async fn revoke(
     Ok(change.commit().await?)
 }
 
-/// A token just made. Its text is nowhere else, but with the answer to the request that made it, encrypted.
+/// A token just made. Its text is nowhere else, but for a day with the answer to the request that made it, encrypted.
 #[derive(Serialize, JsonSchema)]
 pub struct TokenAdded {
     pub token_id: i32,
@@ -265,7 +265,7 @@ pub async fn add_token(store: &Store, actor: &Actor, account: &str, days: u32) -
         .with("expires_at", clock::rfc3339(expires_at));
     change.record(&act).await?;
     let added = TokenAdded { token_id, account: account.to_owned(), token: token.text, expires_at };
-    change.answer(&added).await?;
+    change.answer_with_secret(&added).await?;
     change.commit().await?;
     Ok(added)
 }
@@ -315,8 +315,22 @@ pub enum TokenError {
     Store(#[from] StoreError),
 }
 
+/// Who holds a token, and when.
+#[derive(Clone, Debug)]
+pub struct TokenHolder {
+    /// With what is granted to them on that day.
+    pub actor: Actor,
+    /// Business time, as the database had it when it was asked.
+    pub at: DateTime<Utc>,
+}
+
 /// Who holds the token, with what is granted to them today.
 pub async fn actor_of_token(store: &Store, token: &str) -> Result<Actor, TokenError> {
+    Ok(holder_of_token(store, token).await?.actor)
+}
+
+/// Who holds the token now.
+pub async fn holder_of_token(store: &Store, token: &str) -> Result<TokenHolder, TokenError> {
     let hash = token_hash(token).ok_or(TokenError::Malformed)?;
     let found = store.find_token(&hash).await?.ok_or(TokenError::Unknown)?;
     if found.user_revoked {
@@ -334,7 +348,9 @@ pub async fn actor_of_token(store: &Store, token: &str) -> Result<Actor, TokenEr
         return Err(TokenError::NoGrant { account: found.account, today });
     };
     store.note_token_use(&found).await?;
-    Ok(Actor { on_behalf_of: behalf(&found, today), name: found.account, role: found.role, scope })
+    let at = found.at;
+    let actor = Actor { on_behalf_of: behalf(&found, today), name: found.account, role: found.role, scope };
+    Ok(TokenHolder { actor, at })
 }
 
 /// The one employer a handler acts for that day. Of several, what was done says which.

@@ -19,6 +19,8 @@ words! {
         Tasks = "tasks",
         /// What programs that subscribed were told, or could not be.
         Events = "events",
+        /// What requests that write something were answered, by which the same request is known again.
+        RequestAnswers = "request_answers",
         /// Versions of records that others have superseded.
         SupersededRecords = "superseded_records",
         /// What results were before they changed.
@@ -36,14 +38,17 @@ impl RetentionClass {
             Self::Strangers | Self::Pages => Some(30),
             Self::RunLines | Self::Tasks | Self::Events => Some(90),
             Self::Messages => Some(365),
+            Self::RequestAnswers => Some(730),
             Self::SupersededRecords | Self::ResultHistory => None,
         }
     }
 
-    /// The past that results rest on is kept for at least three years: that of a declaration, of its amendments, and of an audit.
+    /// The past that results rest on is kept for at least three years: that of a declaration, of its amendments, and of an audit. A request
+    /// that is repeated within a month is not done again.
     pub const fn least_days(self) -> u32 {
         match self {
             Self::SupersededRecords | Self::ResultHistory => 3 * 366,
+            Self::RequestAnswers => 30,
             _ => 1,
         }
     }

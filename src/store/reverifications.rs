@@ -127,7 +127,7 @@ impl Store {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::request_answers::Request;
+    use super::super::request_answers::{Request, Said};
     use super::super::testing::Database;
     use super::*;
     use crate::domain::access::{Action, Actor};
@@ -147,7 +147,8 @@ mod tests {
         let database = Database::open().await;
         let at = database.store.now().await.expect("a time");
         let named = |account: &str, key: &str| {
-            let request = Request::new(&database.store, account, key, "whatever", at);
+            let said = Said { account, access: "everything", key, asks: "whatever" };
+            let request = Request::new(&database.store, &said, at);
             database.store.for_request(Arc::new(request))
         };
         let asked = Reverification { employer: UnitId(1), person: Some(PersonId(1)), year: 2025 };

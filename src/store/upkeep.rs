@@ -50,6 +50,8 @@ impl Store {
         removed.crashed_runs = self.close_crashed_runs().await?;
         journal::stage("seal");
         removed.sealed_rows = self.seal_audit().await?;
+        journal::stage("secrets");
+        self.forget_answered_secrets(now, AT_ONCE).await?;
         for (class, days) in keep {
             let Some(before) = now.checked_sub_days(Days::new(u64::from(*days))) else { continue };
             journal::stage(class.as_str());
@@ -61,6 +63,7 @@ impl Store {
                 Class::Messages => self.remove_messages(before, went).await?,
                 Class::Tasks => *went += self.remove_finished_work(before, AT_ONCE).await?,
                 Class::Events => self.remove_events(before, AT_ONCE, went).await?,
+                Class::RequestAnswers => self.remove_request_answers(before, AT_ONCE, went).await?,
                 Class::SupersededRecords => self.remove_superseded_records(before, went).await?,
                 Class::ResultHistory => self.remove_result_history(before, went).await?,
             }

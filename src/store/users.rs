@@ -92,6 +92,32 @@ pub struct TokenLine {
     pub revoked: Option<Revoked>,
 }
 
+struct StoredToken {
+    token_id: i32,
+    account: String,
+    created_at: DateTime<Utc>,
+    created_by: String,
+    expires_at: DateTime<Utc>,
+    last_used_at: Option<DateTime<Utc>>,
+    revoked_at: Option<DateTime<Utc>>,
+    revoked_by: Option<String>,
+    revoked_why: Option<String>,
+}
+
+impl StoredToken {
+    fn line(self) -> TokenLine {
+        TokenLine {
+            token_id: self.token_id,
+            account: self.account,
+            created_at: self.created_at,
+            created_by: self.created_by,
+            expires_at: self.expires_at,
+            last_used_at: self.last_used_at,
+            revoked: Revoked::of(self.revoked_at, self.revoked_by, self.revoked_why),
+        }
+    }
+}
+
 /// A token that was shown, with what stands granted to its user.
 #[derive(Clone, Debug)]
 pub struct TokenFound {
@@ -119,12 +145,20 @@ impl Store {
     /// All users by account, or one.
     pub async fn list_users(&self, account: Option<&str>) -> Result<Vec<UserLine>, StoreError> {
         let mut connection = self.pool.acquire().await?;
-        list_users(&mut connection, self.keys(), account).await
+        list_users(&mut connection, self.keys(), Wanted { account, ..Wanted::default() }).await
+    }
+
+    /// So many users at most, by the bytes of their accounts, after one.
+    pub async fn list_users_after(&self, after: &str, limit: i64) -> Result<Vec<UserLine>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let wanted = Wanted { account: None, after: Some(after), limit: Some(limit) };
+        list_users(&mut connection, self.keys(), wanted).await
     }
 
     /// Tokens by account, newest first; of one user if named.
     pub async fn list_tokens(&self, account: Option<&str>) -> Result<Vec<TokenLine>, StoreError> {
-        let rows = sqlx::query!(
+        let rows = sqlx::query_as!(
+            StoredToken,
             "select token_id, account, t.created_at, t.created_by, expires_at, last_used_at,
                     coalesce(t.revoked_at, u.revoked_at) as revoked_at, coalesce(t.revoked_by, u.revoked_by) as revoked_by,
                     coalesce(t.revoked_why, u.revoked_why) as revoked_why
@@ -133,16 +167,23 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        let line = rows.into_iter().map(|row| TokenLine {
-            token_id: row.token_id,
-            account: row.account,
-            created_at: row.created_at,
-            created_by: row.created_by,
-            expires_at: row.expires_at,
-            last_used_at: row.last_used_at,
-            revoked: Revoked::of(row.revoked_at, row.revoked_by, row.revoked_why),
-        });
-        Ok(line.collect())
+        Ok(rows.into_iter().map(StoredToken::line).collect())
+    }
+
+    /// So many tokens at most, newest first, before one.
+    pub async fn list_tokens_before(&self, before: Option<i32>, limit: i64) -> Result<Vec<TokenLine>, StoreError> {
+        let rows = sqlx::query_as!(
+            StoredToken,
+            "select token_id, account, t.created_at, t.created_by, expires_at, last_used_at,
+                    coalesce(t.revoked_at, u.revoked_at) as revoked_at, coalesce(t.revoked_by, u.revoked_by) as revoked_by,
+                    coalesce(t.revoked_why, u.revoked_why) as revoked_why
+             from user_token t join app_user u using (user_id) where $1::int is null or token_id < $1 order by token_id desc limit $2",
+            before,
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(StoredToken::line).collect())
     }
 
     /// The token with this hash, its user and what stands granted to them: asked with every request, so by one question.
@@ -210,7 +251,10 @@ impl Change {
             .fetch_optional(self.connection())
             .await?;
         match locked {
-            Some(_) => Ok(list_users(self.connection(), store.keys(), Some(account)).await?.pop()),
+            Some(_) => {
+                let wanted = Wanted { account: Some(account), ..Wanted::default() };
+                Ok(list_users(self.connection(), store.keys(), wanted).await?.pop())
+            }
             None => Ok(None),
         }
     }
@@ -338,24 +382,36 @@ impl Change {
     }
 }
 
+/// Which users.
+#[derive(Clone, Copy, Default)]
+struct Wanted<'a> {
+    account: Option<&'a str>,
+    after: Option<&'a str>,
+    limit: Option<i64>,
+}
+
+/// By the bytes of their accounts, whatever the database's collation: a page goes on where the one before ended.
 async fn list_users(
     connection: &mut PgConnection,
     keys: &Keys,
-    account: Option<&str>,
+    wanted: Wanted<'_>,
 ) -> Result<Vec<UserLine>, StoreError> {
     let rows = sqlx::query!(
-        "select user_id, account, name, role, created_at, created_by, revoked_at, revoked_by, revoked_why
-         from app_user where $1::text is null or account = $1 order by account",
-        account
+        r#"select user_id, account, name, role, created_at, created_by, revoked_at, revoked_by, revoked_why
+           from app_user where ($1::text is null or account = $1) and ($2::text is null or account collate "C" > $2)
+           order by account collate "C" limit $3"#,
+        wanted.account,
+        wanted.after,
+        wanted.limit
     )
     .fetch_all(&mut *connection)
     .await?;
+    let ids: Vec<i64> = rows.iter().map(|row| row.user_id).collect();
     let grants = sqlx::query!(
         r#"select grant_id, g.user_id, g.unit_id, uscc as "uscc?", division, from_on, until_on, granted_at, granted_by,
                   g.revoked_at, g.revoked_by, g.revoked_why
-           from user_grant g join app_user using (user_id) left join unit using (unit_id)
-           where $1::text is null or account = $1 order by grant_id"#,
-        account
+           from user_grant g left join unit using (unit_id) where user_id = any($1) order by grant_id"#,
+        &ids
     )
     .fetch_all(connection)
     .await?;

@@ -6,10 +6,11 @@ use aide::OperationInput;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use chrono::{DateTime, Utc};
 
 use super::Site;
 use super::problem::Problem;
-use crate::declare::users::actor_of_token;
+use crate::declare::users::{TokenHolder, holder_of_token};
 use crate::domain::access::Actor;
 
 /// Who shows a token that holds, before anything of the request is read.
@@ -22,8 +23,25 @@ impl FromRequestParts<Site> for Holder {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Problem> {
-        if let Some(holder) = parts.extensions.get::<Self>() {
-            return Ok(holder.clone());
+        Ok(Self(Reader::from_request_parts(parts, site).await?.actor))
+    }
+}
+
+/// The same, with when it was: business time as the database has it, under which a read is written down.
+#[derive(Clone)]
+pub(super) struct Reader {
+    pub(super) actor: Actor,
+    pub(super) at: DateTime<Utc>,
+}
+
+impl OperationInput for Reader {}
+
+impl FromRequestParts<Site> for Reader {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Problem> {
+        if let Some(reader) = parts.extensions.get::<Self>() {
+            return Ok(reader.clone());
         }
         let shown = parts.headers.get(header::AUTHORIZATION);
         let shown = shown.ok_or_else(|| Problem::unauthorized("none was shown"))?;
@@ -32,16 +50,15 @@ impl FromRequestParts<Site> for Holder {
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
         });
         let token = token.ok_or_else(|| Problem::unauthorized("what was shown is none"))?;
-        let holder = Self(actor_of_token(&site.store, token).await?);
-        parts.extensions.insert(holder.clone());
-        Ok(holder)
+        let TokenHolder { actor, at } = holder_of_token(&site.store, token).await?;
+        let reader = Self { actor, at };
+        parts.extensions.insert(reader.clone());
+        Ok(reader)
     }
 }
 
 /// The address of whoever asks.
 pub(super) struct Address(pub(super) IpAddr);
-
-impl OperationInput for Address {}
 
 impl FromRequestParts<Site> for Address {
     type Rejection = std::convert::Infallible;

@@ -1,21 +1,24 @@
 //! The public check of certification documents: `POST /api/v1/certification-checks` for programs, `/check` for people.
 
-use std::time::{Duration, Instant};
+use std::convert::Infallible;
+use std::time::Duration;
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{DefaultBodyLimit, Form, State};
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Site;
 use super::api::{Access, operation};
-use super::asker::Address;
-use super::input::Body;
-use super::limiter::{Allowance, Limiter, too_many};
+use super::door::{Door, Refusal, through};
+use super::input::{Body, has_control_sign};
+use super::limiter::{Allowance, Limiter};
 use super::pages::{Shown, check_page};
 use super::problem::Problem;
 use super::reply::Reply;
@@ -23,7 +26,7 @@ use crate::declare::certification::{DocumentError, Issued, check};
 use crate::domain::certification_document::{CertificationDocument, Validity};
 
 /// A request has a number and a code, no more.
-pub(super) const MOST_BYTES: usize = 4 << 10;
+const MOST_BYTES: usize = 4 << 10;
 
 /// One address looks at a few documents, the networks of one subscriber at more; all of them together at so many that it takes a crowd.
 pub(super) fn limiter() -> Limiter {
@@ -34,13 +37,22 @@ pub(super) fn limiter() -> Limiter {
 }
 
 /// For programs.
-pub(super) fn routes() -> ApiRouter<Site> {
+pub(super) fn routes(site: &Site) -> ApiRouter<Site> {
     let summary = "Whether a certification document is ours and in force, by the number and the code on it";
     ApiRouter::new()
         .api_route(
             "/certification-checks",
             post_with(check_by_program, operation("check_certification", "certification", Access::Open, summary)),
         )
+        .layer(from_fn_with_state(Door::new(site, &site.checks), through))
+        .layer(DefaultBodyLimit::max(MOST_BYTES))
+}
+
+/// For people.
+pub(super) fn page(site: &Site) -> MethodRouter<Site> {
+    get(form)
+        .post(check_by_form)
+        .layer::<_, Infallible>(from_fn_with_state(Door::new(site, &site.checks).refusing_by(refused), through))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
 }
 
@@ -82,10 +94,8 @@ async fn find(site: &Site, paper: &Paper) -> Result<Option<Issued>, DocumentErro
 
 async fn check_by_program(
     State(site): State<Site>,
-    Address(address): Address,
     paper: Result<Body<Paper>, Problem>,
 ) -> Result<Reply<Checked>, Problem> {
-    site.checks.take(address, Instant::now()).map_err(too_many)?;
     let Body(paper) = paper.map_err(|_| {
         let detail = "accepted is `{\"number\": …, \"code\": …}` as application/json";
         Problem::bad_request("bad_request", detail, "请求内容须包含编号与校验码。")
@@ -94,29 +104,39 @@ async fn check_by_program(
     found.map(|issued| Reply(issued.into())).ok_or_else(no_such_document)
 }
 
-pub(super) async fn form() -> Html<String> {
+async fn form() -> Html<String> {
     Html(check_page("", &Shown::Nothing))
 }
 
-pub(super) async fn check_by_form(
-    State(site): State<Site>,
-    Address(address): Address,
-    paper: Result<Form<Paper>, FormRejection>,
-) -> Response {
-    let page =
-        |status: StatusCode, number: &str, shown: &Shown<'_>| (status, Html(check_page(number, shown))).into_response();
-    if let Err(wait) = site.checks.take(address, Instant::now()) {
-        let mut response = page(StatusCode::TOO_MANY_REQUESTS, "", &Shown::TooMany { seconds: wait.as_secs() + 1 });
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
-        return response;
+fn answer(status: StatusCode, number: &str, shown: &Shown<'_>) -> Response {
+    (status, Html(check_page(number, shown))).into_response()
+}
+
+/// Why nobody is let in, as the page says it.
+fn refused(refusal: &Refusal) -> Response {
+    match refusal {
+        Refusal::TooMany(wait) => {
+            let seconds = wait.as_secs() + 1;
+            let mut response = answer(StatusCode::TOO_MANY_REQUESTS, "", &Shown::TooMany { seconds });
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response
+        }
+        Refusal::Unread(_) => answer(StatusCode::BAD_REQUEST, "", &Shown::NotFound),
+        Refusal::Full => answer(StatusCode::SERVICE_UNAVAILABLE, "", &Shown::Failed),
     }
-    let Ok(Form(paper)) = paper else { return page(StatusCode::BAD_REQUEST, "", &Shown::NotFound) };
+}
+
+async fn check_by_form(State(site): State<Site>, paper: Result<Form<Paper>, FormRejection>) -> Response {
+    let Ok(Form(paper)) = paper else { return answer(StatusCode::BAD_REQUEST, "", &Shown::NotFound) };
+    if has_control_sign(&paper.number) || has_control_sign(&paper.code) {
+        return answer(StatusCode::NOT_FOUND, "", &Shown::NotFound);
+    }
     match find(&site, &paper).await {
-        Ok(Some(issued)) => page(StatusCode::OK, &paper.number, &Shown::Document(&issued)),
-        Ok(None) => page(StatusCode::NOT_FOUND, &paper.number, &Shown::NotFound),
+        Ok(Some(issued)) => answer(StatusCode::OK, &paper.number, &Shown::Document(&issued)),
+        Ok(None) => answer(StatusCode::NOT_FOUND, &paper.number, &Shown::NotFound),
         Err(error) => {
             drop(Problem::failed(&error));
-            page(StatusCode::SERVICE_UNAVAILABLE, &paper.number, &Shown::Failed)
+            answer(StatusCode::SERVICE_UNAVAILABLE, &paper.number, &Shown::Failed)
         }
     }
 }

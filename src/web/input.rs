@@ -6,12 +6,13 @@ use aide::openapi::Operation;
 use aide::operation::{ParamLocation, add_parameters, parameters_from_schema};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+use url::form_urlencoded;
 
 use super::once::CONTENT_DIGEST;
 use super::problem::Problem;
@@ -26,6 +27,10 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let read: Result<axum::extract::Path<T>, PathRejection> =
             axum::extract::Path::from_request_parts(parts, state).await;
+        let words = RawPathParams::from_request_parts(parts, state).await.map_err(|_| Problem::not_found())?;
+        if words.iter().any(|(_, word)| has_control_sign(word)) {
+            return Err(Problem::not_found());
+        }
         // what is not of the form of a name names nothing
         read.map(|axum::extract::Path(read)| Self(read)).map_err(|_| Problem::not_found())
     }
@@ -46,6 +51,10 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Query<T
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let read: Result<axum::extract::Query<T>, QueryRejection> =
             axum::extract::Query::from_request_parts(parts, state).await;
+        let mut words = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        if words.any(|(name, word)| has_control_sign(&name) || has_control_sign(&word)) {
+            return Err(control_sign("the query"));
+        }
         read.map(|axum::extract::Query(read)| Self(read)).map_err(|_| {
             let detail = "the query is not as described in /api/openapi.json: a word of it is not known, missing or not of its kind";
             Problem::bad_request("bad_query", detail, "查询参数不符合接口说明。")
@@ -87,8 +96,44 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         reader.end().map_err(|_| {
             Problem::bad_request("bad_body", "something follows the JSON of the body", "JSON之后有多余内容。")
         })?;
+        if json_has_control_sign(&body) {
+            return Err(control_sign("a string of the body"));
+        }
         Ok(Self(read))
     }
+}
+
+/// Whether a text holds a sign that controls a device and stands for nothing. The database keeps no NUL, and nobody means any of the others.
+pub(super) fn has_control_sign(text: &str) -> bool {
+    text.chars().any(is_control_sign)
+}
+
+fn is_control_sign(sign: char) -> bool {
+    sign.is_control() && !matches!(sign, '\t' | '\n' | '\r')
+}
+
+/// Whether a string of what is JSON holds such a sign, escaped or as it is.
+fn json_has_control_sign(mut json: &[u8]) -> bool {
+    loop {
+        json = match json {
+            [] => return false,
+            [b'\\', b'b' | b'f', ..] | [0x7f, ..] | [0xc2, 0x80..=0x9f, ..] => return true,
+            [b'\\', b'u', a, b, c, d, rest @ ..] => {
+                let code =
+                    std::str::from_utf8(&[*a, *b, *c, *d]).ok().and_then(|code| u32::from_str_radix(code, 16).ok());
+                if code.and_then(char::from_u32).is_some_and(is_control_sign) {
+                    return true;
+                }
+                rest
+            }
+            [b'\\', _, rest @ ..] | [_, rest @ ..] => rest,
+        }
+    }
+}
+
+fn control_sign(place: &str) -> Problem {
+    let detail = format!("{place} holds a control sign; of these only tab, line feed and carriage return are taken");
+    Problem::bad_request("control_sign", detail, "内容含有不允许的控制字符。")
 }
 
 impl<T: JsonSchema> OperationInput for Body<T> {
@@ -121,5 +166,30 @@ pub(super) fn broken_off(rejection: &BytesRejection) -> Problem {
     match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(),
         _ => Problem::bad_request("broken_off", "the request broke off", "请求未完整到达。"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_signs_are_found_in_json_however_they_are_written() {
+        let lines = "tab\t, line\n, line\r, 中文, é, \u{2028}, \\ and \"";
+        for clean in [lines, "", "\\u0000", "b\\b", "Â"] {
+            assert!(!has_control_sign(clean), "{clean:?}");
+            let json = serde_json::json!({ "text": clean }).to_string();
+            assert!(!json_has_control_sign(json.as_bytes()), "{json}");
+        }
+        for sign in ['\0', '\u{1}', '\u{8}', '\u{c}', '\u{1b}', '\u{7f}', '\u{85}', '\u{9f}'] {
+            assert!(has_control_sign(&format!("a{sign}b")), "{sign:?}");
+            for json in [
+                serde_json::json!({ "text": format!("a\\{sign}") }).to_string(),
+                serde_json::json!({ format!("{sign}"): [1] }).to_string(),
+                format!(r#"["\\\u{:04X}"]"#, u32::from(sign)),
+            ] {
+                assert!(json_has_control_sign(json.as_bytes()), "{json}");
+            }
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! How much is answered at once: beyond it reads are turned away first and writes last, at once and with when to come again.
+//! How much is answered at once: beyond it those who only `GET` are turned away first and all others last, at once and with when to come
+//! again. Strangers have a room of their own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +16,10 @@ use super::problem::Problem;
 
 /// Requests that are worked on at once, at most.
 const MOST: usize = 256;
-/// Of these, reads.
+/// Of these, `GET`.
 const MOST_READS: usize = 192;
+/// Besides these, requests of whoever shows no token.
+const MOST_OF_STRANGERS: usize = 32;
 /// How long a request may take in all, the reading of its body included.
 const LONGEST: Duration = Duration::from_mins(1);
 
@@ -25,19 +28,17 @@ const LONGEST: Duration = Duration::from_mins(1);
 pub(super) struct Load {
     all: Semaphore,
     reads: Semaphore,
+    pub(super) of_strangers: Semaphore,
 }
 
 impl Load {
     pub(super) fn new() -> Arc<Self> {
-        Self::of(MOST, MOST_READS)
-    }
-
-    pub(super) fn of(all: usize, reads: usize) -> Arc<Self> {
-        Arc::new(Self { all: Semaphore::new(all), reads: Semaphore::new(reads) })
+        let (all, reads) = (Semaphore::new(MOST), Semaphore::new(MOST_READS));
+        Arc::new(Self { all, reads, of_strangers: Semaphore::new(MOST_OF_STRANGERS) })
     }
 }
 
-/// Around everything that asks the database.
+/// Around everything that the holder of a token asks.
 pub(super) async fn shed(State(site): State<Site>, request: Request, next: Next) -> Response {
     let reads = request.method() == Method::GET || request.method() == Method::HEAD;
     let _read = match reads.then(|| site.load.reads.try_acquire()) {
@@ -46,6 +47,10 @@ pub(super) async fn shed(State(site): State<Site>, request: Request, next: Next)
         Some(Err(_)) => return overloaded().into_response(),
     };
     let Ok(_room) = site.load.all.try_acquire() else { return overloaded().into_response() };
+    in_time(request, next).await
+}
+
+pub(super) async fn in_time(request: Request, next: Next) -> Response {
     timeout(LONGEST, next.run(request)).await.unwrap_or_else(|_| too_slow().into_response())
 }
 

@@ -5,6 +5,7 @@ mod anew;
 pub mod api;
 mod asker;
 mod certification_checks;
+mod door;
 mod exposition;
 mod input;
 mod limiter;
@@ -26,7 +27,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use aide::openapi::OpenApi;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
@@ -153,12 +154,7 @@ pub fn router(site: Site) -> Router {
         .route("/metrics", get(metrics_page))
         .merge(api::router(&site))
         .route("/api/openapi.json", get(openapi))
-        .route(
-            "/check",
-            get(certification_checks::form)
-                .post(certification_checks::check_by_form)
-                .layer(DefaultBodyLimit::max(certification_checks::MOST_BYTES)),
-        )
+        .route("/check", certification_checks::page(&site))
         .fallback(|| async { Problem::not_found() })
         .layer(from_fn(protection::protect))
         .layer(from_fn(request_id::number))

@@ -26,9 +26,9 @@ use super::asker::Holder;
 use super::input::broken_off;
 use super::problem::Problem;
 use super::reply::Reply;
-use crate::domain::access::Actor;
+use crate::domain::access::{Actor, Scope};
 use crate::store::Store;
-use crate::store::request_answers::{Answered, Request as Named};
+use crate::store::request_answers::{Answered, Request as Named, Said};
 
 /// By which a caller names a request.
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -72,8 +72,9 @@ impl OperationInput for Writer {
 
 /// Says of an operation that its caller names the request.
 fn described(ctx: &mut GenContext, operation: &mut Operation) {
-    let description = "The caller's own name for this request. The same name with the same request gets the same answer, for good; with another \
-                       request it is refused. What was refused changed nothing and is decided anew";
+    let description = "The caller's own name for this request. The same name with the same request gets the same answer, as long as the caller may do \
+                       what they might then, and where it holds a secret for a day; with another request it is refused. What was refused changed \
+                       nothing and is decided anew";
     let schema = json_schema!({ "type": "string", "pattern": "^[!-~]{1,128}$" });
     add_parameters(ctx, operation, [header_parameter("Idempotency-Key", description, schema)]);
 }
@@ -105,6 +106,24 @@ impl OperationInput for Name {
         described(ctx, operation);
     }
 }
+
+/// What an actor may do: an answer is told again only while this is the same.
+fn access_of(actor: &Actor) -> String {
+    let reach = match &actor.scope {
+        Scope::Everything => "everything".to_owned(),
+        Scope::Division(division) => format!("division {division}"),
+        Scope::Units(units) => {
+            let mut units: Vec<i32> = units.iter().map(|unit| unit.0).collect();
+            units.sort_unstable();
+            units.dedup();
+            format!("units {units:?}")
+        }
+    };
+    format!("{} of {reach}", actor.role)
+}
+
+/// A person reaches what is theirs, and shows each time who they are.
+const OWN: &str = "person of their own";
 
 /// An answer that is kept under the name of its request, given now or before.
 pub(super) struct Kept<T>(Response, PhantomData<fn() -> T>);
@@ -146,7 +165,8 @@ where
     T: Serialize,
     F: Future<Output = Result<T, Problem>>,
 {
-    let named = Arc::new(Named::new(store, account, key, asks, store.now().await?));
+    let said = Said { account, access: OWN, key, asks };
+    let named = Arc::new(Named::new(store, &said, store.now().await?));
     if let Some(answer) = answered(store, &named).await? {
         return Ok(Kept::of(answer));
     }
@@ -199,7 +219,8 @@ pub(super) async fn once(State(site): State<Site>, request: Request, next: Next)
         let values = parts.headers.get_all(name).iter().map(|value| hex::encode(value.as_bytes()));
         asks.extend(["\n", &values.collect::<Vec<_>>().join(",")].map(str::to_owned));
     }
-    let named = Arc::new(Named::new(&site.store, &actor.name, &key, &asks, site.store.now().await?));
+    let said = Said { account: &actor.name, access: &access_of(&actor), key: &key, asks: &asks };
+    let named = Arc::new(Named::new(&site.store, &said, site.store.now().await?));
     if let Some(answer) = answered(&site.store, &named).await? {
         swallow(body).await;
         return Ok(answer);
@@ -253,7 +274,7 @@ fn key_of(headers: &HeaderMap) -> Result<String, Problem> {
     }
 }
 
-/// The answer that was given before, or that the name was used for something else.
+/// The answer that was given before, or why it is not told again.
 async fn answered(store: &Store, named: &Named) -> Result<Option<Response>, Problem> {
     match store.find_answer(named).await? {
         None => Ok(None),
@@ -261,6 +282,18 @@ async fn answered(store: &Store, named: &Named) -> Result<Option<Response>, Prob
             let detail = "this `Idempotency-Key` named another request before; give each request its own";
             let detail_zh = "该幂等键已用于内容不同的请求，请更换。";
             Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", detail, detail_zh))
+        }
+        Some(Answered::OtherAccess) => {
+            let detail = "this request was done, and answered to whom something else was granted than is to you now; look at what became of it";
+            let detail_zh = "该请求已处理；您的授权此后已变更，不再重复提供当时的答复，请查询当前状态。";
+            Err(Problem::refused("access_changed", detail, detail_zh))
+        }
+        Some(Answered::Forgotten) => {
+            let detail = "this request was done, and its answer is told no more: one that holds a secret is told again for a day. Where a code, \
+                          a token or a secret did not reach you, make another under another `Idempotency-Key`";
+            let detail_zh =
+                "该请求已处理，答复不再提供：含有密钥的答复仅在一天内可重复获取。如未收到，请更换幂等键重新办理。";
+            Err(Problem::new(StatusCode::GONE, "answer_gone", detail, detail_zh))
         }
         Some(Answered::Before(answer)) => {
             let headers = [(header::CONTENT_TYPE, "application/json"), (REPLAYED, "true")]

@@ -21,6 +21,7 @@ use tokio::io::AsyncRead;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::io::StreamReader;
 
+use super::input::has_control_sign;
 use super::load::overloaded;
 use super::once::{CONTENT_DIGEST, FILE_NAME, header_parameter};
 use super::problem::Problem;
@@ -156,8 +157,8 @@ impl<S: Send + Sync> FromRequestParts<S> for FileName {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let Some(name) = parts.headers.get(FILE_NAME) else { return Ok(Self(String::new())) };
         let name = name.to_str().ok().and_then(|name| percent_decode_str(name).decode_utf8().ok());
-        name.map(|name| Self(name.into_owned())).ok_or_else(|| {
-            let detail = "`X-File-Name` is the file's name in UTF-8, percent-encoded";
+        name.filter(|name| !has_control_sign(name)).map(|name| Self(name.into_owned())).ok_or_else(|| {
+            let detail = "`X-File-Name` is the file's name in UTF-8 without control signs, percent-encoded";
             Problem::bad_request("bad_file_name", detail, "X-File-Name 须为百分号编码的 UTF-8 文件名。")
         })
     }

@@ -1,10 +1,12 @@
 //! The audit log as it is read: who may, whom it is about, page by page; and what its seals say.
 
 use renzheng::declare::audit::read_audit;
+use renzheng::declare::differences::list_differences;
 use renzheng::declare::users::actor_of_token;
 use renzheng::declare::withdraw;
 use renzheng::domain::access::{Action, Actor, Role, Scope};
 use renzheng::domain::facts::PersonId;
+use renzheng::domain::reconciliation::Class;
 use renzheng::store::Store;
 use renzheng::store::audit::Act;
 use renzheng::store::audit_log::{AuditFilter, AuditLine};
@@ -102,6 +104,67 @@ exit 0
 id  at  actor  role  action  object  why  detail
  5  [at]  test  operator  operate  declaration 91369900MA1000A10H 2025  {"persons":[]}
 "###);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_a_division_looks_at_so_many_rows_and_the_next_goes_on_there() {
+    let province = province("audit_division_pages").await;
+    let store = &province.harness.store;
+    let token = user(store, "county", Role::Auditor, &division("360102")).await;
+    let county = actor_of_token(store, &token).await.expect("it holds");
+    let own = format!("declaration {E1} 2025");
+    let (at, by) = (store.now().await.expect("business time"), actor());
+    let act = |object: &str| Act::read(at, &by, Action::Operate, object);
+    let others: Vec<Act> = (0..5600).map(|number| act(&format!("job {number}"))).collect();
+    store.record_all(&[act(&own), act(&own)]).await.expect("recorded");
+    store.record_all(&others).await.expect("recorded");
+    store.record_all(&[act(&own)]).await.expect("recorded");
+    let (mut filter, mut found) = (AuditFilter::default(), Vec::new());
+    loop {
+        let page = read_audit(store, &county, &filter, 50).await.expect("read");
+        found.push(page.lines.iter().filter(|line| line.object == own).count());
+        match page.next {
+            Some(next) => filter.before = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(found, [1, 2], "none is lost between pages");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_differences_looks_at_so_many_rows_too() {
+    let province = province("difference_pages").await;
+    let store = &province.harness.store;
+    let token = user(store, "county", Role::Supervisor, &division("360102")).await;
+    let county = actor_of_token(store, &token).await.expect("it holds");
+    let mut connection = province.harness.connection().await;
+    // the first and the last are the division's own
+    let statement = format!(
+        "insert into difference (uscc, year, class, detail, first_seen_at, last_seen_at)
+             select case when number in (1, 5601) then '{E1}' else 'unit ' || number end, 2025 - number / 5601, '{}',
+                    jsonb_build_object('here', null, 'there', null), '2026-04-15T06:00:00Z', '2026-04-15T06:00:00Z'
+             from generate_series(1, 5601) as number",
+        Class::ALL[0]
+    );
+    sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.expect("inserted");
+    let (mut after, mut found) = (None, Vec::new());
+    loop {
+        let page = list_differences(store, &county, false, after, 50).await.expect("read");
+        found.push(page.lines.iter().filter(|line| line.uscc == E1).count());
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, [1, 1], "none is lost between pages");
+    let first = list_differences(store, &actor(), false, None, 5600).await.expect("read");
+    assert_eq!(
+        (first.lines.len(), first.next.is_some()),
+        (5600, true),
+        "whoever reaches everything is not kept waiting"
+    );
+    let last = list_differences(store, &actor(), false, first.next, 5600).await.expect("read");
+    assert_eq!((last.lines.len(), last.next), (1, None));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -99,6 +99,7 @@ retention.pages  2w  renzheng.toml:23
 retention.messages  365d  default
 retention.tasks  90d  default
 retention.events  90d  default
+retention.request_answers  730d  default
 retention.superseded_records  for ever  default
 retention.result_history  for ever  default
 "###);
@@ -136,7 +137,7 @@ renzheng: ./renzheng.toml:2: `retention.result_history`: is not one of the numbe
 "###);
     insta::assert_snapshot!(refused("config_class", "[retention]\nresults = \"30d\"\n"), @r###"
 exit 2
-renzheng: ./renzheng.toml:2: `retention.results`: unknown variant `results`, expected one of `strangers`, `run_lines`, `pages`, `messages`, `tasks`, `events`, `superseded_records`, `result_history`
+renzheng: ./renzheng.toml:2: `retention.results`: unknown variant `results`, expected one of `strangers`, `run_lines`, `pages`, `messages`, `tasks`, `events`, `request_answers`, `superseded_records`, `result_history`
 "###);
     insta::assert_snapshot!(refused("config_half", "\n[alerts.webhook.ops]\nurl = \"https://x\"\n"), @r###"
 exit 2

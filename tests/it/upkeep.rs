@@ -213,7 +213,7 @@ async fn upkeep_is_a_job_like_the_others() {
     let mut command = renzheng_on(&harness, &["run", "maintain", "--jobs", folder]);
     insta::assert_snapshot!(say(command.env("RENZHENG_RETENTION_RESULT_HISTORY", "1098d")), @r###"
 exit 0
-maintain: rows removed: strangers 0, run_lines 0, pages 0, messages 0, tasks 0, events 0, result_history 0
+maintain: rows removed: strangers 0, run_lines 0, pages 0, messages 0, tasks 0, events 0, request_answers 0, result_history 0
 "###);
     let mut command = renzheng_on(&harness, &["run", "maintain", "--jobs", folder]);
     insta::assert_snapshot!(say(command.env("RENZHENG_RETENTION_RESULT_HISTORY", "1y")), @r###"

@@ -18,7 +18,7 @@ use crate::store::person_codes::{StandingCode, code_hash};
 /// How long a code holds.
 pub const CODE_DAYS: i64 = 365;
 
-/// A code just made. It is shown this once: only its hash is kept.
+/// A code just made. By itself only its hash is kept; with the answer to the request that made it the code is too, encrypted, for a day.
 #[derive(Serialize, JsonSchema)]
 pub struct IssuedCode {
     pub person: PersonId,
@@ -84,7 +84,7 @@ pub async fn issue_code(
     change.save_person_code(person, &standing, &actor.name, at).await?;
     change.record(&about(at, actor, person, "issue", why).with("replaces", replaces)).await?;
     let issued = IssuedCode { person, code: code.shown(), expires_at, replaces };
-    change.answer(&issued).await?;
+    change.answer_with_secret(&issued).await?;
     change.commit().await?;
     Ok(issued)
 }

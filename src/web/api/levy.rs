@@ -24,17 +24,17 @@ use crate::web::input::{Body, Path, Query};
 use crate::web::problem::Problem;
 use crate::web::reply::Reply;
 
+const TAG: &str = "levy";
+
+/// Nothing is kept of it.
+pub(super) fn calculations() -> ApiRouter<Site> {
+    let told = operation("calculate_levy", TAG, Access::Token, "The levy by numbers of one's own, with every step");
+    ApiRouter::new().api_route("/levy-calculations", post_with(calculate, told))
+}
+
 pub(super) fn routes() -> ApiRouter<Site> {
-    const TAG: &str = "levy";
     let reads = Access::employer(Action::ReadResults);
     ApiRouter::new()
-        .api_route(
-            "/levy-calculations",
-            post_with(
-                calculate,
-                operation("calculate_levy", TAG, Access::Token, "The levy by numbers of one's own, with every step"),
-            ),
-        )
         .api_route(
             "/employers/{uscc}/years/{year}/levy",
             get_with(levy, operation("read_levy", TAG, reads, "The levy by an employer's results, with every step")),

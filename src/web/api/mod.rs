@@ -93,12 +93,15 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
         .merge(rewards::routes())
         .merge(subscriptions::routes())
         .merge(objections::routes());
-    // these are no writes of a token's holder that are done once by the holder's name for them
-    let every = named
+    let of_holders = named
         .layer(from_fn_with_state(site.clone(), once))
-        .merge(person::routes())
+        // these may be repeated as they are, and are never answered but by what is so then
+        .merge(levy::calculations())
+        .merge(review::seeing())
+        // these are known again by what they are about
         .merge(tax_feed::routes())
-        .merge(certification_checks::routes());
+        .layer(from_fn_with_state(site.clone(), load::shed));
+    let every = of_holders.merge(person::routes(site)).merge(certification_checks::routes(site));
     let router = ApiRouter::new().nest("/api/v1", every).finish_api_with(&mut document, |document| {
         let scheme = SecurityScheme::Http {
             scheme: "bearer".to_owned(),
@@ -111,7 +114,6 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
     add_written(&mut document);
     let router = router
         .layer(DefaultBodyLimit::max(MOST_BYTES))
-        .layer(from_fn_with_state(site.clone(), load::shed))
         // whoever reads an answer shows a token, or papers and a code, which no other site can send along: its length tells nobody else
         // anything; and the line is seldom as dear as the processor
         .layer(CompressionLayer::new().gzip(true).quality(CompressionLevel::Fastest))
@@ -132,8 +134,8 @@ pub fn document(site: &Site) -> &'static OpenApi {
 
 fn about() -> Info {
     let description = "Certification of employers' employment of disabled people. Every error is a problem document (RFC 9457) with a stable `code` and a \
-                       sentence in English and Chinese. Every write names itself by `Idempotency-Key`. Lists come in pages: give `next` as `after`. No \
-                       address holds an ID number; persons are named by `person_id`. What is out of your reach is not found.";
+                       sentence in English and Chinese. Whatever a repetition would do twice names itself by `Idempotency-Key`. Lists come in pages: \
+                       give `next` as `after`. No address holds an ID number; persons are named by `person_id`. What is out of your reach is not found.";
     Info {
         title: "renzheng".to_owned(),
         description: Some(description.to_owned()),

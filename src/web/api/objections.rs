@@ -58,7 +58,7 @@ pub(super) fn routes() -> ApiRouter<Site> {
                     "issue_person_code",
                     TAG,
                     code,
-                    "Make a code for a person who stands before you; it is shown in this answer alone, and ends the former",
+                    "Make a code for a person who stands before you, shown in the answer, and again for a day; it ends the former",
                 ),
             ),
         )

@@ -1,11 +1,12 @@
 //! The side of the person whom placements are about: they show their papers and a code in every request, have no account and no token.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,9 +19,9 @@ use crate::domain::ids::Uscc;
 use crate::domain::month::Month;
 use crate::domain::objection::{ObjectionKind, Refused};
 use crate::web::Site;
-use crate::web::asker::Address;
+use crate::web::door::{Door, through};
 use crate::web::input::{Body, Path};
-use crate::web::limiter::{Allowance, Limiter, too_many};
+use crate::web::limiter::{Allowance, Limiter};
 use crate::web::once::{Kept, Name, once_of};
 use crate::web::paging::{Page, cursor, limit_of};
 use crate::web::problem::{Fault, Problem};
@@ -37,7 +38,7 @@ pub(in crate::web) fn limiter() -> Limiter {
     Limiter::new(of_one, of_network, of_all)
 }
 
-pub(super) fn routes() -> ApiRouter<Site> {
+pub(super) fn routes(site: &Site) -> ApiRouter<Site> {
     let told = |id, summary| operation(id, "person", Access::Open, summary);
     ApiRouter::new()
         .api_route(
@@ -59,6 +60,7 @@ pub(super) fn routes() -> ApiRouter<Site> {
             "/person/objections",
             post_with(raise, told("object", "Object to months in which an employer counts you; staff answer")),
         )
+        .layer(from_fn_with_state(Door::new(site, &site.openings), through))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
 }
 
@@ -126,9 +128,8 @@ struct Objection {
     text: String,
 }
 
-/// The person, if the papers fit. Whoever asks or misses too often hears when to come again.
-async fn opened(site: &Site, Address(address): Address, papers: &Papers) -> Result<PersonActor, Problem> {
-    site.openings.take(address, Instant::now()).map_err(too_many)?;
+/// The person, if the papers fit. Whoever misses too often hears when to come again.
+async fn opened(site: &Site, papers: &Papers) -> Result<PersonActor, Problem> {
     let Papers { id_number, certificate_number, code } = papers;
     match open(&site.store, Credentials { id_number, certificate_number, code }).await {
         Err(PersonError::Refused(refused @ PersonRefused::TooManyMisses { until })) => {
@@ -141,46 +142,32 @@ async fn opened(site: &Site, Address(address): Address, papers: &Papers) -> Resu
 
 async fn read_counts(
     State(site): State<Site>,
-    address: Address,
     Path(of): Path<OfOwnYear>,
     Body(asked): Body<OwnYear>,
 ) -> Result<Reply<Counts>, Problem> {
     if !(2000..=2100).contains(&of.year) {
         return Err(Problem::not_found());
     }
-    let own = opened(&site, address, &asked.credentials).await?;
+    let own = opened(&site, &asked.credentials).await?;
     Ok(Reply(counts(&site.store, &own, of.year.into()).await?))
 }
 
-async fn list_looks(
-    State(site): State<Site>,
-    address: Address,
-    Body(asked): Body<OwnPage>,
-) -> Result<Reply<Page<Look>>, Problem> {
+async fn list_looks(State(site): State<Site>, Body(asked): Body<OwnPage>) -> Result<Reply<Page<Look>>, Problem> {
     let (limit, after) = (limit_of(asked.limit)?, cursor(asked.after.as_deref())?);
-    let own = opened(&site, address, &asked.credentials).await?;
+    let own = opened(&site, &asked.credentials).await?;
     let page = who_looked(&site.store, &own, after, limit as u32).await?;
     Ok(Reply(Page { items: page.looks, next: page.next.map(|next| next.to_string()) }))
 }
 
-async fn list_own(
-    State(site): State<Site>,
-    address: Address,
-    Body(asked): Body<OwnPage>,
-) -> Result<Reply<Page<OwnObjection>>, Problem> {
+async fn list_own(State(site): State<Site>, Body(asked): Body<OwnPage>) -> Result<Reply<Page<OwnObjection>>, Problem> {
     let (limit, after) = (limit_of(asked.limit)?, cursor(asked.after.as_deref())?);
-    let own = opened(&site, address, &asked.credentials).await?;
+    let own = opened(&site, &asked.credentials).await?;
     let page = own_objections(&site.store, &own, after, limit as u32).await?;
     Ok(Reply(Page { items: page.objections, next: page.next.map(|next| next.to_string()) }))
 }
 
-async fn raise(
-    State(site): State<Site>,
-    address: Address,
-    name: Name,
-    Body(asked): Body<NewObjection>,
-) -> Result<Kept<Raised>, Problem> {
-    let own = opened(&site, address, &asked.credentials).await?;
+async fn raise(State(site): State<Site>, name: Name, Body(asked): Body<NewObjection>) -> Result<Kept<Raised>, Problem> {
+    let own = opened(&site, &asked.credentials).await?;
     let said = asked.objection;
     // not the papers: whoever was given another code meanwhile asks the same
     let asks = serde_json::to_string(&said).map_err(|error| Problem::failed(&error))?;

@@ -11,7 +11,7 @@ use crate::domain::facts::PersonId;
 use crate::verify::explain::{Asked, Explanation, explain};
 use crate::verify::grid::{GridLine, grid};
 use crate::web::Site;
-use crate::web::asker::Holder;
+use crate::web::asker::Reader;
 use crate::web::input::{Path, Query};
 use crate::web::paging::{Page, Paging, bad_cursor};
 use crate::web::problem::Problem;
@@ -33,7 +33,7 @@ pub(super) fn routes() -> ApiRouter<Site> {
 
 async fn list(
     State(site): State<Site>,
-    Holder(actor): Holder,
+    Reader { actor, at }: Reader,
     Path(of): Path<OfYear>,
     Query(paging): Query<Paging>,
 ) -> Result<Reply<Page<GridLine>>, Problem> {
@@ -44,19 +44,19 @@ async fn list(
         return Err(bad_cursor());
     }
     let object = format!("results {}: employer {}", of.year, of.uscc);
-    site.reads.note(&site.store, &actor, Action::ReadResults, object).await;
+    site.reads.note(at, &actor, Action::ReadResults, object)?;
     let lines = grid(&site.store, of.year.into(), employer, PersonId(after), limit + 1).await?;
     Ok(Reply(Page::of(lines, limit, |line| line.person_id.0.to_string())))
 }
 
 async fn explained(
     State(site): State<Site>,
-    Holder(actor): Holder,
+    Reader { actor, at }: Reader,
     Path(of): Path<OfMonth>,
 ) -> Result<Reply<Explanation>, Problem> {
     let employer = employer(&site.store, &actor, Action::ReadResults, &of.uscc).await?;
     let object = format!("explanation {}: employer {}, person {}", of.month, of.uscc, of.person_id.0);
-    site.reads.note(&site.store, &actor, Action::ReadResults, object).await;
+    site.reads.note(at, &actor, Action::ReadResults, object)?;
     let asked = Asked { employer, person: of.person_id, month: of.month, reveal: false };
     let explanation = explain(&site.store, &site.reading, asked).await?;
     Ok(Reply(explanation.ok_or(Denied::NotFound)?))

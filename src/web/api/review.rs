@@ -31,8 +31,25 @@ use crate::web::paging::{Page, Paging, bad_cursor};
 use crate::web::problem::Problem;
 use crate::web::reply::Reply;
 
+const TAG: &str = "review";
+
+/// Cases as they are seen, each time with what stands there then: the same request again is another look, by whoever may look then, and
+/// another row of the audit log. Whoever has a case takes it again.
+pub(super) fn seeing() -> ApiRouter<Site> {
+    let (takes, opens) = (Access::nobody(Action::DecideMonth), Access::employer(Action::OpenCase));
+    ApiRouter::new()
+        .api_route(
+            "/review/cases/next",
+            post_with(next, operation("take_next_case", TAG, takes, "Take the oldest case that nobody else works on")),
+        )
+        .api_route(
+            "/review/cases/{uscc}/{year}/{person_id}/opening",
+            post_with(open, operation("open_case", TAG, opens, "Open a case, which is written to the audit log")),
+        )
+}
+
 pub(super) fn routes() -> ApiRouter<Site> {
-    let say = |id, access, summary| operation(id, "review", access, summary);
+    let say = |id, access, summary| operation(id, TAG, access, summary);
     let on = |action| Access::employer(action);
     ApiRouter::new()
         .api_route(
@@ -41,17 +58,6 @@ pub(super) fn routes() -> ApiRouter<Site> {
                 queue,
                 say("list_cases", Access::nobody(Action::OpenCase), "Cases that wait, the oldest handing-in first"),
             ),
-        )
-        .api_route(
-            "/review/cases/next",
-            post_with(
-                next,
-                say("take_next_case", Access::nobody(Action::DecideMonth), "Take the oldest case that nobody works on"),
-            ),
-        )
-        .api_route(
-            "/review/cases/{uscc}/{year}/{person_id}/opening",
-            post_with(open, say("open_case", on(Action::OpenCase), "Open a case, which is written to the audit log")),
         )
         .api_route(
             "/review/cases/{uscc}/{year}/{person_id}/release",
@@ -149,18 +155,26 @@ struct TakenCase {
     case: Option<ShownCase>,
 }
 
-async fn next(Writer { actor, store }: Writer, Body(onwards): Body<Onwards>) -> Result<Reply<TakenCase>, Problem> {
+async fn next(
+    State(site): State<Site>,
+    Holder(actor): Holder,
+    Body(onwards): Body<Onwards>,
+) -> Result<Reply<TakenCase>, Problem> {
     let after = onwards.after.map(|after| after.parse::<Place>().map_err(|_| bad_cursor())).transpose()?;
-    let case = match review::next(&store, &actor, after).await? {
-        Some(opened) => Some(shown_case(&store, opened).await?),
+    let case = match review::next(&site.store, &actor, after).await? {
+        Some(opened) => Some(shown_case(&site.store, opened).await?),
         None => None,
     };
     Ok(Reply(TakenCase { case }))
 }
 
-async fn open(Writer { actor, store }: Writer, Path(of): Path<OfPlacement>) -> Result<Reply<ShownCase>, Problem> {
-    let opened = review::open(&store, &actor, of.case(&store, &actor).await?).await?;
-    Ok(Reply(shown_case(&store, opened).await?))
+async fn open(
+    State(site): State<Site>,
+    Holder(actor): Holder,
+    Path(of): Path<OfPlacement>,
+) -> Result<Reply<ShownCase>, Problem> {
+    let opened = review::open(&site.store, &actor, of.case(&site.store, &actor).await?).await?;
+    Ok(Reply(shown_case(&site.store, opened).await?))
 }
 
 async fn release(Writer { actor, store }: Writer, Path(of): Path<OfPlacement>) -> Result<Reply<Released>, Problem> {

@@ -30,7 +30,7 @@ pub(super) fn routes() -> ApiRouter<Site> {
                     add,
                     told(
                         "add_subscription",
-                        "Let a program of yours hear of what happens within your reach; the secret is shown in this answer alone",
+                        "Let a program of yours hear of what happens within your reach; the secret is in the answer, and told again for a day",
                     ),
                 ),
         )
@@ -47,7 +47,7 @@ pub(super) fn routes() -> ApiRouter<Site> {
                 rotate,
                 told(
                     "rotate_subscription",
-                    "Make another secret, shown in this answer alone; the one before signs too for a day",
+                    "Make another secret, told in the answer, and again for a day; the one before signs too for a day",
                 ),
             ),
         )

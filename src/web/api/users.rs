@@ -49,7 +49,7 @@ pub(super) fn routes() -> ApiRouter<Site> {
         )
         .api_route(
             "/users/{account}/tokens",
-            post_with(issue, told("add_token", "Make a token; it is shown this once")),
+            post_with(issue, told("add_token", "Make a token; it is in the answer, and told again for a day")),
         )
         .api_route("/tokens", get_with(list_tokens, told("list_tokens", "Tokens: whose, until when, last used when")))
         .api_route("/tokens/{token_id}/revocation", post_with(end_token, told("revoke_token", "End a token at once")))
@@ -176,8 +176,9 @@ async fn list(
     may_manage(&actor)?;
     let today = clock::business_date(site.store.now().await?);
     let (limit, after) = (paging.limit()?, paging.after.unwrap_or_default());
-    let users = site.store.list_users(None).await?.into_iter().filter(|user| user.account > after).take(limit + 1);
-    Ok(Reply(Page::of(users.map(|user| shown(user, today)).collect(), limit, |user| user.account.clone())))
+    let users = site.store.list_users_after(&after, limit as i64 + 1).await?;
+    let users = users.into_iter().map(|user| shown(user, today)).collect();
+    Ok(Reply(Page::of(users, limit, |user| user.account.clone())))
 }
 
 async fn read(State(site): State<Site>, Holder(actor): Holder, Path(of): Path<OfUser>) -> Result<Reply<User>, Problem> {
@@ -234,9 +235,7 @@ async fn list_tokens(
 ) -> Result<Reply<Page<TokenLine>>, Problem> {
     may_manage(&actor)?;
     let (limit, before) = (paging.limit()?, paging.after::<i32>()?);
-    let mut tokens = site.store.list_tokens(None).await?;
-    tokens.sort_by_key(|token| std::cmp::Reverse(token.token_id));
-    tokens.retain(|token| before.is_none_or(|before| token.token_id < before));
+    let tokens = site.store.list_tokens_before(before, limit as i64 + 1).await?;
     Ok(Reply(Page::of(tokens, limit, |token| token.token_id.to_string())))
 }
 

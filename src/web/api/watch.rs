@@ -171,8 +171,8 @@ async fn list_differences(
 ) -> Result<Reply<Page<DifferenceLine>>, Problem> {
     let limit = limit_of(asked.limit)?;
     let after = cursor(asked.after.as_deref())?;
-    let lines = list_differences_of(&site.store, &actor, asked.all, after, limit + 1).await?;
-    Ok(Reply(Page::of(lines, limit, |line| line.difference_id.to_string())))
+    let page = list_differences_of(&site.store, &actor, asked.all, after, limit).await?;
+    Ok(Reply(Page { items: page.lines, next: page.next.map(|next| next.to_string()) }))
 }
 
 async fn list_refusals(

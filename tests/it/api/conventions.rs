@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::{Api, Says};
-use crate::access::{E1, province, unit, user};
+use crate::access::{E1, division, province, unit, user};
 use crate::fixtures::Day;
 use crate::website::Website;
+use renzheng::declare::users::AskedReach;
 use renzheng::domain::access::Role;
 use renzheng::domain::ids::Uscc;
 
@@ -119,6 +120,79 @@ async fn what_is_no_request_is_refused_with_its_place_and_without_what_it_held()
     let answer = site.ask(site.request("DELETE", &results).bearer_auth(&token)).await;
     assert_eq!(answer.problem(), (405, "method_not_allowed".to_owned()));
     assert!(answer.header("allow").contains("GET"), "{:?}", answer.headers);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signs_that_no_text_holds_are_refused_wherever_they_stand() {
+    let province = province("api_signs").await;
+    let store = &province.harness.store;
+    let site = Website::of(store).await;
+    let api = Api::of(&site).await;
+    let token = user(store, "zhao.lei", Role::Operator, &AskedReach::Everything).await;
+    for sign in ["\0", "a\u{1b}[2J", "\u{85}"] {
+        let name = json!({ "account": "new.user", "name": sign, "role": "auditor" });
+        let body = api.call(&token, "add_user", Says::default().body(name)).await;
+        assert_eq!(body.problem(), (400, "control_sign".to_owned()), "{sign:?}");
+        let title = json!({ "division": "3601", "title": sign, "text": "正文" });
+        let body = api.call(&token, "publish_announcement", Says::default().body(title)).await;
+        assert_eq!(body.problem(), (400, "control_sign".to_owned()), "{sign:?}");
+        let query = api.call(&token, "list_audit", Says::default().query("object", sign)).await;
+        assert_eq!(query.problem(), (400, "control_sign".to_owned()), "{sign:?}");
+        let encoded: String = url::form_urlencoded::byte_serialize(sign.as_bytes()).collect();
+        for path in [format!("/api/v1/users/{encoded}"), format!("/api/v1/jobs/{encoded}/pause")] {
+            let method = if path.ends_with("pause") { "POST" } else { "GET" };
+            let request = site.request(method, &path).bearer_auth(&token).header("idempotency-key", "k");
+            let request = request.header("content-type", "application/json").body(r#"{"why":"x"}"#);
+            assert_eq!(site.ask(request).await.problem(), (404, "not_found".to_owned()), "{path}");
+        }
+        let form = site.request("POST", "/check").header("content-type", "application/x-www-form-urlencoded");
+        let page = site.ask(form.body(format!("number={encoded}&code=2222"))).await;
+        assert_eq!(page.status, 404, "{}", page.text);
+    }
+    let lines = json!({ "account": "new.user", "name": "甲\t乙", "role": "auditor" });
+    api.done(&token, "add_user", Says::default().body(lines)).await;
+}
+
+/// Where the database's own order is another than that of bytes, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_of_users_and_tokens_hold_each_once() {
+    let province = province("api_user_pages").await;
+    let store = &province.harness.store;
+    let mut connection = province.harness.connection().await;
+    let other_order = r#"alter table app_user alter column account type text collate "und-x-icu""#;
+    sqlx::query(other_order).execute(&mut connection).await.expect("a collation");
+    let site = Website::of(store).await;
+    let api = Api::of(&site).await;
+    let token = user(store, "operator", Role::Operator, &AskedReach::Everything).await;
+    let accounts = ["a-d", "a.b", "a_c", "ab"];
+    for account in accounts {
+        user(store, account, Role::Auditor, &division("3601")).await;
+    }
+    for id in ["list_users", "list_tokens"] {
+        let (mut seen, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let says = Says::default().query("limit", "2");
+            let page = api.done(&token, id, after.iter().fold(says, |says, after| says.query("after", after))).await;
+            let items = page["items"].as_array().expect("rows");
+            seen.extend(items.iter().map(|item| item["account"].as_str().expect("an account").to_owned()));
+            if id == "list_users" {
+                assert!(
+                    items.iter().all(|user| user["grants"].as_array().is_some_and(|grants| grants.len() == 1)),
+                    "{page}"
+                );
+            }
+            match page["next"].as_str() {
+                Some(next) => after = Some(next.to_owned()),
+                None => break,
+            }
+        }
+        if id == "list_tokens" {
+            seen.reverse();
+            assert_eq!(seen, ["operator", "a-d", "a.b", "a_c", "ab"], "newest first");
+        } else {
+            assert_eq!(seen, ["a-d", "a.b", "a_c", "ab", "operator"]);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

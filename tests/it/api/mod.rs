@@ -9,11 +9,13 @@ mod matrix;
 mod offers;
 mod operate;
 mod person;
+mod repeated;
 mod review;
 mod road;
 mod samples;
 #[cfg(feature = "delivery")]
 mod schemathesis;
+mod strangers;
 mod verifications;
 
 pub use client::{Api, Says};

@@ -62,15 +62,16 @@ async fn a_case_is_taken_by_one_decided_and_taken_back() {
     assert_eq!(looks.problem(), (403, "forbidden".to_owned()), "the operator looks, and takes none");
 
     // one reviewer at a time
-    let take = Says::default().body(json!({})).header("idempotency-key", "next-1");
+    let take = Says::default().body(json!({}));
     let taken = api.done(&first, "take_next_case", take.clone()).await;
     assert_eq!(taken["case"]["person_id"].to_string(), here.path["person_id"]);
     assert_eq!(taken["case"]["holder"]["reviewer"], "chen.jie");
     let more = api.done(&other, "take_next_case", take.clone()).await;
-    assert_eq!(more["case"]["person_id"].to_string(), there.path["person_id"], "names of requests are each user's own");
+    assert_eq!(more["case"]["person_id"].to_string(), there.path["person_id"]);
     let none = api.done(&other, "take_next_case", Says::default().body(json!({ "after": next }))).await;
     assert_eq!(none["case"]["holder"]["reviewer"], "zhou.min", "their own again");
-    assert_eq!(api.done(&first, "take_next_case", take).await, taken, "the same request, the same case");
+    let again = api.done(&first, "take_next_case", take).await;
+    assert_eq!(again["case"]["person_id"], taken["case"]["person_id"], "whoever has a case gets it again");
     let seen = api.done(&other, "open_case", here.clone()).await;
     assert_eq!(seen["holder"]["reviewer"], "chen.jie");
     assert_eq!(audited(&scene, "zhou.min", "open_case").await, 3);
