@@ -5,6 +5,7 @@ use std::time::Duration;
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use axum::extract::State;
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
@@ -17,7 +18,7 @@ use crate::domain::facts::PersonId;
 use crate::domain::ids::Uscc;
 use crate::store::reverifications::Reverification;
 use crate::web::Site;
-use crate::web::asker::Holder;
+use crate::web::asker::Reader;
 use crate::web::input::{Body, Path};
 use crate::web::once::Writer;
 use crate::web::problem::Problem;
@@ -67,6 +68,7 @@ struct AskedVerification {
 
 async fn verify(
     State(site): State<Site>,
+    Reader { at, .. }: Reader,
     Writer { actor, store }: Writer,
     Body(asked): Body<AskedVerification>,
 ) -> Result<Awaited<Verification>, Problem> {
@@ -74,7 +76,7 @@ async fn verify(
     let reverification = Reverification { employer, person: asked.person_id, year: asked.year.into() };
     if !asked.fresh {
         let verification = reverify::reverify(&store, &site.reading, &actor, reverification).await?;
-        note(&site, &actor, &verification).await;
+        note(&site, at, &actor, &verification)?;
         return Ok(Awaited::Done(verification));
     }
     let verification_id = reverify::queue_fresh(&store, &site.reading, &actor, reverification).await?;
@@ -82,7 +84,7 @@ async fn verify(
     loop {
         let verification = reverify::find(&store, &actor, verification_id).await?;
         if matches!(verification.progress, Progress::Done | Progress::GivenUp) {
-            note(&site, &actor, &verification).await;
+            note(&site, at, &actor, &verification)?;
             return Ok(Awaited::Done(verification));
         }
         if Instant::now() + LOOK > until {
@@ -101,21 +103,21 @@ struct OfVerification {
 
 async fn read(
     State(site): State<Site>,
-    Holder(actor): Holder,
+    Reader { actor, at }: Reader,
     Path(of): Path<OfVerification>,
 ) -> Result<Reply<Verification>, Problem> {
     let verification = reverify::find(&site.store, &actor, of.verification_id).await?;
-    note(&site, &actor, &verification).await;
+    note(&site, at, &actor, &verification)?;
     Ok(Reply(verification))
 }
 
 /// Results that it shows are read by whoever asked.
-async fn note(site: &Site, actor: &Actor, verification: &Verification) {
+fn note(site: &Site, at: DateTime<Utc>, actor: &Actor, verification: &Verification) -> Result<(), Problem> {
     if verification.outcome.is_none() {
-        return;
+        return Ok(());
     }
     let Verification { employer_uscc, year, person_id, .. } = verification;
     let person = person_id.map(|person| format!(", person {}", person.0)).unwrap_or_default();
     let object = format!("results {year}: employer {employer_uscc}{person}");
-    site.reads.note(&site.store, actor, Action::ReadResults, object).await;
+    site.reads.note(at, actor, Action::ReadResults, object)
 }
