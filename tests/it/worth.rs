@@ -131,15 +131,15 @@ fn nameless(told: &str) -> String {
     lines.join("\n")
 }
 
-/// The levy and what does not count, of an employer's 2025 with 100 staff at 72,000 yuan a year.
+/// The levy and what does not count, of an employer's 2025 with 300 staff at 72,000 yuan a year: 36 months reach the tier of relief.
 async fn counted(store: &Store, policy: &Policy, unit: UnitId) -> (LevyOfEmployer, Worth) {
     let own =
         Actor { name: "own".to_owned(), role: Role::Employer, scope: Scope::Units(vec![unit]), on_behalf_of: None };
     let asked = AskedWorth {
         employer: unit,
         year: 2025,
-        headcount: Some(Headcount::parse("100").expect("a headcount")),
-        total_wages: Some(Fen(720_000_000)),
+        headcount: Some(Headcount::parse("300").expect("a headcount")),
+        total_wages: Some(Fen(2_160_000_000)),
         paid_on: None,
     };
     let levy = levy_of_employer(store, policy, &own, &asked).await.expect("the levy");
