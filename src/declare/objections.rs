@@ -122,7 +122,7 @@ pub async fn show(store: &Store, actor: &Actor, objection_id: i64) -> Result<Sho
     store.record(&Act::read(at, actor, Action::OpenCase, object)).await?;
     let words = store.objection_words(&[objection_id]).await?.pop().ok_or(Refused::Unknown)?;
     let identities = store.identities(&[found.person]).await?;
-    let who = masked(&identities, found.person);
+    let who = masked(identities.get(&found.person), found.person);
     let listed = ListedObjection::of(&found);
     let answer = found.answered.zip(words.answer).map(|(answered, text)| ShownAnswer {
         finding: answered.finding,

@@ -210,8 +210,8 @@ impl Identity {
 }
 
 /// A person, masked; by their number where they are not known by name.
-pub fn masked(identities: &HashMap<PersonId, Identity>, person: PersonId) -> String {
-    identities.get(&person).map_or_else(|| format!("person {}", person.0), Identity::masked)
+pub fn masked(known: Option<&Identity>, person: PersonId) -> String {
+    known.map_or_else(|| format!("person {}", person.0), Identity::masked)
 }
 
 impl Store {

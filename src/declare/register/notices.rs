@@ -80,7 +80,7 @@ pub async fn list_notices(store: &Store, actor: &Actor, wanted: &Wanted) -> Resu
     });
     let codes = store.unit_codes(&employers.collect::<Vec<_>>()).await?;
     let told = notices.into_iter().zip(says).map(|(notice, says)| {
-        let who = says.person().map_or_else(String::new, |person| masked(&identities, person));
+        let who = says.person().map_or_else(String::new, |person| masked(identities.get(&person), person));
         NoticeTold {
             notice_id: notice.notice_id,
             addressee: match notice.addressee {
