@@ -38,11 +38,11 @@ impl Pull<'_> {
         let wanted = Wanted { asked: Asked::Persons, since: None, until: None, complete_seq: None };
         let mut lander = Lander::open(self.store, self.store.open_batch(&self.opening(&wanted)).await?).await?;
         let landing = self.land_persons(&mut lander, persons);
-        let landed = match until {
+        let outcome = match until {
             None => landing.await,
             Some((until, patience)) => timeout_at(until, landing).await.unwrap_or(Err(PullError::Unanswered(patience))),
         };
-        if let Err(error) = landed {
+        if let Err(error) = outcome {
             self.store.fail_batch(&lander.batch, &crate::errors::chain(&error)).await?;
             return Err(error);
         }
