@@ -166,6 +166,13 @@ pub async fn decide(store: &Store, actor: &Actor, deciding: &Deciding) -> Result
     let (person, month) = (*person, *month);
     permit::<DeclareError>(store, actor, Action::DecideConflict, *employer).await?;
     check_note(note.as_deref(), false)?;
+    let before = find_decision(store, person, month).await?;
+    let at = store.now().await?;
+    let mut publish = store.publish(Cause::Decision, at).await?;
+    // from here on nobody places the person or decides: what is read stands until this is committed
+    if find_decision(store, person, month).await? != before {
+        return Err(Refused::DecidedMeanwhile { month }.into());
+    }
     let rivals = store.list_rivals(month.year(), &[person]).await?;
     let prevailing = rivals.iter().find(|rival| rival.employer == *employer);
     let prevailing = prevailing.ok_or(Refused::NoPlacement { year: month.year() })?;
@@ -180,13 +187,9 @@ pub async fn decide(store: &Store, actor: &Actor, deciding: &Deciding) -> Result
     if !fits {
         return Err(Refused::ReasonUnfit.into());
     }
-    let standing = store.list_conflict_decisions(month.year(), &[person]).await?;
-    let before = standing.iter().find(|decision| decision.month == month);
-    if before.is_some_and(|decision| decision.employer == *employer && decision.reason == *reason) {
+    if before.as_ref().is_some_and(|decision| decision.employer == *employer && decision.reason == *reason) {
         return Err(Refused::DecidedSo.into());
     }
-    let at = store.now().await?;
-    let mut publish = store.publish(Cause::Decision, at).await?;
     if publish.find_claim(person, month).await?.is_some() {
         return Err(Refused::Claimed { month }.into());
     }
@@ -216,8 +219,7 @@ pub async fn undo(
 ) -> Result<ConflictDecided, DeclareError> {
     actor.may_at_all(Action::DecideConflict)?;
     check_note(why, false)?;
-    let standing = store.list_conflict_decisions(month.year(), &[person]).await?;
-    let decided = standing.into_iter().find(|decision| decision.month == month);
+    let decided = find_decision(store, person, month).await?;
     let decided = decided.ok_or(Refused::NoConflictDecided { month })?;
     permit::<DeclareError>(store, actor, Action::DecideConflict, decided.employer).await?;
     let rivals = store.list_rivals(month.year(), &[person]).await?;
@@ -227,9 +229,11 @@ pub async fn undo(
     if publish.find_claim(person, month).await?.is_some() {
         return Err(Refused::Claimed { month }.into());
     }
-    if !publish.end_conflict_decision(person, month, &actor.name, why, at).await? {
-        return Err(Refused::NoConflictDecided { month }.into());
-    }
+    match find_decision(store, person, month).await? {
+        None => return Err(Refused::NoConflictDecided { month }.into()),
+        Some(now) if now != decided => return Err(Refused::DecidedMeanwhile { month }.into()),
+        Some(_) => publish.end_conflict_decision(person, month, &actor.name, why, at).await?,
+    };
     let detail = serde_json::json!({ "employer": decided.employer, "taken_back": true });
     let object = object(store, person, month, &rivals).await?;
     publish.record(&Act { why, detail, ..Act::read(at, actor, Action::DecideConflict, object) }).await?;
@@ -237,6 +241,16 @@ pub async fn undo(
     publish.answer(&open).await?;
     publish.commit().await?;
     Ok(open)
+}
+
+/// The decision in force on a month. Asked by whoever holds the publish lock, it is what stands until they are done.
+async fn find_decision(
+    store: &Store,
+    person: PersonId,
+    month: Month,
+) -> Result<Option<ConflictDecision>, DeclareError> {
+    let decisions = store.list_conflict_decisions(month.year(), &[person]).await?;
+    Ok(decisions.into_iter().find(|decision| decision.month == month))
 }
 
 /// As the audit names it: with every employer that it is about.

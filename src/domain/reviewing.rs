@@ -44,6 +44,8 @@ pub enum Refused {
     NoteMissing,
     #[error("the note has {signs} signs, where up to {most} are accepted")]
     NoteTooLong { signs: usize, most: usize },
+    #[error("the note holds control signs, or was decoded wrongly; accepted is one line of readable text")]
+    NoteUnreadable,
     #[error("the note holds an ID number, which is not kept in clear; leave it out")]
     NoteHoldsIdNumber,
     #[error("{month} is proposed already and waits for a second person; undo the proposal first")]
@@ -73,6 +75,8 @@ pub enum Refused {
     DecidedSo,
     #[error("no conflict over {month} is decided")]
     NoConflictDecided { month: Month },
+    #[error("somebody decided {month} meanwhile, or took a decision back; look again")]
+    DecidedMeanwhile { month: Month },
 }
 
 fn list(months: &[NotDue]) -> String {
@@ -103,6 +107,7 @@ impl Refused {
             Self::GroundsUnanswered(_) => "grounds_unanswered",
             Self::NoteMissing => "note_missing",
             Self::NoteTooLong { .. } => "note_too_long",
+            Self::NoteUnreadable => "note_unreadable",
             Self::NoteHoldsIdNumber => "note_holds_id_number",
             Self::Proposed { .. } => "proposed",
             Self::NothingProposed { .. } => "nothing_proposed",
@@ -117,6 +122,7 @@ impl Refused {
             Self::ReasonUnfit => "reason_unfit",
             Self::DecidedSo => "decided_so",
             Self::NoConflictDecided { .. } => "no_conflict_decided",
+            Self::DecidedMeanwhile { .. } => "decided_meanwhile",
         }
     }
 
@@ -152,6 +158,7 @@ impl Refused {
             Self::GroundsUnanswered(grounds) => format!("以下项目没有对应的通过理由:{}。", grounds.chinese()),
             Self::NoteMissing => "选择“其他”时须填写说明。".to_owned(),
             Self::NoteTooLong { most, .. } => format!("说明不得超过{most}字。"),
+            Self::NoteUnreadable => "说明含有乱码或控制字符。".to_owned(),
             Self::NoteHoldsIdNumber => "说明中不得填写身份证号。".to_owned(),
             Self::Proposed { month } => format!("{month}已有待复核的意见。"),
             Self::NothingProposed { month } => format!("{month}没有待复核的意见。"),
@@ -166,6 +173,7 @@ impl Refused {
             Self::ReasonUnfit => "非派遣以劳动合同为准,派遣以派遣协议为准。".to_owned(),
             Self::DecidedSo => "已作出相同裁定。".to_owned(),
             Self::NoConflictDecided { month } => format!("{month}没有可撤回的裁定。"),
+            Self::DecidedMeanwhile { month } => format!("{month}刚由他人裁定或撤回,请重新查看。"),
         }
     }
 }

@@ -101,3 +101,22 @@ impl Gate {
         sqlx::query(AssertSqlSafe(statement)).execute(&mut self.connection).await.expect("the gate is gone");
     }
 }
+
+/// Waits until a transaction stands before a row that another one holds.
+pub async fn wait_for_a_waiter(harness: &Harness) {
+    let mut connection = harness.connection().await;
+    let begun = Instant::now();
+    loop {
+        let waits: bool = sqlx::query_scalar(
+            "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')",
+        )
+        .fetch_one(&mut connection)
+        .await
+        .expect("an answer");
+        if waits {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "nobody waits");
+        tokio::task::yield_now().await;
+    }
+}

@@ -6,10 +6,13 @@ use renzheng::domain::access::{Actor, Denied};
 use renzheng::domain::facts::PersonId;
 use renzheng::domain::reviewing::Refused;
 use renzheng::domain::ruling::PrevailingReason;
+use renzheng::store::conflicts::NewConflictDecision;
+use renzheng::store::publish::Cause;
 use renzheng::verify::Selection;
 use renzheng::verify::explain::{Asked, explain};
 
 use super::scene::{Scene, reason, reviewer, supervisor};
+use crate::gate::wait_for_a_waiter;
 use crate::harness::Harness;
 use crate::incremental::{YEAR, month_of, uscc};
 
@@ -65,6 +68,46 @@ async fn two_that_pass_are_in_conflict_until_one_unticks_or_staff_decide() {
     assert_eq!(marks(&scene).await, [true, true]);
     let nothing = take_back(&scene, &above).await.expect_err("nothing is decided");
     assert_eq!(reason(&nothing), Some(&Refused::NoConflictDecided { month: month_of(3) }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_who_decide_at_once_the_second_hears_of_the_first() {
+    let scene = twice().await;
+    let (first, second) = (supervisor("first", "36"), supervisor("second", "36"));
+    let (store, harness) = (scene.store(), &scene.province.harness);
+    let (person, employer, month) = (scene.person(0).await, scene.unit(0).await, month_of(3));
+    let at = store.now().await.expect("now");
+    let reason_given = PrevailingReason::LabourContract;
+    // the first decides, or decides otherwise, while the second has looked and waits
+    for taken_back in [false, true] {
+        let mut publish = store.publish(Cause::Decision, at).await.expect("the lock");
+        let meanwhile = async {
+            wait_for_a_waiter(harness).await;
+            if taken_back {
+                assert!(publish.end_conflict_decision(person, month, &first.name, None, at).await.expect("ended"));
+            } else {
+                let by = first.name.as_str();
+                let decided = NewConflictDecision { person, month, employer, reason: reason_given, note: None, by, at };
+                publish.save_conflict_decision(&decided).await.expect("decided");
+            }
+            publish.commit().await.expect("committed");
+        };
+        let (late, ()) = tokio::join!(decide_for(&scene, &second, 1), meanwhile);
+        let refused = late.expect_err("it is another question now");
+        assert_eq!(reason(&refused), Some(&Refused::DecidedMeanwhile { month }));
+    }
+    decide_for(&scene, &second, 1).await.expect("decided, having looked again");
+    // nor is a decision taken back that was not looked at
+    let mut publish = store.publish(Cause::Decision, at).await.expect("the lock");
+    let meanwhile = async {
+        wait_for_a_waiter(harness).await;
+        let by = first.name.as_str();
+        let decided = NewConflictDecision { person, month, employer, reason: reason_given, note: None, by, at };
+        publish.save_conflict_decision(&decided).await.expect("decided");
+        publish.commit().await.expect("committed");
+    };
+    let (late, ()) = tokio::join!(take_back(&scene, &second), meanwhile);
+    assert_eq!(reason(&late.expect_err("another's")), Some(&Refused::DecidedMeanwhile { month }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
