@@ -3,12 +3,13 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::context::{Context, checked_jobs, usage};
+use super::context::{Context, checked_jobs};
 use super::output::Output;
 use super::table::table;
 use super::{Common, Ended};
 use crate::clock::{self, rfc3339};
 use crate::config::TaxMode;
+use crate::declare::operate;
 use crate::domain::access::Action;
 use crate::notify::{self, Installation};
 use crate::store::alerts::AlertLine;
@@ -131,9 +132,7 @@ fn waiting(message: &MessageLine) -> String {
 }
 
 async fn acknowledge(context: &Context, id: i32, why: &str, out: Output) -> anyhow::Result<Ended> {
-    if !context.store.acknowledge_alert(id, &context.actor, why).await? {
-        return Err(usage(format!("there is no alert {id}; `renzheng alerts` lists them")));
-    }
+    operate::acknowledge_alert(&context.store, &context.actor, id, why).await?;
     out.value(&serde_json::json!({ "acknowledged": id }), |_| format!("alert {id} is acknowledged"))?;
     Ok(Ended::Done)
 }

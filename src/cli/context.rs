@@ -11,6 +11,7 @@ use super::Common;
 use crate::clock::rfc3339;
 use crate::config::{Environment, Job, LogFormat, Settings, check_jobs, read_jobs, system_user};
 use crate::crypto::Keys;
+use crate::declare::operate::may_operate;
 use crate::declare::users::{TokenError, actor_of_token, may_manage};
 use crate::domain::access::{Action, Actor, Denied, Scope};
 use crate::domain::facts::{PersonId, UnitId};
@@ -85,7 +86,7 @@ impl Context {
         let context = Self::open_with(settings, environment).await?;
         let refused = match action {
             // what is of the installation is of all of it
-            Action::Operate => context.may(action, None).await,
+            Action::Operate => may_operate(&context.actor).map_err(Into::into),
             Action::ManageUsers => may_manage(&context.actor).map_err(|error| usage(error.to_string())),
             _ => context.actor.may_at_all(action).map_err(Into::into),
         };

@@ -10,6 +10,7 @@ use super::table::table;
 use super::{Common, Ended};
 use crate::clock::rfc3339;
 use crate::config::Job;
+use crate::declare::operate;
 use crate::domain::access::Action;
 use crate::schedule::decide::{LATE, told};
 use crate::store::fires::{FireLine, ScheduleLine};
@@ -202,7 +203,7 @@ fn find<'a>(jobs: &'a [Job], name: &str) -> anyhow::Result<&'a Job> {
 async fn pause(context: &Context, name: &str, why: &str, out: Output) -> anyhow::Result<Ended> {
     let jobs = checked_jobs(&context.settings)?;
     let job = find(&jobs, name)?;
-    if !context.store.pause_job(&job.name, &context.actor, why).await? {
+    if !operate::pause_job(&context.store, &context.actor, &job.name, why).await?.changed {
         return Err(usage(format!("`{name}` is paused already; `renzheng jobs` says why")));
     }
     out.value(&serde_json::json!({ "paused": name }), |_| {
@@ -214,7 +215,7 @@ async fn pause(context: &Context, name: &str, why: &str, out: Output) -> anyhow:
 }
 
 async fn resume(context: &Context, name: &str, out: Output) -> anyhow::Result<Ended> {
-    if !context.store.resume_job(name, &context.actor).await? {
+    if !operate::resume_job(&context.store, &context.actor, name).await?.changed {
         return Err(usage(format!("`{name}` is not paused")));
     }
     out.value(&serde_json::json!({ "resumed": name }), |_| format!("{name} runs again, from its next fire on"))?;

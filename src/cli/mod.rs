@@ -407,7 +407,9 @@ async fn run(cli: Cli) -> anyhow::Result<Ended> {
 fn is_usage(error: &anyhow::Error) -> bool {
     use crate::declare::announcements::AnnouncementError;
     use crate::declare::certification::DocumentError;
+    use crate::declare::discard::DiscardError;
     use crate::declare::import::ImportError;
+    use crate::declare::operate::OperateError;
     use crate::declare::person::PersonError;
     use crate::declare::reward::RewardError;
     use crate::declare::subscriptions::SubscriptionError;
@@ -419,6 +421,8 @@ fn is_usage(error: &anyhow::Error) -> bool {
         || error.downcast_ref::<AnnouncementError>().is_some_and(|error| error.code().is_some())
         || error.downcast_ref::<RewardError>().is_some_and(|error| error.code().is_some())
         || error.downcast_ref::<PersonError>().is_some_and(|error| error.code().is_some())
+        || error.downcast_ref::<OperateError>().is_some_and(|error| error.code().is_some())
+        || error.downcast_ref::<DiscardError>().is_some_and(|error| error.code().is_some())
         || error.downcast_ref::<UserError>().is_some_and(UserError::is_refusal)
         || error.downcast_ref::<SubscriptionError>().is_some_and(|error| error.code().is_some())
         || error.is::<ConfigError>()

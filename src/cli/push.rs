@@ -8,12 +8,12 @@ use super::output::Output;
 use super::push_text::{Done, Shown, Standing, lines_text, message_text, standing_text};
 use super::run::{describe_push, push_now};
 use super::{Common, Ended};
-use crate::clock::rfc3339;
 use crate::declare::discard::discard;
+use crate::declare::operate::{self, OperateError, Part};
 use crate::domain::access::Action;
 use crate::domain::facts::UnitId;
+use crate::domain::ids::Uscc;
 use crate::store::outbox_lines::OutboxFilter;
-use crate::store::push_holds::Held;
 
 #[derive(Subcommand)]
 pub(super) enum PushCommand {
@@ -82,14 +82,13 @@ pub(super) struct HoldArgs {
 }
 
 impl HoldArgs {
-    /// What it is about, and as the audit names it.
-    async fn held(&self, context: &Context) -> anyhow::Result<(Held, String)> {
+    async fn part(&self, context: &Context) -> anyhow::Result<Part> {
         match (&self.employer, self.year) {
             (Some(code), Some(year)) => {
                 let employer = employer(context, code).await?;
-                Ok((Held::Year(employer, year), format!("declaration {code} {year}")))
+                Ok(Part::Year { employer, uscc: Uscc::parse(code)?, year })
             }
-            _ => Ok((Held::Everything, "everything".to_owned())),
+            _ => Ok(Part::Everything),
         }
     }
 }
@@ -121,43 +120,39 @@ async fn act(context: &Context, command: &PushCommand, out: Output) -> anyhow::R
             status(context, &filter, *limit, out).await?;
         }
         PushCommand::Show { message_id } => {
-            let (line, body) = store.find_outbox_message(*message_id).await?.ok_or_else(|| unknown(*message_id))?;
+            let (line, body) =
+                store.find_outbox_message(*message_id).await?.ok_or(OperateError::NoMessage(*message_id))?;
             let attempts = store.list_attempts(*message_id).await?;
             out.value(&Shown::new(line, body, attempts), message_text)?;
         }
         PushCommand::Retry { message_id, why, .. } => retry(context, *message_id, why, out).await?,
         PushCommand::Hold(args) => {
-            let (held, what) = args.held(context).await?;
-            let changed = store.hold_push(held, actor, &what, &args.why).await?;
-            let done = Done { did: "hold", what, changed, messages: None };
+            let part = args.part(context).await?;
+            let changed = operate::hold(store, actor, part, &args.why).await?.changed;
+            let done = Done { did: "hold", what: part.to_string(), changed, messages: None };
             out.value(&done, |done| {
                 let already = if done.changed { "is held" } else { "was held already" };
                 format!("{} {already}: nothing of it leaves until `renzheng push release`", done.what)
             })?;
         }
         PushCommand::Release(args) => {
-            let (held, what) = args.held(context).await?;
-            let changed = store.release_push(held, actor, &what, &args.why).await? > 0;
-            let done = Done { did: "release", what, changed, messages: None };
+            let part = args.part(context).await?;
+            let changed = operate::release(store, actor, part, &args.why).await?.changed;
+            let done = Done { did: "release", what: part.to_string(), changed, messages: None };
             out.value(&done, |done| {
                 let outcome = if done.changed { "is released" } else { "was not held" };
                 format!("{} {outcome}", done.what)
             })?;
         }
         PushCommand::Discard { message_id, why } => {
-            discard(store, actor, *message_id, why)
-                .await
-                .map_err(|error| if error.is_refusal() { usage(error.to_string()) } else { error.into() })?;
-            out.value(&Done::of_message("discard", *message_id), |done| {
+            let changed = discard(store, actor, *message_id, why).await?.changed;
+            let done = Done { did: "discard", what: message_id.to_string(), changed, messages: None };
+            out.value(&done, |done| {
                 format!("message {} is given up; `renzheng declare show` says what can be done now", done.what)
             })?;
         }
     }
     Ok(Ended::Done)
-}
-
-fn unknown(message_id: Uuid) -> anyhow::Error {
-    usage(format!("there is no message {message_id}; `renzheng push status` lists them"))
 }
 
 async fn status(context: &Context, filter: &OutboxFilter, limit: i64, out: Output) -> anyhow::Result<()> {
@@ -175,18 +170,8 @@ async fn status(context: &Context, filter: &OutboxFilter, limit: i64, out: Outpu
 }
 
 async fn retry(context: &Context, message_id: Option<Uuid>, why: &str, out: Output) -> anyhow::Result<()> {
-    let store = &context.store;
     let what = message_id.map_or_else(|| "everything".to_owned(), |message_id| format!("message {message_id}"));
-    if let Some(message_id) = message_id {
-        store.find_outbox_message(message_id).await?.ok_or_else(|| unknown(message_id))?;
-        if let Some(until) = store.running_attempt(message_id).await? {
-            return Err(usage(format!(
-                "an attempt on message {message_id} is under way; if its worker died, it is due again at {}",
-                rfc3339(until)
-            )));
-        }
-    }
-    let messages = store.retry_push(message_id, &context.actor, &what, why).await?;
+    let messages = operate::retry_messages(&context.store, &context.actor, message_id, why).await?;
     if message_id.is_some() && messages == 0 {
         return Err(usage(format!("{what} was given up here: the department never had it, there is nothing to ask")));
     }

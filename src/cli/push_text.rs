@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::table::table;
 use crate::clock::rfc3339;
@@ -213,10 +212,4 @@ pub(super) struct Done {
     /// Messages that are due now, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) messages: Option<u64>,
-}
-
-impl Done {
-    pub(super) fn of_message(did: &'static str, message_id: Uuid) -> Self {
-        Self { did, what: message_id.to_string(), changed: true, messages: None }
-    }
 }

@@ -9,10 +9,11 @@ use super::output::Output;
 use super::table::table;
 use super::{Common, Ended};
 use crate::clock::rfc3339;
+use crate::declare::operate;
 use crate::domain::access::Action;
 use crate::ingest::decide::{Replayed, replay};
 use crate::store::audit::Act;
-use crate::store::quarantine::{QuarantineFilter, QuarantineLine};
+use crate::store::quarantine::{Discarded, QuarantineFilter, QuarantineLine};
 
 #[derive(Subcommand)]
 pub(super) enum QuarantineCommand {
@@ -179,9 +180,7 @@ async fn discard(context: &Context, args: &FilterArgs, why: &str, out: Output) -
     if !args.names_any() {
         return Err(usage("name the records, or --job; nothing was discarded"));
     }
-    let discarded = context.store.discard_refusals(&args.filter(), &context.actor, why).await?;
-    out.value(&serde_json::json!({ "discarded": discarded }), |_| {
-        format!("{discarded} refused records are closed for good")
-    })?;
+    let discarded = operate::discard_refusals(&context.store, &context.actor, &args.filter(), why).await?;
+    out.value(&discarded, |Discarded { discarded }| format!("{discarded} refused records are closed for good"))?;
     Ok(Ended::Done)
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::Ended;
 use super::context::{Context, usage};
 use super::output::Output;
+use crate::declare::operate::{self, OperateError, TaskStep};
 use crate::store::task_history::TaskLine;
 
 #[derive(Serialize)]
@@ -23,12 +24,12 @@ pub(super) async fn retry(context: &Context, id: &str, why: &str, out: Output) -
             run.run_number, run.job
         )));
     };
-    if !context.store.retry_dead_task(task.task_id, &context.actor, why).await? {
-        return Err(usage(format!(
-            "task {} is `{}`: only what was given up is tried once more; `renzheng run {}` runs the job again",
-            task.task_id, task.state, task.job
-        )));
-    }
+    match operate::decide_task(&context.store, &context.actor, task.task_id, TaskStep::Retry, why).await {
+        Err(refused @ OperateError::OtherState { .. }) => {
+            return Err(usage(format!("{refused}; `renzheng run {}` runs the job again", task.job)));
+        }
+        outcome => outcome?,
+    };
     let decided = Decided { task_id: task.task_id, job: task.job, state: "queued" };
     out.value(&decided, |decided| {
         format!("task {} of {} is queued again, with all its attempts", decided.task_id, decided.job)
@@ -43,12 +44,7 @@ pub(super) async fn discard(context: &Context, id: &str, why: &str, out: Output)
     if task.state == "done" && task_number(id).is_none() {
         return Ok(false);
     }
-    if !context.store.discard_task(task.task_id, &context.actor, why).await? {
-        return Err(usage(format!(
-            "task {} is `{}`: only what was given up or has not begun is discarded",
-            task.task_id, task.state
-        )));
-    }
+    operate::decide_task(&context.store, &context.actor, task.task_id, TaskStep::Discard, why).await?;
     let decided = Decided { task_id: task.task_id, job: task.job, state: "discarded" };
     out.value(&decided, |decided| format!("task {} of {} is given up for good", decided.task_id, decided.job))?;
     Ok(true)

@@ -14,6 +14,7 @@ use crate::domain::counting::Count;
 use crate::domain::declaration::{Amendment, Change, Declaration, Event, Refused};
 use crate::domain::declared::{DeclaredMonth, amend, count_of, gain_of};
 use crate::domain::facts::PersonId;
+use crate::domain::free_text::{Reason, ReasonFault};
 use crate::domain::money::Fen;
 use crate::domain::policy::Policy;
 use crate::store::Store;
@@ -54,6 +55,10 @@ pub async fn ask(
     changes: Vec<Change>,
 ) -> Result<Declaration, DeclareError> {
     let case = Case::open(store, actor, Action::AskAmendment, declaring).await?;
+    // all of them rest with the declaration, though the audit names the first alone
+    let changes: Vec<Change> = (changes.into_iter())
+        .map(|change| Ok(Change { reason: Reason::parse(&change.reason)?.as_str().to_owned(), ..change }))
+        .collect::<Result<_, ReasonFault>>()?;
     let declaration = case.look(store).await?;
     let event = Event::AskAmendment { by: actor.name.clone(), changes: changes.clone() };
     let (asked, _) = declaration.clone().apply(event.clone(), store.now().await?)?;
@@ -122,11 +127,12 @@ pub async fn decide(
     deciding: &Deciding,
 ) -> Result<Declaration, DeclareError> {
     let case = Case::open(store, actor, Action::DecideAmendment, declaring).await?;
+    let reason = Reason::parse(&deciding.reason)?.as_str();
     let at = store.now().await?;
     let event = |certification_number: String| Event::DecideAmendment {
         by: actor.name.clone(),
         approve: deciding.approve,
-        reason: deciding.reason.clone(),
+        reason: reason.to_owned(),
         certification_number,
     };
     let mut publish = store.publish(Cause::Amendment, at).await?;
@@ -137,7 +143,7 @@ pub async fn decide(
         return Ok(after);
     }
     let Some(request) = before.open_amendment().filter(|_| deciding.approve) else {
-        let doing = doing(actor, deciding, &[], serde_json::json!({ "approved": deciding.approve }));
+        let doing = doing(actor, reason, &[], serde_json::json!({ "approved": deciding.approve }));
         case.save(store, &mut publish, &doing, (&before, &after), effects, at).await?;
         publish.answer(&after).await?;
         publish.commit().await?;
@@ -152,7 +158,7 @@ pub async fn decide(
     let number = certification_number(policy, declaring, publish.next_certification_number().await?);
     let (after, effects) = before.clone().apply(event(number), at)?;
     let detail = serde_json::json!({ "approved": true, "version": after.last_version(), "months": months.len() });
-    let doing = doing(actor, deciding, &months, detail);
+    let doing = doing(actor, reason, &months, detail);
     case.save(store, &mut publish, &doing, (&before, &after), effects, at).await?;
     // what was amended is what the employer chooses from now on, if the year is ever opened again
     for change in &request.changes {
@@ -164,14 +170,9 @@ pub async fn decide(
     Ok(after)
 }
 
-fn doing<'a>(
-    actor: &'a Actor,
-    deciding: &'a Deciding,
-    months: &'a [DeclaredMonth],
-    detail: serde_json::Value,
-) -> Doing<'a> {
+fn doing<'a>(actor: &'a Actor, reason: &'a str, months: &'a [DeclaredMonth], detail: serde_json::Value) -> Doing<'a> {
     let (action, cause) = (Action::DecideAmendment, Cause::Amendment);
-    Doing { actor, action, cause, why: Some(&deciding.reason), months, key: None, detail }
+    Doing { actor, action, cause, why: Some(reason), months, key: None, detail }
 }
 
 /// Amendments that wait for staff and that the actor reaches, the oldest first.

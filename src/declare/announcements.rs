@@ -6,10 +6,9 @@ use serde::Serialize;
 
 use crate::clock;
 use crate::domain::access::{Action, Actor, Denied, Scope};
-use crate::domain::announcement::{
-    AnnouncementState, Content, Refused, check_division, check_reason, keywords, state_on,
-};
+use crate::domain::announcement::{AnnouncementState, Content, Refused, check_division, keywords, state_on};
 use crate::domain::declaration;
+use crate::domain::free_text::{Reason, ReasonFault};
 use crate::store::announcements::{self, Headline, Reach, Version, Withdrawn};
 use crate::store::audit::{Act, fingerprint};
 use crate::store::change::Change;
@@ -26,6 +25,8 @@ pub enum AnnouncementError {
     Denied(#[from] Denied),
     #[error(transparent)]
     Refused(#[from] Refused),
+    #[error(transparent)]
+    Reason(#[from] ReasonFault),
     #[error("what the announcement says could not be written to the audit")]
     Audited(#[from] serde_json::Error),
     #[error("the announcements could not be read or stored")]
@@ -38,6 +39,7 @@ impl AnnouncementError {
         match self {
             Self::Denied(denied) => Some(denied.code()),
             Self::Refused(refused) => Some(refused.code()),
+            Self::Reason(fault) => Some(fault.code()),
             Self::Audited(_) | Self::Store(_) => None,
         }
     }
@@ -47,6 +49,7 @@ impl AnnouncementError {
         match self {
             Self::Denied(denied) => Some(denied.chinese().to_owned()),
             Self::Refused(refused) => Some(refused.chinese()),
+            Self::Reason(fault) => Some(fault.chinese()),
             Self::Audited(_) | Self::Store(_) => None,
         }
     }
@@ -157,7 +160,7 @@ pub async fn publish(store: &Store, actor: &Actor, publishing: &Publishing) -> R
     let act = act.with("division", division.as_str()).with("version", 1);
     change.record(&Act { after: Some(fingerprint(store.keys(), &content)?), ..act }).await?;
     let headline = Headline {
-        place: Place { at, id: announcement_id },
+        place: Place { at, ids: [announcement_id] },
         division: division.clone(),
         published_by: actor.name.clone(),
         withdrawn: None,
@@ -215,7 +218,7 @@ pub async fn withdraw(
     actor.may_at_all(Action::PublishAnnouncement)?;
     let found = find(store, actor, announcement_id).await?;
     refuse_beyond(actor, &found.division)?;
-    let why = check_reason(why)?;
+    let why = Reason::parse(why)?.as_str();
     let at = store.now().await?;
     let mut change = store.change().await?;
     let locked = change.lock_announcement(announcement_id).await?.ok_or(Denied::NotFound)?;
@@ -273,7 +276,7 @@ async fn answer(
     headline: Headline,
     today: NaiveDate,
 ) -> Result<Announcement, AnnouncementError> {
-    let versions = change.list_announcement_versions(headline.place.id).await?;
+    let versions = change.list_announcement_versions(headline.place.ids[0]).await?;
     let announcement = whole(actor, headline, versions, today)?;
     change.answer(&announcement).await?;
     change.commit().await?;
@@ -345,7 +348,7 @@ fn told(actor: &Actor, headline: Headline, today: NaiveDate) -> Announced {
     let Headline { place, division, published_by, withdrawn, version, title, from_on, until_on, written_at } = headline;
     let state = state_on(today, from_on, until_on, withdrawn.is_some());
     Announced {
-        announcement_id: place.id,
+        announcement_id: place.ids[0],
         division,
         title,
         from_on,

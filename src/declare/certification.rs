@@ -11,6 +11,7 @@ use crate::crypto::Keys;
 use crate::domain::access::{Action, Actor, Denied};
 use crate::domain::certification_document::{CertificationDocument, CheckCode, Placed, Validity};
 use crate::domain::declaration::Held;
+use crate::domain::facts::PersonId;
 use crate::domain::ids::{mask_name, normalise};
 use crate::domain::policy::Policy;
 use crate::store::audit::Act;
@@ -26,6 +27,10 @@ pub enum DocumentError {
     NotAccepted,
     #[error("no document was issued of version {version}, and it is not in force: a document is issued of what is")]
     NotInForce { version: u32 },
+    #[error(
+        "no document was issued of it; `POST` to the same address issues the one of what is in force, once the tax department accepted it"
+    )]
+    NotIssued,
     #[error("the document could not be written or read")]
     Content(#[from] serde_json::Error),
     #[error("the document could not be read or stored")]
@@ -39,6 +44,7 @@ impl DocumentError {
             Self::Denied(denied) => Some(denied.code()),
             Self::NotAccepted => Some("not_accepted"),
             Self::NotInForce { .. } => Some("not_in_force"),
+            Self::NotIssued => Some("not_issued"),
             Self::Content(_) | Self::Store(_) => None,
         }
     }
@@ -49,19 +55,43 @@ impl DocumentError {
             Self::Denied(denied) => Some(denied.chinese().to_owned()),
             Self::NotAccepted => Some("税务部门尚未接收该年度的认定结果，接收后方可出具认定书。".to_owned()),
             Self::NotInForce { version } => Some(format!("第{version}版未出具过认定书，且已不再有效。")),
+            Self::NotIssued => Some("尚未出具认定书；税务部门接收认定结果后，可以 POST 请求出具。".to_owned()),
             Self::Content(_) | Self::Store(_) => None,
         }
     }
 }
 
 /// Whether the persons are named on what is printed: the employer's choice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "NamesPrinted")]
 pub enum Names {
+    #[default]
     Without,
     /// Surname and `*`.
     Masked,
     /// In full: needs the right to it, and is audited.
     Full,
+}
+
+/// Whether the persons are named on what is only shown, which leaves no trace in the audit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "NamesShown")]
+pub enum Shown {
+    #[default]
+    Without,
+    /// Surname and `*`.
+    Masked,
+}
+
+impl From<Shown> for Names {
+    fn from(shown: Shown) -> Self {
+        match shown {
+            Shown::Without => Self::Without,
+            Shown::Masked => Self::Masked,
+        }
+    }
 }
 
 /// A document in the hands of somebody.
@@ -106,29 +136,75 @@ pub async fn issue(
     if names == Names::Full {
         actor.may(Action::Reveal, of.owner())?;
     }
-    let (employer, year) = (declaring.employer, declaring.stored_year());
-    let declaration = store.find_declaration(employer, year).await?;
+    let declaration = store.find_declaration(declaring.employer, declaring.stored_year()).await?;
     let held = declaration.in_force();
     let version = version.or(held.map(|held| held.completion.version)).ok_or(DocumentError::NotAccepted)?;
-    // of what is in force its own: an earlier attempt of the version may have had one
     let held = held.filter(|held| held.completion.version == version);
-    let attempt = held.map(|held| held.issue.message.attempt);
-    let stored = match store.find_document_of(employer, year, version, attempt).await? {
-        Some(stored) => stored,
-        None => match held {
-            Some(held) => issue_first(store, policy, actor, declaring, &of, held).await?,
-            None => return Err(DocumentError::NotInForce { version }),
-        },
+    let (drawn, mut stored) = match (find_stored(store, declaring, version, held).await?, held) {
+        (Some(stored), _) => (None, stored),
+        (None, Some(held)) => {
+            let drawn = draw_up(store, policy, actor, declaring, &of, held).await?;
+            (Some(drawn.clone()), drawn)
+        }
+        (None, None) => return Err(DocumentError::NotInForce { version }),
     };
-    let names = match names {
-        Names::Without => None,
-        Names::Masked | Names::Full => Some(list_names(store, actor, declaring, &of, version, names).await?),
-    };
-    Ok(Issued { names, ..shown(store, &stored).await? })
+    let listed = list_names(store, declaring, version, names).await?;
+    let object = format!("declaration {} {}", of.uscc, declaring.year);
+    let mut change = store.change().await?;
+    if let Some(drawn) = drawn {
+        if change.save_document(&drawn).await? {
+            let act = Act::read(drawn.issued_at, actor, Action::IssueDocument, object.clone());
+            let act = act.with("version", version).with("certification_number", drawn.number.clone());
+            change.record(&act.with("content", hex::encode(drawn.content_hash))).await?;
+        } else {
+            // somebody else issued it meanwhile: theirs stands
+            let theirs = find_stored(store, declaring, version, held).await?;
+            stored = theirs.ok_or(DocumentError::NotInForce { version })?;
+        }
+    }
+    if names == Names::Full {
+        let numbers: Vec<i64> = listed.persons.iter().map(|person| person.0).collect();
+        let at = store.now().await?;
+        change.record(&Act::read(at, actor, Action::Reveal, object).with("persons", numbers)).await?;
+    }
+    let issued = Issued { names: listed.names, ..shown(store, &stored).await? };
+    change.answer(&issued).await?;
+    change.commit().await?;
+    Ok(issued)
 }
 
-/// Writes the document down, with one row of the audit.
-async fn issue_first(
+/// The document of the version in force, or of another, if one was issued of it; nothing is written. Persons are masked, if they are
+/// named.
+pub async fn find_issued(
+    store: &Store,
+    actor: &Actor,
+    declaring: Declaring,
+    version: Option<u32>,
+    names: Shown,
+) -> Result<Issued, DocumentError> {
+    permit::<DocumentError>(store, actor, Action::IssueDocument, declaring.employer).await?;
+    let declaration = store.find_declaration(declaring.employer, declaring.stored_year()).await?;
+    let held = declaration.in_force();
+    let version = version.or(held.map(|held| held.completion.version)).ok_or(DocumentError::NotIssued)?;
+    let held = held.filter(|held| held.completion.version == version);
+    let stored = find_stored(store, declaring, version, held).await?.ok_or(DocumentError::NotIssued)?;
+    let listed = list_names(store, declaring, version, names.into()).await?;
+    Ok(Issued { names: listed.names, ..shown(store, &stored).await? })
+}
+
+/// What is kept of a version: of what is in force its own, since an earlier attempt of the version may have had one.
+async fn find_stored(
+    store: &Store,
+    declaring: Declaring,
+    version: u32,
+    held: Option<&Held>,
+) -> Result<Option<StoredDocument>, StoreError> {
+    let attempt = held.map(|held| held.issue.message.attempt);
+    store.find_document_of(declaring.employer, declaring.stored_year(), version, attempt).await
+}
+
+/// The document of what is in force, not written down yet.
+async fn draw_up(
     store: &Store,
     policy: &Policy,
     actor: &Actor,
@@ -161,8 +237,7 @@ async fn issue_first(
             .map_or_else(|| format!("残疾人联合会（行政区划{division}）"), |name| format!("{name}残疾人联合会")),
     };
     let content = serde_json::to_string(&document)?;
-    let at = store.now().await?;
-    let stored = StoredDocument {
+    Ok(StoredDocument {
         message_id,
         number: document.certification_number,
         employer,
@@ -171,45 +246,32 @@ async fn issue_first(
         attempt: message.attempt,
         content_hash: Sm3::digest(content.as_bytes()).into(),
         content,
-        issued_at: at,
+        issued_at: store.now().await?,
         issued_by: actor.name.clone(),
-    };
-    let mut change = store.change().await?;
-    if !change.save_document(&stored).await? {
-        // somebody else issued it meanwhile: theirs stands
-        change.abandon().await?;
-        let theirs = store.find_document_of(employer, year, version, Some(message.attempt)).await?;
-        return theirs.ok_or(DocumentError::NotInForce { version });
-    }
-    let act = Act::read(at, actor, Action::IssueDocument, format!("declaration {} {}", of.uscc, declaring.year));
-    let act = act.with("version", version).with("certification_number", stored.number.clone());
-    change.record(&act.with("content", hex::encode(stored.content_hash))).await?;
-    change.commit().await?;
-    Ok(stored)
+    })
 }
 
-async fn list_names(
-    store: &Store,
-    actor: &Actor,
-    declaring: Declaring,
-    of: &EmployerEntry,
-    version: u32,
-    names: Names,
-) -> Result<Vec<String>, DocumentError> {
+/// Persons of a version, and their names as far as they were asked for.
+struct Listed {
+    persons: Vec<PersonId>,
+    names: Option<Vec<String>>,
+}
+
+async fn list_names(store: &Store, declaring: Declaring, version: u32, names: Names) -> Result<Listed, DocumentError> {
+    if names == Names::Without {
+        return Ok(Listed { persons: Vec::new(), names: None });
+    }
     let months = store.list_declared_months(declaring.employer, declaring.stored_year(), version).await?;
-    let mut persons: Vec<_> = months.iter().map(|month| month.person).collect();
+    let mut persons: Vec<PersonId> = months.iter().map(|month| month.person).collect();
     persons.dedup();
     let mut identities = store.identities(&persons).await?;
-    if names == Names::Full {
-        let at = store.now().await?;
-        let numbers: Vec<i64> = persons.iter().map(|person| person.0).collect();
-        let object = format!("declaration {} {}", of.uscc, declaring.year);
-        store.record(&Act::read(at, actor, Action::Reveal, object).with("persons", numbers)).await?;
-    }
     let identified = persons.iter().filter_map(|person| identities.remove(person));
     let mut listed: Vec<String> = identified.map(|identity| identity.name).collect();
     listed.sort();
-    Ok(if names == Names::Full { listed } else { listed.iter().map(|name| mask_name(name)).collect() })
+    if names == Names::Masked {
+        listed = listed.iter().map(|name| mask_name(name)).collect();
+    }
+    Ok(Listed { persons, names: Some(listed) })
 }
 
 async fn shown(store: &Store, stored: &StoredDocument) -> Result<Issued, DocumentError> {

@@ -4,6 +4,7 @@ use super::case::{Case, Doing};
 use super::{DeclareError, Declaring};
 use crate::domain::access::{Action, Actor};
 use crate::domain::declaration::{Declaration, Event};
+use crate::domain::free_text::Reason;
 use crate::domain::message::MessageKind;
 use crate::store::Store;
 use crate::store::publish::Cause;
@@ -34,7 +35,7 @@ pub async fn close(
     declaring: Declaring,
     reason: &str,
 ) -> Result<Declaration, DeclareError> {
-    let event = Event::Close { by: actor.name.clone(), reason: reason.to_owned() };
+    let event = Event::Close { by: actor.name.clone(), reason: reason.trim().to_owned() };
     act(store, actor, declaring, Action::CloseDeclaration, Some(reason), event, serde_json::json!({})).await
 }
 
@@ -48,6 +49,7 @@ async fn act(
     detail: serde_json::Value,
 ) -> Result<Declaration, DeclareError> {
     let case = Case::open(store, actor, action, declaring).await?;
+    let why = why.map(|why| Reason::parse(why).map(Reason::as_str)).transpose()?;
     let doing = Doing { actor, action, cause: Cause::Decision, why, months: &[], key: None, detail };
     case.step(store, doing, event).await
 }

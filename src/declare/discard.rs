@@ -3,9 +3,11 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::DeclareError;
 use super::news::apply_news;
-use crate::domain::access::{Action, Actor, Denied};
+use super::operate::{OperateError, may_operate};
+use super::{DeclareError, Done};
+use crate::domain::access::Actor;
+use crate::domain::free_text::{Reason, ReasonFault};
 use crate::domain::message::Rejection;
 use crate::domain::rejection::{DISCARDED_HERE, meaning};
 use crate::store::audit::Act;
@@ -17,7 +19,7 @@ use crate::store::{Store, StoreError};
 #[derive(Debug, thiserror::Error)]
 pub enum DiscardError {
     #[error(transparent)]
-    Denied(#[from] Denied),
+    Operate(#[from] OperateError),
     #[error("there is no message {0}; `renzheng push status` lists them")]
     NotFound(Uuid),
     #[error(
@@ -31,8 +33,8 @@ pub enum DiscardError {
         "message {0} takes back what the department holds and nobody here can prove: without it months could count twice"
     )]
     Recovery(Uuid),
-    #[error("say why: a reason is kept with it")]
-    ReasonMissing,
+    #[error(transparent)]
+    Reason(#[from] ReasonFault),
     #[error("the message could not be given up")]
     Store(#[from] StoreError),
     #[error("it is given up, and the declaration will hear of it with the next push")]
@@ -40,34 +42,57 @@ pub enum DiscardError {
 }
 
 impl DiscardError {
-    /// Whether nothing was done because of what was asked for.
-    pub fn is_refusal(&self) -> bool {
-        !matches!(self, Self::Store(_) | Self::News(_))
+    /// Of a refusal: what it is, for programs.
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Operate(error) => error.code(),
+            Self::Reason(fault) => Some(fault.code()),
+            Self::NotFound(_) => Some("not_found"),
+            Self::MayHaveArrived { .. } => Some("may_have_arrived"),
+            Self::Followed(_) => Some("followed"),
+            Self::Recovery(_) => Some("recovery"),
+            Self::Store(_) | Self::News(_) => None,
+        }
+    }
+
+    /// Of a refusal: the sentence for people.
+    pub fn chinese(&self) -> Option<String> {
+        let text = match self {
+            Self::Operate(error) => return error.chinese(),
+            Self::Reason(fault) => return Some(fault.chinese()),
+            Self::NotFound(_) => "未找到该消息。",
+            Self::MayHaveArrived { .. } => "税务部门可能已收到该消息，不能作废；如需变更，请撤回或更正。",
+            Self::Followed(_) => "同一单位同一年度有后续消息，请先作废后续消息。",
+            Self::Recovery(_) => "该消息用于撤回税务部门持有而本系统无法证明的结果，不能作废。",
+            Self::Store(_) | Self::News(_) => return None,
+        };
+        Some(text.to_owned())
     }
 }
 
 /// Gives it up, once; done twice it changes nothing.
-pub async fn discard(store: &Store, actor: &Actor, message_id: Uuid, why: &str) -> Result<(), DiscardError> {
-    actor.may_at_all(Action::Operate)?;
-    if why.trim().is_empty() {
-        return Err(DiscardError::ReasonMissing);
-    }
+pub async fn discard(store: &Store, actor: &Actor, message_id: Uuid, why: &str) -> Result<Done, DiscardError> {
+    may_operate(actor)?;
+    let why = Reason::parse(why)?.as_str();
     let at = store.now().await?;
     // nobody completes or amends meanwhile
     let mut publish = store.publish(Cause::Decision, at).await?;
     match reject(&mut publish, actor, message_id, why, at).await {
-        Ok(true) => publish.commit().await?,
+        Ok(true) => {
+            publish.answer(&Done::CHANGED).await?;
+            publish.commit().await?;
+        }
         Ok(false) => {
             publish.abandon().await?;
-            return Ok(());
+            return Ok(Done { changed: false });
         }
         Err(refused) => {
             publish.abandon().await?;
             return Err(refused);
         }
-    };
+    }
     apply_news(store).await.map_err(DiscardError::News)?;
-    Ok(())
+    Ok(Done::CHANGED)
 }
 
 /// False: it was given up before.

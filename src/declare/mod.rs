@@ -24,6 +24,7 @@ pub mod message;
 pub mod needs;
 pub mod news;
 pub mod objections;
+pub mod operate;
 pub mod overview;
 mod permit;
 pub mod person;
@@ -42,12 +43,15 @@ pub mod withdraw;
 pub use case::window_of;
 pub use gates::affiliates_without_proof;
 
+pub use crate::store::change::Done;
+
 use crate::domain::access::{Actor, Denied, Owner};
 use crate::domain::completion::Obstacle;
 use crate::domain::dated::NoRule;
 use crate::domain::declaration::Refused;
 use crate::domain::declared::NotAmendable;
 use crate::domain::facts::{PersonId, UnitId};
+use crate::domain::free_text::ReasonFault;
 use crate::domain::month::Month;
 use crate::domain::reviewing;
 use crate::store::StoreError;
@@ -71,6 +75,8 @@ pub enum DeclareError {
     ClaimedElsewhere(Vec<(PersonId, Month)>),
     #[error("{} of the months cannot be amended as asked: {}", .0.len(), faults(.0))]
     NotAmendable(Vec<NotAmendable>),
+    #[error(transparent)]
+    Reason(#[from] ReasonFault),
     #[error(transparent)]
     WrongDay(#[from] deregister::WrongDay),
     #[error("the idempotency key was used before, for a command that said something else; give another")]
@@ -101,6 +107,7 @@ impl DeclareError {
             Self::Refused(refused) => Some(refused.code()),
             Self::ClaimedElsewhere(_) => Some("claimed_elsewhere"),
             Self::NotAmendable(_) => Some("not_amendable"),
+            Self::Reason(fault) => Some(fault.code()),
             Self::WrongDay(wrong) => Some(wrong.code()),
             Self::KeyReused => Some("key_reused"),
             Self::NoConsent => Some("no_consent"),
@@ -123,6 +130,7 @@ impl DeclareError {
                 let told = months.iter().map(|one| format!("{}{}", one.month, one.fault.chinese()));
                 format!("无法更正:{}。", told.collect::<Vec<_>>().join(";"))
             }
+            Self::Reason(fault) => fault.chinese(),
             Self::WrongDay(wrong) => wrong.chinese().to_owned(),
             Self::NoConsent => "单位的授权已失效,或不包括当前勾选的月份。".to_owned(),
             Self::KeyReused => "该幂等键已用于内容不同的操作,请更换。".to_owned(),
@@ -137,17 +145,6 @@ impl DeclareError {
 fn faults(months: &[NotAmendable]) -> String {
     let told = months.iter().map(|one| format!("person_id {} {}: {}", one.person.0, one.month, one.fault));
     told.collect::<Vec<_>>().join("; ")
-}
-
-/// What a step answers that has nothing else to say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
-pub struct Done {
-    /// False: it stood so already.
-    pub changed: bool,
-}
-
-impl Done {
-    pub const CHANGED: Self = Self { changed: true };
 }
 
 /// Of these, what the actor reaches.

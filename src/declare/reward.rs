@@ -301,7 +301,7 @@ pub async fn list(store: &Store, actor: &Actor, after: Option<Place>, limit: usi
                 return Ok(Page { applications, next });
             }
             let in_force = one.declaration.in_force().map(Basis::of);
-            next = Some(Place { at: one.application.applied.at, id: one.application.application_id });
+            next = Some(Place { at: one.application.applied.at, ids: [one.application.application_id] });
             if one.application.state(in_force) == ApplicationState::Open {
                 applications.push(Applied::of(one.application, one.uscc, in_force));
             }

@@ -12,6 +12,7 @@ use super::news::apply_news;
 use super::{DeclareError, Declaring};
 use crate::domain::access::{Action, Actor};
 use crate::domain::declaration::{Declaration, Event, Refused};
+use crate::domain::free_text::Reason;
 use crate::domain::message::{MessageKind, Rejection};
 use crate::domain::reconciliation::{Class, Correction, Settlement, Step, settle as settlement};
 use crate::store::Store;
@@ -36,9 +37,7 @@ pub struct Settled {
 /// Follows the department in what is open of an employer's year. Settled already, it answers as it did.
 pub async fn settle(store: &Store, actor: &Actor, declaring: Declaring, why: &str) -> Result<Settled, DeclareError> {
     let case = Case::open(store, actor, Action::SettleDifference, declaring).await?;
-    if why.trim().is_empty() {
-        return Err(Refused::ReasonMissing.into());
-    }
+    let why = Reason::parse(why)?.as_str();
     let (uscc, year) = (case.of.uscc.to_string(), declaring.stored_year());
     // the declaration knows what the outbox knows
     apply_news(store).await?;

@@ -8,6 +8,7 @@ use super::Done;
 use crate::clock;
 use crate::crypto::{CryptoError, NewToken, token_hash};
 use crate::domain::access::{Action, Actor, Denied, Role, Scope};
+use crate::domain::free_text::{Reason, ReasonFault};
 use crate::domain::grant::{Grant, GrantRefused, Reach, check_grant, is_account, scope_on};
 use crate::domain::ids::Uscc;
 use crate::store::audit::Act;
@@ -44,6 +45,8 @@ pub enum UserError {
     NoGrant { account: String, grant_id: i32 },
     #[error("there is no token {0} that holds; `renzheng token list` shows all")]
     NoToken(i32),
+    #[error(transparent)]
+    Reason(#[from] ReasonFault),
     #[error("a token lives for 1 to {MOST_DAYS} days")]
     TokenLife,
     #[error("no token could be made")]
@@ -67,14 +70,16 @@ impl UserError {
             Self::Refused(refused) => refused.code(),
             Self::NoGrant { .. } => "no_grant",
             Self::NoToken(_) => "no_token",
+            Self::Reason(fault) => fault.code(),
             Self::TokenLife => "token_life",
             Self::Crypto(_) | Self::Store(_) => "failed",
         }
     }
 
-    pub fn chinese(&self) -> &'static str {
-        match self {
+    pub fn chinese(&self) -> String {
+        let text = match self {
             Self::Denied(denied) => denied.chinese(),
+            Self::Reason(fault) => return fault.chinese(),
             Self::NotOfEverything => "只有全局管理员可以管理用户。",
             Self::NotAnAccount(_) => "账号须为2至32位小写字母、数字、点、横线或下划线，以字母开头。",
             Self::NotAName => "姓名须为1至100个字。",
@@ -88,7 +93,8 @@ impl UserError {
             Self::NoToken(_) => "未找到该有效令牌。",
             Self::TokenLife => "令牌有效期超出允许范围。",
             Self::Crypto(_) | Self::Store(_) => "操作失败，请稍后再试。",
-        }
+        };
+        text.to_owned()
     }
 
     /// Whether the caller must change something, so that the same would be refused again.
@@ -201,6 +207,7 @@ pub async fn revoke(
     why: &str,
 ) -> Result<(), UserError> {
     may_manage(actor)?;
+    let why = Reason::parse(why)?.as_str();
     let at = store.now().await?;
     let mut change = store.change().await?;
     let user = get_user(&mut change, store, account).await?;
@@ -266,6 +273,7 @@ pub async fn add_token(store: &Store, actor: &Actor, account: &str, days: u32) -
 /// Ends a token from this moment on.
 pub async fn revoke_token(store: &Store, actor: &Actor, token_id: i32, why: &str) -> Result<(), UserError> {
     may_manage(actor)?;
+    let why = Reason::parse(why)?.as_str();
     let at = store.now().await?;
     let mut change = store.change().await?;
     let revoked = Revoked { at, by: actor.name.clone(), why: why.to_owned() };

@@ -4,6 +4,7 @@ use super::case::{Case, Doing};
 use super::{DeclareError, Declaring};
 use crate::domain::access::{Action, Actor};
 use crate::domain::declaration::{Declaration, Event};
+use crate::domain::free_text::Reason;
 use crate::store::Store;
 use crate::store::declared::{Listed, Request};
 use crate::store::publish::Cause;
@@ -35,17 +36,19 @@ pub async fn ask(
     asking: &Asking,
 ) -> Result<Declaration, DeclareError> {
     let case = Case::open(store, actor, Action::AskWithdrawal, declaring).await?;
-    let Asking { reason, levy_paid, refund_reference } = asking.clone();
+    let reason = Reason::parse(&asking.reason)?.as_str();
+    let Asking { levy_paid, refund_reference, .. } = asking.clone();
     let doing = Doing {
         actor,
         action: Action::AskWithdrawal,
         cause: Cause::Withdrawal,
-        why: Some(&asking.reason),
+        why: Some(reason),
         months: &[],
         key: None,
         detail: serde_json::json!({ "levy_paid": levy_paid, "refund_reference": refund_reference }),
     };
-    let event = Event::AskWithdrawal { by: actor.name.clone(), reason, levy_paid, refund_reference };
+    let (by, reason) = (actor.name.clone(), reason.to_owned());
+    let event = Event::AskWithdrawal { by, reason, levy_paid, refund_reference };
     case.step(store, doing, event).await
 }
 
@@ -57,17 +60,19 @@ pub async fn decide(
     deciding: &Deciding,
 ) -> Result<Declaration, DeclareError> {
     let case = Case::open(store, actor, Action::DecideWithdrawal, declaring).await?;
-    let Deciding { approve, reason, refund_reference } = deciding.clone();
+    let reason = Reason::parse(&deciding.reason)?.as_str();
+    let Deciding { approve, refund_reference, .. } = deciding.clone();
     let doing = Doing {
         actor,
         action: Action::DecideWithdrawal,
         cause: Cause::Withdrawal,
-        why: Some(&deciding.reason),
+        why: Some(reason),
         months: &[],
         key: None,
         detail: serde_json::json!({ "approved": approve, "refund_reference": refund_reference }),
     };
-    let event = Event::DecideWithdrawal { by: actor.name.clone(), approve, reason, refund_reference };
+    let (by, reason) = (actor.name.clone(), reason.to_owned());
+    let event = Event::DecideWithdrawal { by, approve, reason, refund_reference };
     case.step(store, doing, event).await
 }
 

@@ -9,8 +9,6 @@ use super::free_text::holds_id_number;
 pub const LONGEST_TITLE: usize = 100;
 /// Signs of a text at most.
 pub const LONGEST_TEXT: usize = 20_000;
-/// Signs of a reason at most.
-pub const LONGEST_REASON: usize = 500;
 /// Signs of what is searched for at most.
 pub const LONGEST_SEARCH: usize = 100;
 
@@ -69,8 +67,6 @@ pub enum Refused {
     EndsBeforeItBegins { from_on: NaiveDate, until_on: NaiveDate },
     #[error("the {0} holds an ID number, which everybody would read; leave it out")]
     HoldsIdNumber(&'static str),
-    #[error("the reason has {signs} signs, where 1 to {LONGEST_REASON} are accepted")]
-    ReasonLength { signs: usize },
     #[error("it was withdrawn; what is to be told all the same is published anew")]
     Withdrawn,
     #[error("it was corrected meanwhile and is at version {version}; look at that one first")]
@@ -89,7 +85,6 @@ impl Refused {
             Self::ControlSign(_) => "control_sign",
             Self::EndsBeforeItBegins { .. } => "ends_before_it_begins",
             Self::HoldsIdNumber(_) => "holds_id_number",
-            Self::ReasonLength { .. } => "reason_length",
             Self::Withdrawn => "withdrawn",
             Self::Outdated { .. } => "outdated",
             Self::SearchTooLong { .. } => "search_too_long",
@@ -105,7 +100,6 @@ impl Refused {
             Self::ControlSign(_) => "标题和正文须为纯文本，不得含有控制字符。".to_owned(),
             Self::EndsBeforeItBegins { .. } => "截止日期不得早于生效日期。".to_owned(),
             Self::HoldsIdNumber(_) => "公告中不得填写身份证号。".to_owned(),
-            Self::ReasonLength { .. } => format!("请填写原因，不超过{LONGEST_REASON}个字。"),
             Self::Withdrawn => "该公告已撤回；如需发布，请另行发布。".to_owned(),
             Self::Outdated { version } => format!("该公告已更正为第{version}版，请先查看。"),
             Self::SearchTooLong { .. } => format!("搜索内容不得超过{LONGEST_SEARCH}个字。"),
@@ -161,19 +155,6 @@ pub fn check_division(division: &str) -> Result<(), Refused> {
     if digits { Ok(()) } else { Err(Refused::NotADivision(division.to_owned())) }
 }
 
-/// A reason is there, short, and holds no ID number.
-pub fn check_reason(reason: &str) -> Result<&str, Refused> {
-    let reason = reason.trim();
-    let signs = reason.chars().count();
-    if !(1..=LONGEST_REASON).contains(&signs) {
-        return Err(Refused::ReasonLength { signs });
-    }
-    if reason.chars().any(char::is_control) {
-        return Err(Refused::ControlSign("reason"));
-    }
-    if holds_id_number(reason) { Err(Refused::HoldsIdNumber("reason")) } else { Ok(reason) }
-}
-
 /// What is searched for, parted by blanks of either width: an announcement is found if every one of them stands in its title or text.
 pub fn keywords(search: &str) -> Result<Vec<String>, Refused> {
     let signs = search.chars().count();
@@ -221,7 +202,6 @@ mod tests {
         let number = "请360001198005050117前来办理";
         assert_eq!(content(number, "x"), Err(Refused::HoldsIdNumber("title")));
         assert_eq!(content("x", number), Err(Refused::HoldsIdNumber("text")));
-        assert_eq!(check_reason(number), Err(Refused::HoldsIdNumber("reason")));
         assert!(content("电话0797-8391234", "窗口时间 2026-03-01 至 2026-10-31").is_ok());
     }
 

@@ -284,7 +284,6 @@ pub enum Refusal {
     DecisionRests,
     /// The proof of an affiliate is only ever added to.
     ProofStays,
-    NoReason,
     NoRendition(Format),
 }
 
@@ -319,7 +318,6 @@ impl Refusal {
             Self::DeclarationClosed { .. } => "declaration_closed",
             Self::DecisionRests => "decision_rests",
             Self::ProofStays => "proof_stays",
-            Self::NoReason => "no_reason",
             Self::NoRendition(_) => "no_rendition",
         }
     }
@@ -365,7 +363,6 @@ impl Refusal {
             Self::DeclarationClosed { year } => format!("{year}年度申报已完成，证明文件不能撤回。"),
             Self::DecisionRests => "审核意见以该文件为依据，不能撤回。".to_owned(),
             Self::ProofStays => "关联单位的证明材料只能补充，不能撤回。".to_owned(),
-            Self::NoReason => "请填写撤回原因。".to_owned(),
             Self::NoRendition(format) => format!("{format}文件没有预览图，请下载原件查看。"),
         }
     }
@@ -441,7 +438,6 @@ impl std::fmt::Display for Refusal {
             }
             Self::DecisionRests => f.write_str("a reviewer's decision rests on this use, and it stays"),
             Self::ProofStays => f.write_str("the proof of an affiliate stays: attach another beside it"),
-            Self::NoReason => f.write_str("a use is withdrawn with a reason: give one"),
             Self::NoRendition(format) => {
                 write!(f, "a {format} is not drawn anew: have the inspected original as an attachment")
             }

@@ -1,7 +1,7 @@
 //! What a reviewer may say of a month: approval or rejection with structured reasons, a note, and whether a second person must agree.
 
 use super::facts::words;
-use super::free_text::holds_id_number;
+use super::free_text::{holds_id_number, is_unreadable};
 use super::review::{Ground, Grounds};
 use super::reviewing::Refused;
 
@@ -123,13 +123,16 @@ impl Ruling {
     }
 }
 
-/// A note is short and holds no ID number; `needed`: there must be one.
+/// A note is short, readable, and holds no ID number; `needed`: there must be one.
 pub fn check_note(note: Option<&str>, needed: bool) -> Result<(), Refused> {
     let note = note.map(str::trim).filter(|note| !note.is_empty());
     let Some(note) = note else { return if needed { Err(Refused::NoteMissing) } else { Ok(()) } };
     let signs = note.chars().count();
     if signs > LONGEST_NOTE {
         return Err(Refused::NoteTooLong { signs, most: LONGEST_NOTE });
+    }
+    if is_unreadable(note) {
+        return Err(Refused::NoteUnreadable);
     }
     if holds_id_number(note) { Err(Refused::NoteHoldsIdNumber) } else { Ok(()) }
 }
@@ -226,6 +229,7 @@ mod tests {
     fn a_note_is_short_and_holds_no_id_number() {
         assert_eq!(check_note(Some(&"长".repeat(501)), false), Err(Refused::NoteTooLong { signs: 501, most: 500 }));
         assert_eq!(check_note(Some("证号360001198005050117，已核"), false), Err(Refused::NoteHoldsIdNumber));
+        assert_eq!(check_note(Some("seen\0"), false), Err(Refused::NoteUnreadable));
         assert_eq!(check_note(Some("receipt 202500000000000001"), false), Ok(()));
         assert_eq!(check_note(None, false), Ok(()));
     }

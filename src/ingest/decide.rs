@@ -9,6 +9,7 @@ use super::recorded::{Told, as_run};
 use super::{PullError, PullOutcome, find_source, settings_of_job};
 use crate::config::{Job, Missing, StampFrom};
 use crate::domain::access::Actor;
+use crate::domain::free_text::{Reason, ReasonFault};
 use crate::store::batches::{Asked, Counts, Opening};
 use crate::store::landing::{Body, Lander, Landing, PageLine};
 use crate::store::publish_batch::Publication;
@@ -28,6 +29,8 @@ pub enum DecideError {
     )]
     Overtaken,
     #[error(transparent)]
+    Reason(#[from] ReasonFault),
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
@@ -42,6 +45,7 @@ pub async fn release(
     actor: &Actor,
     why: &str,
 ) -> Result<(PullOutcome, Counts), DecideError> {
+    let why = Reason::parse(why)?.as_str();
     let held = store.find_held(run.run_id).await?.ok_or(DecideError::NothingHeld(run.run_number))?;
     let _alone = store.lock_source(held.source).await?;
     // again, now that nobody else can decide on it
@@ -60,6 +64,7 @@ pub async fn release(
 
 /// Gives up the delivery that a run left held.
 pub async fn discard(store: &Store, run: &RunLine, actor: &Actor, why: &str) -> Result<(), DecideError> {
+    let why = Reason::parse(why)?.as_str();
     let held = store.find_held(run.run_id).await?.ok_or(DecideError::NothingHeld(run.run_number))?;
     let _alone = store.lock_source(held.source).await?;
     let held = store.find_held(run.run_id).await?.ok_or(DecideError::NothingHeld(run.run_number))?;

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::{Postgres, Transaction};
 
-use super::audit::{Act, record};
+use super::audit::Act;
+use super::change::Done;
 use super::{Store, StoreError, messages};
 use crate::domain::access::Actor;
 use crate::domain::facts::words;
@@ -196,7 +197,7 @@ impl Store {
     /// Somebody knows of it; whether there is such an alert.
     pub async fn acknowledge_alert(&self, alert_id: i32, actor: &Actor, why: &str) -> Result<bool, StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.begin().await?;
+        let mut change = self.change().await?;
         let done = sqlx::query!(
             "update alert set acknowledged_at = $2, acknowledged_by = $3, acknowledged_why = $4 where alert_id = $1",
             alert_id,
@@ -204,14 +205,15 @@ impl Store {
             actor.name,
             why
         )
-        .execute(&mut *transaction)
+        .execute(change.connection())
         .await?;
         if done.rows_affected() == 0 {
             return Ok(false);
         }
         let object = format!("alert {alert_id}");
-        record(&mut transaction, &Act::operate(at, actor, "acknowledge", object, Some(why))).await?;
-        transaction.commit().await?;
+        change.record(&Act::operate(at, actor, "acknowledge", object, Some(why))).await?;
+        change.answer(&Done::CHANGED).await?;
+        change.commit().await?;
         Ok(true)
     }
 }

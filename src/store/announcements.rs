@@ -188,14 +188,14 @@ impl Store {
             wanted.in_force_on,
             wanted.only,
             wanted.after.map(|place| place.at),
-            wanted.after.map_or(0, |place| place.id),
+            wanted.after.map_or(0, |place| place.ids[0]),
             wanted.keywords,
             wanted.limit
         )
         .fetch_all(&self.pool)
         .await?;
         let told = rows.into_iter().map(|row| Headline {
-            place: Place { at: row.published_at, id: row.announcement_id },
+            place: Place { at: row.published_at, ids: [row.announcement_id] },
             division: row.division,
             published_by: row.published_by,
             withdrawn: row

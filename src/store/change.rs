@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use sqlx::{PgConnection, Postgres, Transaction};
 
 use super::request_answers::Request;
@@ -14,6 +16,17 @@ pub struct Change {
     transaction: Transaction<'static, Postgres>,
     /// What it is made for, if a request asked for it.
     request: Option<Arc<Request>>,
+}
+
+/// What a change is answered with that has nothing else to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Done {
+    /// False: it stood so already.
+    pub changed: bool,
+}
+
+impl Done {
+    pub const CHANGED: Self = Self { changed: true };
 }
 
 impl Change {

@@ -3,7 +3,8 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{Postgres, Transaction};
 
-use super::audit::{Act, record};
+use super::audit::Act;
+use super::change::Done;
 use super::tasks::{NewTask, insert_task};
 use super::{Store, StoreError};
 use crate::domain::access::Actor;
@@ -201,7 +202,7 @@ impl Store {
     /// From now on the job's fires are passed over. False if it is paused already.
     pub async fn pause_job(&self, job: &str, actor: &Actor, why: &str) -> Result<bool, StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.begin().await?;
+        let mut change = self.change().await?;
         let paused = sqlx::query!(
             "insert into schedule (job, decided_until, paused_at, paused_by, paused_why) values ($1, $2, $2, $3, $4)
              on conflict (job) do update set paused_at = $2, paused_by = $3, paused_why = $4 where schedule.paused_at is null",
@@ -210,34 +211,35 @@ impl Store {
             actor.name,
             why
         )
-        .execute(&mut *transaction)
+        .execute(change.connection())
         .await?;
         let paused = paused.rows_affected() == 1;
         if paused {
-            let object = format!("job {job}");
-            record(&mut transaction, &Act::operate(at, actor, "pause", object, Some(why))).await?;
+            change.record(&Act::operate(at, actor, "pause", format!("job {job}"), Some(why))).await?;
         }
-        transaction.commit().await?;
+        change.answer(&Done { changed: paused }).await?;
+        change.commit().await?;
         Ok(paused)
     }
 
     /// The job runs again from its next fire on. False if it was not paused.
     pub async fn resume_job(&self, job: &str, actor: &Actor) -> Result<bool, StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.begin().await?;
+        let mut change = self.change().await?;
         let resumed = sqlx::query!(
             "update schedule set paused_at = null, paused_by = null, paused_why = null, resumed_at = $2
              where job = $1 and paused_at is not null",
             job,
             at
         )
-        .execute(&mut *transaction)
+        .execute(change.connection())
         .await?;
         let resumed = resumed.rows_affected() == 1;
         if resumed {
-            record(&mut transaction, &Act::operate(at, actor, "resume", format!("job {job}"), None)).await?;
+            change.record(&Act::operate(at, actor, "resume", format!("job {job}"), None)).await?;
         }
-        transaction.commit().await?;
+        change.answer(&Done { changed: resumed }).await?;
+        change.commit().await?;
         Ok(resumed)
     }
 

@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::audit::{Act, record};
-use super::change::Change;
+use super::audit::Act;
+use super::change::{Change, Done};
 use super::{Store, StoreError};
 use crate::domain::access::Actor;
 use crate::domain::facts::UnitId;
@@ -40,14 +40,14 @@ impl Store {
         object: &str,
         why: &str,
     ) -> Result<u64, StoreError> {
-        let mut transaction = self.begin().await?;
+        let mut change = self.change().await?;
         // locked first: an attempt that was opened while the lock was waited for is seen by what follows
         sqlx::query!(
             "select from outbox where $1::uuid is null and (state in ('waiting', 'sent', 'unknown') or checking is not null) or message_id = $1
              order by message_id for update",
             message_id
         )
-        .execute(&mut *transaction)
+        .execute(change.connection())
         .await?;
         let at = self.now().await?;
         let done = sqlx::query!(
@@ -69,12 +69,13 @@ impl Store {
             message_id,
             at - super::outbox::ATTEMPT_LEASE
         )
-        .execute(&mut *transaction)
+        .execute(change.connection())
         .await?;
         if done.rows_affected() > 0 {
             let act = Act::operate(at, actor, "retry_push", object, Some(why)).with("messages", done.rows_affected());
-            record(&mut transaction, &act).await?;
-            transaction.commit().await?;
+            change.record(&act).await?;
+            change.answer(&Done::CHANGED).await?;
+            change.commit().await?;
         }
         Ok(done.rows_affected())
     }

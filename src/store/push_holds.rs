@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::audit::{Act, record};
+use super::change::Done;
 use super::{Store, StoreError};
 use crate::domain::access::Actor;
 use crate::domain::facts::UnitId;
@@ -64,9 +65,9 @@ impl Store {
     /// Holds it until somebody releases it; false if somebody holds it so already. `object`: what it is, for the audit.
     pub async fn hold_push(&self, held: Held, actor: &Actor, object: &str, why: &str) -> Result<bool, StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.begin().await?;
+        let mut change = self.change().await?;
         // two who hold the same at once are one after the other
-        sqlx::query!("lock table push_hold in share row exclusive mode").execute(&mut *transaction).await?;
+        sqlx::query!("lock table push_hold in share row exclusive mode").execute(change.connection()).await?;
         let done = sqlx::query!(
             "insert into push_hold (employer_id, year, held_at, held_by, why)
              select $1, $2, $3, $4, $5
@@ -78,20 +79,21 @@ impl Store {
             actor.name,
             why
         )
-        .execute(&mut *transaction)
+        .execute(change.connection())
         .await?;
         if done.rows_affected() == 0 {
             return Ok(false);
         }
-        record(&mut transaction, &Act::operate(at, actor, "hold_push", object, Some(why))).await?;
-        transaction.commit().await?;
+        change.record(&Act::operate(at, actor, "hold_push", object, Some(why))).await?;
+        change.answer(&Done::CHANGED).await?;
+        change.commit().await?;
         Ok(true)
     }
 
     /// Releases what holds exactly this, pauses of the program included; how many holds that were.
     pub async fn release_push(&self, held: Held, actor: &Actor, object: &str, why: &str) -> Result<u64, StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.begin().await?;
+        let mut change = self.change().await?;
         let done = sqlx::query!(
             "update push_hold set released_at = $3, released_by = $4
              where released_at is null and (until is null or until > $3)
@@ -101,11 +103,12 @@ impl Store {
             at,
             actor.name
         )
-        .execute(&mut *transaction)
+        .execute(change.connection())
         .await?;
         if done.rows_affected() > 0 {
-            record(&mut transaction, &Act::operate(at, actor, "release_push", object, Some(why))).await?;
-            transaction.commit().await?;
+            change.record(&Act::operate(at, actor, "release_push", object, Some(why))).await?;
+            change.answer(&Done::CHANGED).await?;
+            change.commit().await?;
         }
         Ok(done.rows_affected())
     }

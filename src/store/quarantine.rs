@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::audit::{Act, record};
+use super::audit::Act;
 use super::jobs::SourceId;
 use super::publish::Cause;
 use super::refusals::raw_place;
@@ -12,6 +12,12 @@ use super::{Store, StoreError};
 use crate::domain::access::Actor;
 use crate::domain::facts::{PersonId, RecordKind, UnitId};
 use crate::domain::month::Month;
+
+/// How many records are closed now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Discarded {
+    pub discarded: u64,
+}
 
 /// One refused record, without its content.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -245,8 +251,10 @@ impl Store {
             many => format!("{} refused records", many.len()),
         };
         let act = Act::operate(at, actor, "discard", object, Some(why)).with("records", closed.len());
-        record(publish.connection(), &act).await?;
+        publish.record(&act).await?;
+        let discarded = closed.len() as u64;
+        publish.answer(&Discarded { discarded }).await?;
         publish.commit().await?;
-        Ok(closed.len() as u64)
+        Ok(discarded)
     }
 }

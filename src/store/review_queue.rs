@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::review_cases::{CaseKey, Holder};
-use super::{Store, StoreError};
+use super::{Store, StoreError, place};
 use crate::domain::facts::{PersonId, UnitId};
 
 /// A place in the queue: after it the list goes on.
@@ -17,7 +17,8 @@ pub struct Place {
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let CaseKey { person, employer, year } = self.case;
-        write!(f, "{}-{}-{}-{year}", self.handed_in_at.timestamp_micros(), person.0, employer.0)
+        let ids = [person.0, i64::from(employer.0), i64::from(year)];
+        place::Place { at: self.handed_in_at, ids }.fmt(f)
     }
 }
 
@@ -25,15 +26,10 @@ impl std::str::FromStr for Place {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no place in the queue; take what the page before ended with");
-        let mut numbers = text.split('-').map(str::parse::<i64>);
-        let mut next = || numbers.next().and_then(Result::ok).ok_or_else(wrong);
-        let (at, person, employer, year) = (next()?, next()?, next()?, next()?);
-        if numbers.next().is_some() {
-            return Err(wrong());
-        }
+        let place::Place { at: handed_in_at, ids: [person, employer, year] } = text.parse()?;
+        let wrong = || format!("`{text}` is no place in the list; take what the page before ended with");
         Ok(Self {
-            handed_in_at: DateTime::from_timestamp_micros(at).ok_or_else(wrong)?,
+            handed_in_at,
             case: CaseKey {
                 person: PersonId(person),
                 employer: UnitId(i32::try_from(employer).map_err(|_| wrong())?),

@@ -143,7 +143,7 @@ impl Store {
                limit $4"#,
             division,
             after.map(|place| place.at),
-            after.map_or(0, |place| place.id),
+            after.map_or(0, |place| place.ids[0]),
             limit
         )
         .fetch_all(&self.pool)

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::audit::{Act, record};
+use super::audit::Act;
+use super::change::Done;
 use super::tasks::ring;
 use super::{Store, StoreError};
 use crate::domain::access::Actor;
@@ -185,39 +186,41 @@ impl Store {
     /// A task that was given up is tried again, with all its attempts. False if it is not given up.
     pub async fn retry_dead_task(&self, task_id: i64, actor: &Actor, why: &str) -> Result<bool, StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.begin().await?;
+        let mut change = self.change().await?;
         let retried = sqlx::query!(
             "update task set state = 'queued', barren = 0, due_at = $2, finished_at = null where task_id = $1 and state = 'dead'",
             task_id,
             at
         )
-        .execute(&mut *transaction)
+        .execute(change.connection())
         .await?;
         let retried = retried.rows_affected() == 1;
         if retried {
-            record(&mut transaction, &Act::operate(at, actor, "retry", format!("task {task_id}"), Some(why))).await?;
-            ring(&mut transaction).await?;
+            change.record(&Act::operate(at, actor, "retry", format!("task {task_id}"), Some(why))).await?;
+            ring(change.connection()).await?;
+            change.answer(&Done::CHANGED).await?;
         }
-        transaction.commit().await?;
+        change.commit().await?;
         Ok(retried)
     }
 
     /// A task that was given up, or has not begun, will not be tried any more. False if it is neither.
     pub async fn discard_task(&self, task_id: i64, actor: &Actor, why: &str) -> Result<bool, StoreError> {
         let at = self.now().await?;
-        let mut transaction = self.begin().await?;
+        let mut change = self.change().await?;
         let discarded = sqlx::query!(
             "update task set state = 'discarded', finished_at = $2 where task_id = $1 and state in ('dead', 'queued', 'waiting')",
             task_id,
             at
         )
-        .execute(&mut *transaction)
+        .execute(change.connection())
         .await?;
         let discarded = discarded.rows_affected() == 1;
         if discarded {
-            record(&mut transaction, &Act::operate(at, actor, "discard", format!("task {task_id}"), Some(why))).await?;
+            change.record(&Act::operate(at, actor, "discard", format!("task {task_id}"), Some(why))).await?;
+            change.answer(&Done::CHANGED).await?;
         }
-        transaction.commit().await?;
+        change.commit().await?;
         Ok(discarded)
     }
 }

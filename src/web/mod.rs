@@ -1,5 +1,5 @@
-//! What is asked over HTTP: whether the process lives, whether it can work, figures for a monitor, the tax department's feed, and the
-//! public check of certification documents.
+//! What is asked over HTTP: the API with the document of it, the tax department's feed and the public check of certification documents
+//! among it, whether the process lives, whether it can work, and figures for a monitor.
 
 pub mod api;
 mod asker;

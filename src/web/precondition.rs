@@ -103,6 +103,7 @@ impl From<Moved> for Problem {
     fn from(moved: Moved) -> Self {
         let status = match moved {
             Moved::NotSaid => Status::PRECONDITION_REQUIRED,
+            Moved::Present => Status::CONFLICT,
             Moved::Changed => Status::PRECONDITION_FAILED,
         };
         Self::new(status, moved.code(), moved.to_string(), moved.chinese())

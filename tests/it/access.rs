@@ -392,7 +392,8 @@ async fn accounts_and_grants_that_cannot_be_meant_are_refused() {
     let refused = grant(&unit(E1), Period::default()).await.expect_err("without an end");
     assert!(matches!(refused, UserError::Refused(GrantRefused::EndNeeded)));
     let refused = grant(&division("3601"), until("2026-05-01")).await.expect_err("no unit");
-    assert_eq!((refused.code(), refused.chinese()), ("unit_needed", "该角色须指定单位的统一社会信用代码。"));
+    assert_eq!(refused.code(), "unit_needed");
+    assert_eq!(refused.chinese(), "该角色须指定单位的统一社会信用代码。");
     let unknown = users::grant(store, &by, "nobody", &unit(E1), until("2026-05-01")).await.expect_err("unknown");
     assert_eq!(unknown.code(), "unknown_user");
     assert!(store.list_users(Some("li.hua")).await.expect("users")[0].grants.is_empty(), "nothing came of it");

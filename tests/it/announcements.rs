@@ -269,9 +269,9 @@ async fn what_is_withdrawn_is_gone_for_readers_and_stays_for_staff_with_the_reas
     let (reader, writer) = (employer(store, E1).await, supervisor("3601"));
     let first = publish(store, &writer, &telling("3601", "旧闻", "x")).await.expect("published");
     let id = first.announced.announcement_id;
-    assert_eq!(code(withdraw(store, &writer, id, " ").await), "reason_length");
+    assert_eq!(code(withdraw(store, &writer, id, " ").await), "reason_missing");
     let number = withdraw(store, &writer, id, "应360001198005050117要求").await;
-    assert_eq!(code(number), "holds_id_number");
+    assert_eq!(code(number), "note_holds_id_number");
     let withdrawn = withdraw(store, &writer, id, "日期有误").await.expect("withdrawn");
     assert_eq!(withdrawn.announced.state, AnnouncementState::Withdrawn);
     assert_eq!(titles_of(store, &reader, &any()).await, [""; 0]);

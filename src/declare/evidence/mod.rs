@@ -23,6 +23,7 @@ use crate::domain::evidence::{
     BYTES_PER_EMPLOYER, FILE_BYTES, FILES_PER_PLACEMENT, Format, Refusal, Subject, USES_AT_ONCE, clean_file_name,
 };
 use crate::domain::facts::{PersonId, UnitId};
+use crate::domain::free_text::{Reason, ReasonFault};
 use crate::store::audit::{Act, fingerprint};
 use crate::store::change::Change;
 use crate::store::evidence::files::{FileError, Reading};
@@ -36,6 +37,8 @@ pub enum EvidenceError {
     Denied(#[from] Denied),
     #[error(transparent)]
     Refused(#[from] Refusal),
+    #[error(transparent)]
+    Reason(#[from] ReasonFault),
     #[error("the file could not be read as it came in")]
     Incoming(#[source] std::io::Error),
     #[error("the work on the file was broken off")]
@@ -270,9 +273,7 @@ pub struct Withdrawing<'a> {
 /// Ends uses, all or none; the file stays. Not once the declaration of their year is no longer open, nor once a decision rests on them.
 pub async fn withdraw(store: &Store, actor: &Actor, asked: &Withdrawing<'_>) -> Result<Withdrawn, EvidenceError> {
     let (of, evidence, uses) = find(store, actor, Action::AttachEvidence, asked.evidence_id).await?;
-    if asked.why.trim().is_empty() {
-        return Err(Refusal::NoReason.into());
-    }
+    let why = Reason::parse(asked.why)?.as_str();
     let wanted: HashSet<i64> = asked.uses.iter().copied().collect();
     let ending: Vec<&EvidenceUse> =
         uses.iter().filter(|one| wanted.contains(&one.use_id) && one.removed_at.is_none()).collect();
@@ -300,7 +301,7 @@ pub async fn withdraw(store: &Store, actor: &Actor, asked: &Withdrawing<'_>) -> 
     }
     let after = change.evidence_subjects(evidence.evidence_id).await?;
     let act = Act {
-        why: Some(asked.why.trim()),
+        why: Some(why),
         before: Some(fingerprint(store.keys(), &before)?),
         after: Some(fingerprint(store.keys(), &after)?),
         detail: serde_json::json!({ "uses_withdrawn": numbers.len() }),

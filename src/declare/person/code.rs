@@ -8,6 +8,7 @@ use super::{Field, PersonError, PersonRefused};
 use crate::crypto::NewCode;
 use crate::domain::access::{Action, Actor, Denied};
 use crate::domain::facts::PersonId;
+use crate::domain::free_text::{Reason, ReasonFault};
 use crate::domain::ids::ResidentId;
 use crate::store::Store;
 use crate::store::audit::Act;
@@ -75,6 +76,7 @@ pub async fn issue_code(
 ) -> Result<IssuedCode, PersonError> {
     let at = store.now().await?;
     let mut change = begin(store, actor, person).await?;
+    let why = given(why)?;
     let replaces = change.end_person_code(person, &actor.name, at).await?;
     let code = NewCode::generate()?;
     let expires_at = at + TimeDelta::days(CODE_DAYS);
@@ -96,6 +98,7 @@ pub async fn revoke_code(
 ) -> Result<RevokedCode, PersonError> {
     let at = store.now().await?;
     let mut change = begin(store, actor, person).await?;
+    let why = given(why)?;
     if !change.end_person_code(person, &actor.name, at).await? {
         return Err(PersonRefused::NoCode.into());
     }
@@ -117,8 +120,13 @@ async fn begin(store: &Store, actor: &Actor, person: PersonId) -> Result<Change,
     if known && reached { Ok(change) } else { Err(Denied::NotFound.into()) }
 }
 
+/// A reason, where one is given.
+fn given(why: Option<&str>) -> Result<Option<&str>, ReasonFault> {
+    let given = why.filter(|why| !why.trim().is_empty());
+    given.map(|why| Reason::parse(why).map(Reason::as_str)).transpose()
+}
+
 fn about<'a>(at: DateTime<Utc>, actor: &'a Actor, person: PersonId, did: &str, why: Option<&'a str>) -> Act<'a> {
-    let why = why.map(str::trim).filter(|why| !why.is_empty());
     let act = Act::read(at, actor, Action::IssuePersonCode, format!("person {}", person.0));
     Act { why, ..act.with("did", did) }
 }

@@ -20,6 +20,7 @@ pub use open::{Credentials, Field, PersonActor, open};
 use crate::clock;
 use crate::crypto::CryptoError;
 use crate::domain::access::Denied;
+use crate::domain::free_text::ReasonFault;
 use crate::domain::objection::Refused as ObjectionRefused;
 use crate::store::StoreError;
 use crate::store::person_months::PublicUnit;
@@ -85,6 +86,8 @@ pub enum PersonError {
     Refused(#[from] PersonRefused),
     #[error(transparent)]
     Objection(#[from] ObjectionRefused),
+    #[error(transparent)]
+    Reason(#[from] ReasonFault),
     #[error("no code could be made")]
     Crypto(#[from] CryptoError),
     #[error("the notice to the employer could not be written")]
@@ -100,8 +103,7 @@ impl PersonError {
             Self::Denied(denied) => Some(denied.code()),
             Self::Refused(refused) => Some(refused.code()),
             Self::Objection(refused) => Some(refused.code()),
-            // in a reason
-            Self::Store(StoreError::HoldsIdNumber) => Some("note_holds_id_number"),
+            Self::Reason(fault) => Some(fault.code()),
             Self::Crypto(_) | Self::Json(_) | Self::Store(_) => None,
         }
     }
@@ -112,7 +114,7 @@ impl PersonError {
             Self::Denied(denied) => Some(denied.chinese().to_owned()),
             Self::Refused(refused) => Some(refused.chinese()),
             Self::Objection(refused) => Some(refused.chinese()),
-            Self::Store(StoreError::HoldsIdNumber) => Some("说明中不得填写身份证号。".to_owned()),
+            Self::Reason(fault) => Some(fault.chinese()),
             Self::Crypto(_) | Self::Json(_) | Self::Store(_) => None,
         }
     }

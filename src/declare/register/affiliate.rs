@@ -10,6 +10,7 @@ use super::{Outcome, Register, RegisterError, Removal, Step};
 use crate::domain::access::Action;
 use crate::domain::entry::{self, Refusal, Warning, check_relation, is_phone};
 use crate::domain::facts::{PersonId, Relation, UnitId};
+use crate::domain::free_text::Reason;
 use crate::domain::ids::Uscc;
 use crate::store::contacts::AffiliateAddress;
 use crate::store::entries::{Affiliate, Placement};
@@ -142,7 +143,7 @@ impl Register<'_> {
         why: &str,
     ) -> Result<AffiliateDeleted, RegisterError> {
         let held = self.hold(employer, Action::Enter).await?;
-        let why = super::reason(why)?;
+        let why = Reason::parse(why)?.as_str();
         let mut publish = self.begin(&held, year).await?;
         let unit = publish.find_units(&[code]).await?.remove(&code).ok_or(Refusal::AffiliateNotListed)?;
         let before = find_affiliate(&mut publish, employer, year, unit).await?.ok_or(Refusal::AffiliateNotListed)?;

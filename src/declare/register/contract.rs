@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::double_claims::{Entered, months_of, tell_double_claims};
 use super::placement::{Terms, told_warnings};
-use super::{Outcome, Register, RegisterError, Removal, Step};
+use super::{EmployerEntry, Outcome, Register, RegisterError, Removal, Step};
 use crate::domain::access::Action;
 use crate::domain::entry::{self, CountedBy, Refusal, Warning, contract_faults, contract_warnings};
 use crate::domain::facts::{Contract, ContractKind, PersonId, UnitId};
+use crate::domain::free_text::Reason;
 use crate::domain::money::Fen;
 use crate::domain::month::Month;
 use crate::store::agreements::Agreement;
@@ -89,10 +90,22 @@ impl ContractForm {
 impl Register<'_> {
     /// Adds a contract, or changes the one of its kind that begins on its day.
     pub async fn save_contract(&self, form: &ContractForm, step: Step) -> Result<ContractEntered, RegisterError> {
-        let ContractKey { employer, year, person, kind, starts_on } = form.key;
-        let held = self.hold(employer, Action::Enter).await?;
-        let mut publish = self.begin(&held, year).await?;
+        let held = self.hold(form.key.employer, Action::Enter).await?;
+        let mut publish = self.begin(&held, form.key.year).await?;
         let before = self.standing(&mut publish, &form.key).await?;
+        self.save_over(&held, publish, before, form, step).await
+    }
+
+    /// As [`Register::save_contract`], over what stands.
+    async fn save_over(
+        &self,
+        held: &EmployerEntry,
+        mut publish: Publish,
+        before: Standing,
+        form: &ContractForm,
+        step: Step,
+    ) -> Result<ContractEntered, RegisterError> {
+        let ContractKey { employer, year, person, kind, starts_on } = form.key;
         let stood = self.state(&before)?;
         step.expected().check(stood)?;
         let dispatched = before.placement.dispatch.is_some();
@@ -132,7 +145,7 @@ impl Register<'_> {
         }
         let overlaps = tell_double_claims(&mut publish, &[Entered::of_contract(&after)]).await?;
         let outcome = if before.contract.is_none() { Outcome::New } else { Outcome::Changed };
-        let mut act = self.act(publish.at(), Action::Enter, object(&held, &form.key));
+        let mut act = self.act(publish.at(), Action::Enter, object(held, &form.key));
         act.before = stood;
         act.after = Some(self.fingerprint(&(&after, &form.terms, counted_by))?);
         act.detail = serde_json::json!({ "outcome": outcome });
@@ -166,24 +179,24 @@ impl Register<'_> {
         key: &ContractKey,
         terminated_on: NaiveDate,
     ) -> Result<ContractEntered, RegisterError> {
-        self.hold(key.employer, Action::Enter).await?;
-        let stands = self.store.list_contracts(key.employer, key.year, Some(key.person)).await?;
-        let stands = stands.iter().find(|contract| contract.kind == key.kind && contract.starts_on == key.starts_on);
-        let details = self.store.list_details(key.employer, key.year, Some(key.person)).await?;
+        let held = self.hold(key.employer, Action::Enter).await?;
+        let mut publish = self.begin(&held, key.year).await?;
+        // what else it says stays as it stands now, whoever changed it last
+        let before = self.standing(&mut publish, key).await?;
         let form = ContractForm {
             key: *key,
-            ends_on: stands.and_then(|contract| contract.ends_on),
+            ends_on: before.contract.as_ref().and_then(|contract| contract.ends_on),
             terminated_on: Some(terminated_on),
-            terms: terms_of(details, key)?,
+            terms: before.terms.clone(),
             counted_by: None,
         };
-        self.save_contract(&form, Step::Change).await
+        self.save_over(&held, publish, before, &form, Step::Change).await
     }
 
     /// Takes a contract out of force with its terms.
     pub async fn delete_contract(&self, key: &ContractKey, why: &str) -> Result<ContractDeleted, RegisterError> {
         let held = self.hold(key.employer, Action::Enter).await?;
-        let why = super::reason(why)?;
+        let why = Reason::parse(why)?.as_str();
         let mut publish = self.begin(&held, key.year).await?;
         let before = self.standing(&mut publish, key).await?;
         let contract = before.contract.ok_or(Refusal::ContractNotEntered)?;
@@ -233,7 +246,7 @@ fn terms_of(details: Vec<Detail>, key: &ContractKey) -> Result<Terms, RegisterEr
     Ok(detail.map(|detail| serde_json::from_value(detail.content)).transpose()?.unwrap_or_default())
 }
 
-fn object(held: &super::EmployerEntry, key: &ContractKey) -> String {
+fn object(held: &EmployerEntry, key: &ContractKey) -> String {
     let ContractKey { year, person, kind, starts_on, .. } = key;
     format!("contract {} {year} person {} {kind} {starts_on}", held.uscc, person.0)
 }

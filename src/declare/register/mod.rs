@@ -23,8 +23,9 @@ use crate::clock;
 use crate::crypto::CryptoError;
 use crate::domain::access::{Action, Actor, Denied};
 use crate::domain::dated::NoRule;
-use crate::domain::entry::{self, Refusal, Years};
+use crate::domain::entry::{Refusal, Years};
 use crate::domain::facts::UnitId;
+use crate::domain::free_text::ReasonFault;
 use crate::domain::policy::Policy;
 use crate::store::audit::{Act, fingerprint};
 use crate::store::publish::{Cause, Publish};
@@ -48,6 +49,8 @@ pub enum RegisterError {
     Refused(Vec<Refusal>),
     #[error(transparent)]
     Moved(#[from] Moved),
+    #[error(transparent)]
+    Reason(#[from] ReasonFault),
     #[error(transparent)]
     TooManyMisses(#[from] look_up::TooManyMisses),
     #[error(transparent)]
@@ -78,6 +81,7 @@ impl RegisterError {
             Self::Denied(denied) => denied.code(),
             Self::Refused(refusals) => refusals.first().map_or("refused", Refusal::code),
             Self::Moved(moved) => moved.code(),
+            Self::Reason(fault) => fault.code(),
             Self::TooManyMisses(_) => "too_many_misses",
             Self::NoRule(_) => "no_rule",
             Self::Json(_) | Self::Crypto(_) | Self::Store(_) => "failed",
@@ -89,6 +93,7 @@ impl RegisterError {
             Self::Denied(denied) => denied.chinese().to_owned(),
             Self::Refused(refusals) => refusals.iter().map(Refusal::chinese).collect(),
             Self::Moved(moved) => moved.chinese().to_owned(),
+            Self::Reason(fault) => fault.chinese(),
             Self::TooManyMisses(refused) => refused.chinese(),
             Self::NoRule(_) => "该日期没有政策规则。".to_owned(),
             Self::Json(_) | Self::Crypto(_) | Self::Store(_) => "系统未能保存,请稍后再试。".to_owned(),
@@ -138,11 +143,6 @@ impl Step {
             Self::Save(expected) => expected,
         }
     }
-}
-
-/// A reason as it is kept.
-fn reason(why: &str) -> Result<&str, RegisterError> {
-    entry::text(why).map_err(|fault| Refusal::Text { field: "why", fault }.into())
 }
 
 impl Register<'_> {

@@ -12,6 +12,7 @@ use crate::declare::expected::Expected;
 use crate::domain::access::Action;
 use crate::domain::entry::{self, CountedBy, Education, Refusal, Warning};
 use crate::domain::facts::{ContractKind, PersonId, RetirementTrack, UnitId};
+use crate::domain::free_text::Reason;
 use crate::domain::ids::{ResidentId, Sex, Uscc, normalise_name};
 use crate::domain::money::Fen;
 use crate::domain::month::Month;
@@ -313,7 +314,7 @@ impl Register<'_> {
         why: &str,
     ) -> Result<PlacementDeleted, RegisterError> {
         let held = self.hold(employer, Action::DeletePlacement).await?;
-        let why = super::reason(why)?;
+        let why = Reason::parse(why)?.as_str();
         let mut publish = self.begin(&held, year).await?;
         let placed = publish.list_placements(&[employer]).await?;
         let before = placed.into_iter().find(|placement| placement.person == person && placement.year == year);

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::describe::{Access, operation};
-use super::placements::Deletion;
 use super::whose::{OfAffiliate, OfYear, employer};
+use super::why::Why;
 use crate::declare::register::affiliate::{AffiliateDeleted, AffiliateEntered, AffiliateForm, AffiliateView};
 use crate::declare::register::{Register, Step};
 use crate::domain::access::{Action, Denied};
@@ -116,7 +116,7 @@ async fn delete(
     State(site): State<Site>,
     Writer { actor, store }: Writer,
     Path(of): Path<OfAffiliate>,
-    Body(Deletion { why }): Body<Deletion>,
+    Body(Why { why }): Body<Why>,
 ) -> Result<Reply<AffiliateDeleted>, Problem> {
     let employer = employer(&store, &actor, Action::Enter, &of.uscc).await?;
     let register = Register { store: &store, policy: &site.reading.policy, actor: &actor };

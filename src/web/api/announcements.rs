@@ -166,6 +166,7 @@ impl From<AnnouncementError> for Problem {
         match error {
             AnnouncementError::Denied(denied) => denied.into(),
             AnnouncementError::Store(error) => error.into(),
+            AnnouncementError::Reason(fault) => fault.into(),
             AnnouncementError::Refused(refused @ (Refused::Withdrawn | Refused::Outdated { .. })) => {
                 Self::refused(refused.code(), refused.to_string(), refused.chinese())
             }

@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::describe::{Access, operation};
-use super::placements::Deletion;
 use super::whose::{OfContract, OfPlacement, employer};
+use super::why::Why;
 use crate::declare::register::contract::{ContractDeleted, ContractEntered, ContractForm};
 use crate::declare::register::placement::{ContractView, Terms};
 use crate::declare::register::{Register, Step};
@@ -134,7 +134,7 @@ async fn delete(
     State(site): State<Site>,
     Writer { actor, store }: Writer,
     Path(of): Path<OfContract>,
-    Body(Deletion { why }): Body<Deletion>,
+    Body(Why { why }): Body<Why>,
 ) -> Result<Reply<ContractDeleted>, Problem> {
     let key = of.key(&store, &actor, Action::Enter).await?;
     let register = Register { store: &store, policy: &site.reading.policy, actor: &actor };

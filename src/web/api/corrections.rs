@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use super::anew::judge_placed;
 use super::describe::{Access, operation};
-use super::whose::{OfEmployer, OfYear, employer};
+use super::whose::{OfEmployer, OfYear, declaring, employer};
+use super::why::Because;
 use crate::declare::corrections;
 use crate::declare::deregister::deregister as enter_deregistration;
 use crate::declare::settle::{Settled, settle as follow};
@@ -88,21 +89,13 @@ async fn reissue(
     Path(of): Path<OfYear>,
     Body(reissued): Body<Reissued>,
 ) -> Result<Reply<Declaration>, Problem> {
-    let declaring = of.declaring(&store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     Ok(Reply(corrections::reissue(&store, &actor, declaring, reissued.kind).await?))
 }
 
 async fn reopen(Writer { actor, store }: Writer, Path(of): Path<OfYear>) -> Result<Reply<Declaration>, Problem> {
-    let declaring = of.declaring(&store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     Ok(Reply(corrections::reopen(&store, &actor, declaring).await?))
-}
-
-/// Why.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Because {
-    #[schemars(length(min = 1, max = 2000))]
-    reason: String,
 }
 
 async fn close(
@@ -111,7 +104,7 @@ async fn close(
     Path(of): Path<OfYear>,
     Body(because): Body<Because>,
 ) -> Result<Reply<Declaration>, Problem> {
-    let declaring = of.declaring(&store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     let closed = corrections::close(&store, &actor, declaring, &because.reason).await?;
     judge_placed(&site, &actor, declaring.employer, declaring.year).await;
     Ok(Reply(closed))
@@ -122,6 +115,6 @@ async fn settle(
     Path(of): Path<OfYear>,
     Body(because): Body<Because>,
 ) -> Result<Reply<Settled>, Problem> {
-    let declaring = of.declaring(&store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     Ok(Reply(follow(&store, &actor, declaring, &because.reason).await?))
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::anew::judge_placed;
 use super::describe::{Access, operation};
-use super::whose::{OfPlacement, OfYear};
+use super::whose::{OfPlacement, OfYear, declaring};
 use crate::declare::complete::{Completed, Completing, complete};
 use crate::declare::consent::{ConsentRevoked, give, revoke};
 use crate::declare::drift::{DriftOfDeclaration, of_employer};
@@ -73,7 +73,7 @@ async fn read(
     Holder(actor): Holder,
     Path(of): Path<OfYear>,
 ) -> Result<Reply<Overview>, Problem> {
-    let declaring = of.declaring(&site.store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&site.store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     Ok(Reply(overview(&site.store, &site.reading.policy, &actor, declaring).await?))
 }
 
@@ -83,7 +83,7 @@ async fn list(
     Path(of): Path<OfYear>,
     Query(paging): Query<Paging>,
 ) -> Result<Reply<Page<PlacementLine>>, Problem> {
-    let declaring = of.declaring(&site.store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&site.store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     let (limit, after) = (paging.limit()?, paging.after::<i64>()?.unwrap_or(0));
     let views = placements(&site.store, declaring).await?;
     let after = views.iter().filter(|view| view.person.0 > after);
@@ -97,7 +97,7 @@ async fn drift(
     Holder(actor): Holder,
     Path(of): Path<OfYear>,
 ) -> Result<Reply<Option<DriftOfDeclaration>>, Problem> {
-    let declaring = of.declaring(&site.store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&site.store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     Ok(Reply(of_employer(&site.store, &site.reading.policy, &actor, declaring).await?))
 }
 
@@ -116,12 +116,12 @@ async fn consent(
     Path(of): Path<OfYear>,
     Body(agreement): Body<Agreement>,
 ) -> Result<Reply<Consent>, Problem> {
-    let declaring = of.declaring(&store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     Ok(Reply(give(&store, &site.reading, declaring, &actor, &agreement.accepted_commitment).await?))
 }
 
 async fn no_consent(Writer { actor, store }: Writer, Path(of): Path<OfYear>) -> Result<Reply<ConsentRevoked>, Problem> {
-    let declaring = of.declaring(&store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     Ok(Reply(revoke(&store, declaring, &actor).await?))
 }
 
@@ -141,7 +141,7 @@ async fn completion(
     Body(completion): Body<CompletionWord>,
 ) -> Result<Reply<Completed>, Problem> {
     // where the unit is being deregistered staff complete: the use case says who may
-    let declaring = of.declaring(&store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     let completing = Completing::of(declaring, completion.accepted_commitment);
     let completed = complete(&store, &site.reading, &actor, &completing).await?;
     judge_placed(&site, &actor, declaring.employer, declaring.year).await;
@@ -163,7 +163,7 @@ async fn handing_in(
     Path(of): Path<OfPlacement>,
     Body(how): Body<HandingIn>,
 ) -> Result<Reply<HandedIn>, Problem> {
-    let declaring = of.declaring(&store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     let policy = &site.reading.policy;
     Ok(Reply(hand_in::hand_in(&store, policy, &actor, declaring, of.person_id, how.deregistering).await?))
 }

@@ -18,6 +18,8 @@ pub enum Whose {
     Employer,
     /// Nobody's in particular: the answer holds only what the asker reaches.
     Nobody,
+    /// The installation's: whoever asks is granted all of it.
+    Installation,
 }
 
 /// Who may ask.
@@ -45,6 +47,10 @@ impl Access {
 
     pub(in crate::web) const fn nobody(action: Action) -> Self {
         Self::May { action, or: None, whose: Whose::Nobody }
+    }
+
+    pub(super) const fn installation(action: Action) -> Self {
+        Self::May { action, or: None, whose: Whose::Installation }
     }
 
     /// Also who may do something else.

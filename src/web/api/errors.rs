@@ -5,9 +5,11 @@ use axum::http::{HeaderValue, StatusCode, header};
 use crate::declare::DeclareError;
 use crate::declare::certification::DocumentError;
 use crate::declare::consent::ConsentError;
+use crate::declare::discard::DiscardError;
 use crate::declare::evidence::EvidenceError;
 use crate::declare::import::ImportError;
 use crate::declare::needs::NeedsError;
+use crate::declare::operate::OperateError;
 use crate::declare::register::RegisterError;
 use crate::declare::register::look_up::TooManyMisses;
 use crate::domain::completion::Obstacle;
@@ -35,6 +37,7 @@ impl From<DeclareError> for Problem {
     fn from(error: DeclareError) -> Self {
         match error {
             DeclareError::Denied(denied) => denied.into(),
+            DeclareError::Reason(fault) => fault.into(),
             DeclareError::Store(error) => error.into(),
             DeclareError::Verify(error) => error.into(),
             DeclareError::NoRule(no_rule) => no_rule.into(),
@@ -144,6 +147,9 @@ impl From<DocumentError> for Problem {
         match (error.code(), error.chinese(), error) {
             (_, _, DocumentError::Denied(denied)) => denied.into(),
             (_, _, DocumentError::Store(error)) => error.into(),
+            (Some(code), Some(chinese), error @ DocumentError::NotIssued) => {
+                Self::new(StatusCode::NOT_FOUND, code, error.to_string(), chinese)
+            }
             (Some(code), Some(chinese), error) => Self::refused(code, error.to_string(), chinese),
             (_, _, error) => Self::failed(&error),
         }
@@ -175,6 +181,7 @@ impl From<RegisterError> for Problem {
                 Self::unprocessable(error.code(), error.to_string(), error.chinese()).listing(faults)
             }
             RegisterError::Moved(moved) => moved.into(),
+            RegisterError::Reason(fault) => fault.into(),
             RegisterError::TooManyMisses(ref misses) => too_many(misses),
             RegisterError::NoRule(_) => Self::unprocessable(error.code(), error.to_string(), error.chinese()),
             error => Self::failed(&error),
@@ -187,6 +194,7 @@ impl From<EvidenceError> for Problem {
         match error {
             EvidenceError::Denied(denied) => denied.into(),
             EvidenceError::Refused(refusal) => refusal.into(),
+            EvidenceError::Reason(fault) => fault.into(),
             EvidenceError::Incoming(error) => unread(&error),
             EvidenceError::Store(error) => error.into(),
             error => Self::failed(&error),
@@ -207,6 +215,37 @@ impl From<evidence::Refusal> for Problem {
                 Self::refused(code, detail, detail_zh)
             }
             _ => Self::unprocessable(code, detail, detail_zh),
+        }
+    }
+}
+
+impl From<OperateError> for Problem {
+    fn from(error: OperateError) -> Self {
+        match (error.code(), error.chinese(), error) {
+            (_, _, OperateError::Denied(denied)) => denied.into(),
+            (_, _, OperateError::Store(error)) => error.into(),
+            (_, _, OperateError::Reason(fault)) => fault.into(),
+            (_, _, OperateError::NoMessage(_) | OperateError::NoTask(_) | OperateError::NoAlert(_)) => {
+                Self::not_found()
+            }
+            (Some(code), Some(chinese), error @ OperateError::NotOfEverything(_)) => {
+                Self::new(StatusCode::FORBIDDEN, code, error.to_string(), chinese)
+            }
+            (Some(code), Some(chinese), error) => Self::refused(code, error.to_string(), chinese),
+            (_, _, error) => Self::failed(&error),
+        }
+    }
+}
+
+impl From<DiscardError> for Problem {
+    fn from(error: DiscardError) -> Self {
+        match (error.code(), error.chinese(), error) {
+            (_, _, DiscardError::Operate(error)) => error.into(),
+            (_, _, DiscardError::Store(error)) => error.into(),
+            (_, _, DiscardError::Reason(fault)) => fault.into(),
+            (_, _, DiscardError::NotFound(_)) => Self::not_found(),
+            (Some(code), Some(chinese), error) => Self::refused(code, error.to_string(), chinese),
+            (_, _, error) => Self::failed(&error),
         }
     }
 }

@@ -19,7 +19,8 @@ use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::describe::{Access, operation};
-use super::whose::{OfEmployer, OfYear, employer};
+use super::whose::{OfEmployer, OfYear, declaring, employer};
+use super::why::Words;
 use crate::declare::evidence::{self, Attached, Attaching, Form, Opened, Withdrawing, Withdrawn};
 use crate::declare::needs::{Need, needs};
 use crate::domain::access::{Action, Actor, Denied};
@@ -224,9 +225,7 @@ struct Ending {
     /// Numbers of uses.
     #[schemars(length(min = 1, max = 5000))]
     uses: Vec<i64>,
-    /// Kept in the audit log.
-    #[schemars(length(min = 1, max = 200))]
-    why: String,
+    why: Words,
 }
 
 /// In which form a file is wanted.
@@ -384,6 +383,6 @@ async fn needed(
     Holder(actor): Holder,
     Path(of): Path<OfYear>,
 ) -> Result<Reply<Page<Need>>, Problem> {
-    let declaring = of.declaring(&site.store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&site.store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     Ok(Reply(Page::whole(needs(&site.store, &site.reading, &actor, declaring).await?)))
 }

@@ -7,16 +7,17 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::describe::{Access, operation};
-use super::whose::{OfEmployer, OfYear, employer};
+use super::whose::{OfEmployer, OfYear, declaring, employer};
 use crate::declare::Declaring;
-use crate::declare::certification::{Issued, Names, issue};
+use crate::declare::certification::{Issued, Names, Shown, find_issued, issue};
 use crate::declare::history::{FrozenPerson, PastVersion, list_frozen, list_versions};
 use crate::domain::access::Action;
 use crate::domain::facts::PersonId;
 use crate::domain::ids::Uscc;
 use crate::web::Site;
 use crate::web::asker::Holder;
-use crate::web::input::{Path, Query};
+use crate::web::input::{Body, Path, Query};
+use crate::web::once::Writer;
 use crate::web::paging::{Page, Paging, bad_cursor};
 use crate::web::problem::Problem;
 use crate::web::reply::Reply;
@@ -24,6 +25,7 @@ use crate::web::reply::Reply;
 pub(super) fn routes() -> ApiRouter<Site> {
     const TAG: &str = "history";
     let reads = Access::employer(Action::ReadResults);
+    let issues = Access::employer(Action::IssueDocument);
     ApiRouter::new()
         .api_route(
             "/employers/{uscc}/history",
@@ -40,11 +42,15 @@ pub(super) fn routes() -> ApiRouter<Site> {
             "/employers/{uscc}/years/{year}/certification",
             get_with(
                 certification,
+                operation("read_certification", TAG, issues, "The document of a certification, as it was issued"),
+            )
+            .post_with(
+                issue_certification,
                 operation(
-                    "read_certification",
+                    "issue_certification",
                     TAG,
-                    Access::employer(Action::IssueDocument),
-                    "The document of a certification; the first time it is issued, and kept as it is then",
+                    issues,
+                    "Issue the document of a certification; issued before, it is the one of then",
                 ),
             ),
         )
@@ -95,25 +101,15 @@ async fn frozen(
     Ok(Reply(Page::of(persons, limit, |one| one.person_id.0.to_string())))
 }
 
-/// How persons are named on a document.
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum NamedAs {
-    Without,
-    /// Surname and `*`.
-    Masked,
-    /// In full: needs the right to it, and is written to the audit log.
-    Full,
-}
-
-/// Which document.
+/// Which document is shown.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct WhichDocument {
-    /// Of this version, if a document was issued of it; else the one in force
+    /// Of this version; else the one in force
     #[schemars(range(min = 1))]
     version: Option<u16>,
-    names: Option<NamedAs>,
+    /// How persons are named: not at all where nothing is said
+    names: Option<Shown>,
 }
 
 async fn certification(
@@ -122,12 +118,30 @@ async fn certification(
     Path(of): Path<OfYear>,
     Query(asked): Query<WhichDocument>,
 ) -> Result<Reply<Issued>, Problem> {
-    let declaring = of.declaring(&site.store, &actor, Action::IssueDocument).await?;
-    let names = match asked.names.unwrap_or(NamedAs::Without) {
-        NamedAs::Without => Names::Without,
-        NamedAs::Masked => Names::Masked,
-        NamedAs::Full => Names::Full,
-    };
+    let declaring = declaring(&site.store, &actor, Action::IssueDocument, &of.uscc, of.year).await?;
+    let (version, names) = (asked.version.map(u32::from), asked.names.unwrap_or_default());
+    Ok(Reply(find_issued(&site.store, &actor, declaring, version, names).await?))
+}
+
+/// Which document is issued.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewDocument {
+    /// Of this version, if a document was issued of it; else the one in force
+    #[schemars(range(min = 1))]
+    version: Option<u16>,
+    /// How persons are named: not at all where nothing is said; in full needs the right to it, and is written to the audit log
+    #[serde(default)]
+    names: Names,
+}
+
+async fn issue_certification(
+    State(site): State<Site>,
+    Writer { actor, store }: Writer,
+    Path(of): Path<OfYear>,
+    Body(asked): Body<NewDocument>,
+) -> Result<Reply<Issued>, Problem> {
+    let declaring = declaring(&store, &actor, Action::IssueDocument, &of.uscc, of.year).await?;
     let version = asked.version.map(u32::from);
-    Ok(Reply(issue(&site.store, &site.reading.policy, &actor, declaring, version, names).await?))
+    Ok(Reply(issue(&store, &site.reading.policy, &actor, declaring, version, asked.names).await?))
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::describe::{Access, operation};
 use super::why::Why;
 use crate::declare::Done;
+use crate::declare::operate::{TaskStep, decide_task, may_operate, pause_job, resume_job};
 use crate::domain::access::{Action, Denied};
 use crate::store::runs::RunLine;
 use crate::store::task_history::TaskLine;
@@ -23,7 +24,7 @@ use crate::web::reply::Reply;
 
 pub(super) fn routes() -> ApiRouter<Site> {
     const TAG: &str = "operations";
-    let access = Access::nobody(Action::Operate);
+    let access = Access::installation(Action::Operate);
     ApiRouter::new()
         .api_route(
             "/jobs",
@@ -95,7 +96,7 @@ struct Runs {
 }
 
 async fn list_jobs(State(site): State<Site>, Holder(actor): Holder) -> Result<Reply<Page<JobLine>>, Problem> {
-    actor.may_at_all(Action::Operate)?;
+    may_operate(&actor)?;
     let store = &site.store;
     let (mut last_runs, schedules, work) =
         tokio::try_join!(store.last_runs(), store.list_schedules(), store.list_job_work())?;
@@ -128,17 +129,16 @@ async fn pause(
     Path(of): Path<OfJob>,
     Body(Why { why }): Body<Why>,
 ) -> Result<Reply<Done>, Problem> {
-    actor.may_at_all(Action::Operate)?;
+    may_operate(&actor)?;
     let known = store.list_schedules().await?.iter().any(|schedule| schedule.job == of.job);
     if !known {
         return Err(Denied::NotFound.into());
     }
-    Ok(Reply(Done { changed: store.pause_job(&of.job, &actor, &why).await? }))
+    Ok(Reply(pause_job(&store, &actor, &of.job, &why).await?))
 }
 
 async fn resume(Writer { actor, store }: Writer, Path(of): Path<OfJob>) -> Result<Reply<Done>, Problem> {
-    actor.may_at_all(Action::Operate)?;
-    Ok(Reply(Done { changed: store.resume_job(&of.job, &actor).await? }))
+    Ok(Reply(resume_job(&store, &actor, &of.job).await?))
 }
 
 async fn list_runs(
@@ -146,7 +146,7 @@ async fn list_runs(
     Holder(actor): Holder,
     Query(asked): Query<Runs>,
 ) -> Result<Reply<Page<RunLine>>, Problem> {
-    actor.may_at_all(Action::Operate)?;
+    may_operate(&actor)?;
     let limit = limit_of(asked.limit)?;
     let before = cursor(asked.after.as_deref())?;
     let runs = site.store.list_runs(asked.job.as_deref(), before, limit as i64 + 1).await?;
@@ -158,34 +158,24 @@ async fn read_task(
     Holder(actor): Holder,
     Path(of): Path<OfTask>,
 ) -> Result<Reply<TaskLine>, Problem> {
-    actor.may_at_all(Action::Operate)?;
+    may_operate(&actor)?;
     Ok(Reply(site.store.find_task(of.task_id).await?.ok_or(Denied::NotFound)?))
 }
 
-async fn retry(
-    Writer { actor, store }: Writer,
-    Path(of): Path<OfTask>,
-    Body(Why { why }): Body<Why>,
-) -> Result<Reply<Done>, Problem> {
-    actor.may_at_all(Action::Operate)?;
-    store.find_task(of.task_id).await?.ok_or(Denied::NotFound)?;
-    if !store.retry_dead_task(of.task_id, &actor, &why).await? {
-        let detail = "only a task that was given up is tried once more";
-        return Err(Problem::refused("not_given_up", detail, "只有已放弃的任务可以重试。"));
-    }
-    Ok(Reply(Done { changed: true }))
+async fn retry(writer: Writer, of: Path<OfTask>, why: Body<Why>) -> Result<Reply<Done>, Problem> {
+    decide(writer, of, why, TaskStep::Retry).await
 }
 
-async fn discard(
+async fn discard(writer: Writer, of: Path<OfTask>, why: Body<Why>) -> Result<Reply<Done>, Problem> {
+    decide(writer, of, why, TaskStep::Discard).await
+}
+
+async fn decide(
     Writer { actor, store }: Writer,
     Path(of): Path<OfTask>,
     Body(Why { why }): Body<Why>,
+    step: TaskStep,
 ) -> Result<Reply<Done>, Problem> {
-    actor.may_at_all(Action::Operate)?;
-    store.find_task(of.task_id).await?.ok_or(Denied::NotFound)?;
-    if !store.discard_task(of.task_id, &actor, &why).await? {
-        let detail = "only a task that was given up or has not begun is discarded";
-        return Err(Problem::refused("under_way_or_done", detail, "只有已放弃或尚未开始的任务可以作废。"));
-    }
-    Ok(Reply(Done { changed: true }))
+    decide_task(&store, &actor, of.task_id, step, &why).await?;
+    Ok(Reply(Done::CHANGED))
 }

@@ -10,16 +10,17 @@ use uuid::Uuid;
 
 use super::describe::{Access, operation};
 use super::whose::employer;
-use super::why::Why;
+use super::why::{Why, Words};
 use crate::declare::Done;
-use crate::declare::discard::{DiscardError, discard};
+use crate::declare::discard::discard;
+use crate::declare::operate::{self, Part, may_operate, retry_messages};
 use crate::domain::access::{Action, Actor, Denied};
 use crate::domain::ids::Uscc;
 use crate::domain::message::Rejection;
 use crate::domain::rejection::{Meaning, meaning};
 use crate::store::Store;
 use crate::store::outbox_lines::{OutboxFigure, OutboxFilter, OutboxLine};
-use crate::store::push_holds::{Held, Hold};
+use crate::store::push_holds::Hold;
 use crate::web::Site;
 use crate::web::asker::Holder;
 use crate::web::input::{Body, Path, Query};
@@ -30,7 +31,7 @@ use crate::web::reply::Reply;
 
 pub(super) fn routes() -> ApiRouter<Site> {
     const TAG: &str = "outbox";
-    let access = Access::nobody(Action::Operate);
+    let access = Access::installation(Action::Operate);
     let told = |id, summary| operation(id, TAG, access, summary);
     ApiRouter::new()
         .api_route("/outbox", get_with(standing, told("read_outbox", "How the outbox stands: figures and holds")))
@@ -150,19 +151,17 @@ struct WhatIsHeld {
     /// An employer, with `year`; without both: everything.
     employer: Option<Uscc>,
     year: Option<i16>,
-    #[schemars(length(min = 1, max = 1000))]
-    why: String,
+    why: Words,
 }
 
 impl WhatIsHeld {
-    /// What it is, and as the audit names it.
-    async fn held(&self, store: &Store, actor: &Actor) -> Result<(Held, String), Problem> {
-        match (&self.employer, self.year) {
-            (Some(code), Some(year)) => {
-                let employer = employer(store, actor, Action::Operate, code).await?;
-                Ok((Held::Year(employer, year), format!("declaration {code} {year}")))
+    async fn part(&self, store: &Store, actor: &Actor) -> Result<Part, Problem> {
+        match (self.employer, self.year) {
+            (Some(uscc), Some(year)) => {
+                let employer = employer(store, actor, Action::Operate, &uscc).await?;
+                Ok(Part::Year { employer, uscc, year })
             }
-            (None, None) => Ok((Held::Everything, "everything".to_owned())),
+            (None, None) => Ok(Part::Everything),
             _ => {
                 let detail = "`employer` and `year` go together; without both it is everything";
                 Err(Problem::unprocessable("employer_and_year", detail, "单位与年度须同时填写。"))
@@ -172,7 +171,7 @@ impl WhatIsHeld {
 }
 
 async fn standing(State(site): State<Site>, Holder(actor): Holder) -> Result<Reply<Standing>, Problem> {
-    actor.may_at_all(Action::Operate)?;
+    may_operate(&actor)?;
     let (figures, holds) = tokio::try_join!(site.store.outbox_figures(), site.store.list_holds())?;
     Ok(Reply(Standing { figures, holds }))
 }
@@ -182,7 +181,7 @@ async fn list(
     Holder(actor): Holder,
     Query(asked): Query<Messages>,
 ) -> Result<Reply<Page<OutboxLine>>, Problem> {
-    actor.may_at_all(Action::Operate)?;
+    may_operate(&actor)?;
     let of = match &asked.employer {
         Some(code) => Some(employer(&site.store, &actor, Action::Operate, code).await?),
         None => None,
@@ -199,7 +198,7 @@ async fn read(
     Holder(actor): Holder,
     Path(of): Path<OfMessage>,
 ) -> Result<Reply<Message>, Problem> {
-    actor.may_at_all(Action::Operate)?;
+    may_operate(&actor)?;
     let (line, body) = site.store.find_outbox_message(of.message_id).await?.ok_or(Denied::NotFound)?;
     let attempts = site.store.list_attempts(of.message_id).await?;
     let rejection: Option<Rejection> =
@@ -228,14 +227,7 @@ async fn retry(
     Path(of): Path<OfMessage>,
     Body(Why { why }): Body<Why>,
 ) -> Result<Reply<Done>, Problem> {
-    actor.may_at_all(Action::Operate)?;
-    store.find_outbox_message(of.message_id).await?.ok_or(Denied::NotFound)?;
-    if store.running_attempt(of.message_id).await?.is_some() {
-        let detail = "an attempt on the message is under way; look again in a minute";
-        return Err(Problem::refused("under_way", detail, "该消息正在发送，请稍后再试。"));
-    }
-    let what = format!("message {}", of.message_id);
-    Ok(Reply(Done { changed: store.retry_push(Some(of.message_id), &actor, &what, &why).await? > 0 }))
+    Ok(Reply(Done { changed: retry_messages(&store, &actor, Some(of.message_id), &why).await? > 0 }))
 }
 
 async fn give_up(
@@ -243,30 +235,17 @@ async fn give_up(
     Path(of): Path<OfMessage>,
     Body(Why { why }): Body<Why>,
 ) -> Result<Reply<Done>, Problem> {
-    actor.may_at_all(Action::Operate)?;
-    store.find_outbox_message(of.message_id).await?.ok_or(Denied::NotFound)?;
-    discard(&store, &actor, of.message_id, &why).await?;
-    Ok(Reply(Done { changed: true }))
+    Ok(Reply(discard(&store, &actor, of.message_id, &why).await?))
 }
 
 async fn hold(Writer { actor, store }: Writer, Body(what): Body<WhatIsHeld>) -> Result<Reply<Done>, Problem> {
-    actor.may_at_all(Action::Operate)?;
-    let (held, object) = what.held(&store, &actor).await?;
-    Ok(Reply(Done { changed: store.hold_push(held, &actor, &object, &what.why).await? }))
+    may_operate(&actor)?;
+    let part = what.part(&store, &actor).await?;
+    Ok(Reply(operate::hold(&store, &actor, part, &what.why).await?))
 }
 
 async fn release(Writer { actor, store }: Writer, Body(what): Body<WhatIsHeld>) -> Result<Reply<Done>, Problem> {
-    actor.may_at_all(Action::Operate)?;
-    let (held, object) = what.held(&store, &actor).await?;
-    Ok(Reply(Done { changed: store.release_push(held, &actor, &object, &what.why).await? > 0 }))
-}
-
-impl From<DiscardError> for Problem {
-    fn from(error: DiscardError) -> Self {
-        match error {
-            DiscardError::Store(error) => error.into(),
-            error if error.is_refusal() => Self::refused("cannot_be_discarded", error.to_string(), "该消息不能作废。"),
-            error => Self::failed(&error),
-        }
-    }
+    may_operate(&actor)?;
+    let part = what.part(&store, &actor).await?;
+    Ok(Reply(operate::release(&store, &actor, part, &what.why).await?))
 }

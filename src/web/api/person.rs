@@ -199,6 +199,7 @@ impl From<PersonError> for Problem {
             PersonError::Denied(denied) => denied.into(),
             PersonError::Refused(refused) => refused.into(),
             PersonError::Objection(refused) => refused.into(),
+            PersonError::Reason(fault) => fault.into(),
             PersonError::Store(error) => error.into(),
             error @ (PersonError::Crypto(_) | PersonError::Json(_)) => Self::failed(&error),
         }

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::describe::{Access, operation};
 use super::whose::{OfPlacement, OfYear, employer};
+use super::why::Why;
+use crate::declare::expected::Expected;
 use crate::declare::register::Register;
 use crate::declare::register::carry_over::CarriedOver;
 use crate::declare::register::placement::{PlacementDeleted, PlacementEntered, PlacementForm, PlacementView, Whom};
@@ -42,7 +44,7 @@ pub(super) fn routes() -> ApiRouter<Site> {
             LIST,
             get_with(list, operation("list_placements", TAG, read, "The placements of a year, by person")).post_with(
                 add,
-                operation("enter_placement", TAG, enter, "Register a placement; of who is placed, again"),
+                operation("enter_placement", TAG, enter, "Register a placement of who is not placed yet"),
             ),
         )
         .api_route(
@@ -127,15 +129,6 @@ struct NewPlacement {
     person: Person,
     #[serde(default)]
     placing: Placing,
-}
-
-/// Why something is deleted.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Deletion {
-    /// Kept in the audit log.
-    #[schemars(length(min = 1, max = 200))]
-    pub(super) why: String,
 }
 
 impl Placing {
@@ -227,7 +220,7 @@ async fn add(
         Person::Named { id_number: number, name } => Whom::Named { id: id_number(number)?, name },
     };
     let register = Register { store: &store, policy: &site.reading.policy, actor: &actor };
-    Ok(Reply(register.enter(&placing.form(employer, of.year, whom)).await?))
+    Ok(Reply(register.enter_over(&placing.form(employer, of.year, whom), Expected::Absent).await?))
 }
 
 async fn change(
@@ -247,7 +240,7 @@ async fn delete_one(
     State(site): State<Site>,
     Writer { actor, store }: Writer,
     Path(of): Path<OfPlacement>,
-    Body(Deletion { why }): Body<Deletion>,
+    Body(Why { why }): Body<Why>,
 ) -> Result<Reply<PlacementDeleted>, Problem> {
     let employer = employer(&store, &actor, Action::DeletePlacement, &of.uscc).await?;
     let register = Register { store: &store, policy: &site.reading.policy, actor: &actor };

@@ -9,19 +9,21 @@ use serde::{Deserialize, Serialize};
 
 use super::anew::judge_placed;
 use super::describe::{Access, operation};
-use super::whose::OfYear;
+use super::whose::{OfYear, declaring};
+use super::why::Words;
 use crate::declare::amend::{self, Difference};
 use crate::declare::withdraw;
 use crate::domain::access::Action;
 use crate::domain::declaration::{Amendment, Change, Declaration, Withdrawal};
-use crate::domain::facts::{PersonId, UnitId};
+use crate::domain::facts::PersonId;
 use crate::domain::month::Month;
 use crate::store::declared::Listed;
+use crate::store::place::Place;
 use crate::web::Site;
 use crate::web::asker::Holder;
 use crate::web::input::{Body, Path, Query};
 use crate::web::once::Writer;
-use crate::web::paging::{Page, Paging, bad_cursor};
+use crate::web::paging::{Page, Paging};
 use crate::web::problem::Problem;
 use crate::web::reply::Reply;
 
@@ -78,8 +80,7 @@ pub(super) fn routes() -> ApiRouter<Site> {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct AskedWithdrawal {
-    #[schemars(length(min = 1, max = 2000))]
-    reason: String,
+    reason: Words,
     /// The levy was paid by this result already.
     levy_paid: bool,
     /// The tax department's reference of the refund.
@@ -92,9 +93,9 @@ async fn ask_withdrawal(
     Path(of): Path<OfYear>,
     Body(asked): Body<AskedWithdrawal>,
 ) -> Result<Reply<Declaration>, Problem> {
-    let declaring = of.declaring(&store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     let AskedWithdrawal { reason, levy_paid, refund_reference } = asked;
-    let asking = withdraw::Asking { reason, levy_paid, refund_reference };
+    let asking = withdraw::Asking { reason: reason.to_owned(), levy_paid, refund_reference };
     Ok(Reply(withdraw::ask(&store, &actor, declaring, &asking).await?))
 }
 
@@ -103,8 +104,7 @@ async fn ask_withdrawal(
 #[serde(deny_unknown_fields)]
 struct WithdrawalDecision {
     approve: bool,
-    #[schemars(length(min = 1, max = 2000))]
-    reason: String,
+    reason: Words,
     /// The tax department's reference of the refund, where the levy was paid and the employer did not give it.
     #[schemars(length(min = 1, max = 200))]
     refund_reference: Option<String>,
@@ -116,9 +116,9 @@ async fn decide_withdrawal(
     Path(of): Path<OfYear>,
     Body(decision): Body<WithdrawalDecision>,
 ) -> Result<Reply<Declaration>, Problem> {
-    let declaring = of.declaring(&store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     let WithdrawalDecision { approve, reason, refund_reference } = decision;
-    let deciding = withdraw::Deciding { approve, reason, refund_reference };
+    let deciding = withdraw::Deciding { approve, reason: reason.to_owned(), refund_reference };
     let decided = withdraw::decide(&store, &actor, declaring, &deciding).await?;
     judge_placed(&site, &actor, declaring.employer, declaring.year).await;
     Ok(Reply(decided))
@@ -164,8 +164,7 @@ struct AskedMonth {
     month: Month,
     /// Added, else removed.
     add: bool,
-    #[schemars(length(min = 1, max = 2000))]
-    reason: String,
+    reason: Words,
 }
 
 async fn ask_amendment(
@@ -174,10 +173,10 @@ async fn ask_amendment(
     Path(of): Path<OfYear>,
     Body(asked): Body<AskedAmendment>,
 ) -> Result<Reply<Declaration>, Problem> {
-    let declaring = of.declaring(&store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     let change = |one: AskedMonth| {
         let AskedMonth { person_id: person, month, add, reason } = one;
-        Change { person, month, add, reason }
+        Change { person, month, add, reason: reason.to_owned() }
     };
     let changes = asked.changes.into_iter().map(change).collect();
     Ok(Reply(amend::ask(&store, &site.reading.policy, &actor, declaring, changes).await?))
@@ -189,7 +188,7 @@ async fn read_amendment(
     Holder(actor): Holder,
     Path(of): Path<OfYear>,
 ) -> Result<Reply<Option<Difference>>, Problem> {
-    let declaring = of.declaring(&site.store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&site.store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     Ok(Reply(amend::show(&site.store, &site.reading.policy, &actor, declaring).await?))
 }
 
@@ -198,8 +197,7 @@ async fn read_amendment(
 #[serde(deny_unknown_fields)]
 struct AmendmentDecision {
     approve: bool,
-    #[schemars(length(min = 1, max = 2000))]
-    reason: String,
+    reason: Words,
 }
 
 async fn decide_amendment(
@@ -208,9 +206,9 @@ async fn decide_amendment(
     Path(of): Path<OfYear>,
     Body(decision): Body<AmendmentDecision>,
 ) -> Result<Reply<Declaration>, Problem> {
-    let declaring = of.declaring(&store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     let AmendmentDecision { approve, reason } = decision;
-    let deciding = amend::Deciding { approve, reason };
+    let deciding = amend::Deciding { approve, reason: reason.to_owned() };
     let decided = amend::decide(&store, &site.reading.policy, &actor, declaring, &deciding).await?;
     judge_placed(&site, &actor, declaring.employer, declaring.year).await;
     Ok(Reply(decided))
@@ -240,24 +238,6 @@ async fn list_amendments(
     })
 }
 
-/// Where a request stands in its list: when it was asked, and what it is about.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place(DateTime<Utc>, UnitId, i16);
-
-impl std::str::FromStr for Place {
-    type Err = Problem;
-
-    fn from_str(text: &str) -> Result<Self, Problem> {
-        let mut numbers = text.split('-').map(|number| number.parse::<i64>().ok());
-        let mut next = || numbers.next().flatten();
-        let place = (|| {
-            let at = DateTime::from_timestamp_micros(next()?)?;
-            Some(Self(at, UnitId(next()?.try_into().ok()?), next()?.try_into().ok()?))
-        })();
-        place.ok_or_else(bad_cursor)
-    }
-}
-
 /// A page of requests, the oldest first.
 fn page<T>(
     listed: Vec<Listed>,
@@ -265,19 +245,15 @@ fn page<T>(
     line: impl Fn(Listed) -> Option<(DateTime<Utc>, T)>,
 ) -> Result<Reply<Page<T>>, Problem> {
     let limit = paging.limit()?;
-    let after = paging.after::<Place>()?;
+    let after: Option<Place<2>> = paging.after()?;
     let placed = listed.into_iter().filter_map(|listed| {
-        let (employer, year) = (listed.employer, listed.year);
+        let ids = [i64::from(listed.employer.0), i64::from(listed.year)];
         let (at, line) = line(listed)?;
-        // as a cursor says it
-        let at = DateTime::from_timestamp_micros(at.timestamp_micros())?;
-        Some((Place(at, employer, year), line))
+        Some((Place { at, ids }.as_told(), line))
     });
-    let mut placed: Vec<(Place, T)> = placed.filter(|(place, _)| Some(*place) > after).collect();
+    let mut placed: Vec<(Place<2>, T)> = placed.filter(|(place, _)| Some(*place) > after).collect();
     placed.sort_by_key(|(place, _)| *place);
     placed.truncate(limit + 1);
-    let cursor =
-        |(Place(at, employer, year), _): &(Place, T)| format!("{}-{}-{year}", at.timestamp_micros(), employer.0);
-    let Page { items, next } = Page::of(placed, limit, cursor);
+    let Page { items, next } = Page::of(placed, limit, |(place, _)| place.to_string());
     Ok(Reply(Page { items: items.into_iter().map(|(_, line)| line).collect(), next }))
 }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::describe::{Access, operation};
-use super::whose::OfPlacement;
+use super::whose::{OfPlacement, declaring};
 use crate::declare::review::counter::{OriginalRead, Recorded, Shown, see_original, show_evidence};
 use crate::declare::review::decide::{self, Decided, Deciding, Seconded, Seconding, Undone};
 use crate::declare::review::shown::{ShownCase, WaitingLine, shown_case, waiting_lines};
@@ -113,7 +113,7 @@ struct OfCaseMonth {
 
 impl OfPlacement {
     async fn case(&self, store: &Store, actor: &Actor) -> Result<CaseKey, Problem> {
-        Ok(self.declaring(store, actor, Action::ReadResults).await?.case(self.person_id))
+        Ok(declaring(store, actor, Action::ReadResults, &self.uscc, self.year).await?.case(self.person_id))
     }
 }
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::describe::{Access, operation};
-use super::whose::OfYear;
+use super::whose::{OfYear, declaring};
 use crate::declare::reward::{Applied, Deciding, Eligibility, RewardError, apply, decide, list, show, withdraw};
 use crate::domain::access::Action;
 use crate::domain::reward_application::{ApprovalReason, Refused, RejectionReason, Ruling, Word};
@@ -98,7 +98,7 @@ async fn read(
     Holder(actor): Holder,
     Path(of): Path<OfYear>,
 ) -> Result<Reply<Eligibility>, Problem> {
-    let declaring = of.declaring(&site.store, &actor, Action::ReadResults).await?;
+    let declaring = declaring(&site.store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     Ok(Reply(show(&site.store, &site.reading.policy, &actor, declaring).await?))
 }
 
@@ -107,12 +107,12 @@ async fn ask(
     Writer { actor, store }: Writer,
     Path(of): Path<OfYear>,
 ) -> Result<Reply<Applied>, Problem> {
-    let declaring = of.declaring(&store, &actor, Action::ApplyReward).await?;
+    let declaring = declaring(&store, &actor, Action::ApplyReward, &of.uscc, of.year).await?;
     Ok(Reply(apply(&store, &site.reading, &actor, declaring).await?))
 }
 
 async fn take_back(Writer { actor, store }: Writer, Path(of): Path<OfYear>) -> Result<Reply<Applied>, Problem> {
-    let declaring = of.declaring(&store, &actor, Action::ApplyReward).await?;
+    let declaring = declaring(&store, &actor, Action::ApplyReward, &of.uscc, of.year).await?;
     Ok(Reply(withdraw(&store, &actor, declaring).await?))
 }
 
@@ -121,7 +121,7 @@ async fn rule(
     Path(of): Path<OfYear>,
     Body(decision): Body<Decision>,
 ) -> Result<Reply<Applied>, Problem> {
-    let declaring = of.declaring(&store, &actor, Action::DecideReward).await?;
+    let declaring = declaring(&store, &actor, Action::DecideReward, &of.uscc, of.year).await?;
     let word = match (decision.approve, decision.reject) {
         (Some(reason), None) => Word::Approve(reason),
         (None, Some(reason)) => Word::Reject(reason),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::anew::judge_person;
 use super::describe::{Access, operation};
-use super::whose::OfPlacement;
+use super::whose::{OfPlacement, declaring};
 use crate::declare::tick::{Choosing, Chosen, choose};
 use crate::domain::access::Action;
 use crate::domain::month::Month;
@@ -46,7 +46,7 @@ async fn tick(
     Body(ticks): Body<Ticks>,
 ) -> Result<Reply<Chosen>, Problem> {
     let choosing = Choosing {
-        declaring: of.declaring(&store, &actor, Action::Tick).await?,
+        declaring: declaring(&store, &actor, Action::Tick, &of.uscc, of.year).await?,
         person: of.person_id,
         months: ticks.months,
         ticked: ticks.ticked,

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::describe::{Access, operation};
-use super::why::Why;
+use super::why::{Why, Words};
 use crate::clock;
 use crate::declare::Done;
 use crate::declare::users::{
@@ -27,7 +27,7 @@ use crate::web::problem::Problem;
 use crate::web::reply::Reply;
 
 pub(super) fn routes() -> ApiRouter<Site> {
-    let access = Access::nobody(Action::ManageUsers);
+    let access = Access::installation(Action::ManageUsers);
     let told = |id, summary| operation(id, "users", access, summary);
     ApiRouter::new()
         .api_route(
@@ -118,8 +118,7 @@ struct NewGrant {
 struct Revocation {
     /// Only this grant; without it the user, for good.
     grant_id: Option<i32>,
-    #[schemars(length(min = 1, max = 1000))]
-    why: String,
+    why: Words,
 }
 
 /// A new token.
@@ -255,6 +254,7 @@ impl From<UserError> for Problem {
         match error {
             UserError::Denied(denied) => denied.into(),
             UserError::Store(error) => error.into(),
+            UserError::Reason(fault) => fault.into(),
             UserError::NotOfEverything => {
                 Self::new(axum::http::StatusCode::FORBIDDEN, error.code(), error.to_string(), error.chinese())
             }

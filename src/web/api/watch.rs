@@ -5,18 +5,19 @@ use aide::axum::routing::{get_with, post_with};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::describe::{Access, operation};
-use super::why::Why;
+use super::why::{Why, Words};
 use crate::declare::Done;
 use crate::declare::audit::read_audit;
 use crate::declare::differences::list_differences as list_differences_of;
-use crate::domain::access::{Action, Denied};
+use crate::declare::operate::{self, acknowledge_alert, may_operate};
+use crate::domain::access::Action;
 use crate::domain::facts::PersonId;
 use crate::store::alerts::AlertLine;
 use crate::store::audit_log::{AuditFilter, AuditLine};
-use crate::store::quarantine::{QuarantineFilter, QuarantineLine};
+use crate::store::quarantine::{Discarded, QuarantineFilter, QuarantineLine};
 use crate::store::reconciliations::DifferenceLine;
 use crate::web::Site;
 use crate::web::asker::Holder;
@@ -28,7 +29,7 @@ use crate::web::reply::Reply;
 
 pub(super) fn routes() -> ApiRouter<Site> {
     const TAG: &str = "watch";
-    let operate = Access::nobody(Action::Operate);
+    let operate = Access::installation(Action::Operate);
     ApiRouter::new()
         .api_route(
             "/alerts",
@@ -119,14 +120,7 @@ struct Refusals {
 struct Discards {
     #[schemars(length(min = 1, max = 500))]
     quarantine_ids: Vec<i64>,
-    #[schemars(length(min = 1, max = 1000))]
-    why: String,
-}
-
-/// How many records are closed now.
-#[derive(Serialize, JsonSchema)]
-struct Discarded {
-    discarded: u64,
+    why: Words,
 }
 
 /// Which rows of the audit.
@@ -156,7 +150,7 @@ async fn list_alerts(
     Holder(actor): Holder,
     Query(asked): Query<Lines>,
 ) -> Result<Reply<Page<AlertLine>>, Problem> {
-    actor.may_at_all(Action::Operate)?;
+    may_operate(&actor)?;
     let limit = limit_of(asked.limit)?;
     let alerts = site.store.list_alerts(asked.all, cursor(asked.after.as_deref())?, limit as i64 + 1).await?;
     Ok(Reply(Page::of(alerts, limit, |alert| alert.alert_id.to_string())))
@@ -167,11 +161,7 @@ async fn acknowledge(
     Path(of): Path<OfAlert>,
     Body(Why { why }): Body<Why>,
 ) -> Result<Reply<Done>, Problem> {
-    actor.may_at_all(Action::Operate)?;
-    if !store.acknowledge_alert(of.alert_id, &actor, &why).await? {
-        return Err(Denied::NotFound.into());
-    }
-    Ok(Reply(Done { changed: true }))
+    Ok(Reply(acknowledge_alert(&store, &actor, of.alert_id, &why).await?))
 }
 
 async fn list_differences(
@@ -190,7 +180,7 @@ async fn list_refusals(
     Holder(actor): Holder,
     Query(asked): Query<Refusals>,
 ) -> Result<Reply<Page<QuarantineLine>>, Problem> {
-    actor.may_at_all(Action::Operate)?;
+    may_operate(&actor)?;
     let filter = QuarantineFilter { job: asked.job, code: asked.code, ids: Vec::new() };
     let limit = limit_of(asked.limit)?;
     let (lines, _) = site.store.list_quarantine(&filter, cursor(asked.after.as_deref())?, limit as i64 + 1).await?;
@@ -201,13 +191,13 @@ async fn discard_refusals(
     Writer { actor, store }: Writer,
     Body(discards): Body<Discards>,
 ) -> Result<Reply<Discarded>, Problem> {
-    actor.may_at_all(Action::Operate)?;
+    may_operate(&actor)?;
     if discards.quarantine_ids.is_empty() {
         let detail = "name the records; nothing was discarded";
         return Err(Problem::unprocessable("no_records", detail, "请指定要作废的记录。"));
     }
     let filter = QuarantineFilter { job: None, code: None, ids: discards.quarantine_ids };
-    Ok(Reply(Discarded { discarded: store.discard_refusals(&filter, &actor, &discards.why).await? }))
+    Ok(Reply(operate::discard_refusals(&store, &actor, &filter, &discards.why).await?))
 }
 
 async fn list_audit(

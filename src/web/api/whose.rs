@@ -95,14 +95,13 @@ impl OfContract {
     }
 }
 
-impl OfYear {
-    pub(super) async fn declaring(&self, store: &Store, actor: &Actor, action: Action) -> Result<Declaring, Problem> {
-        Ok(Declaring { employer: employer(store, actor, action, &self.uscc).await?, year: self.year.into() })
-    }
-}
-
-impl OfPlacement {
-    pub(super) async fn declaring(&self, store: &Store, actor: &Actor, action: Action) -> Result<Declaring, Problem> {
-        Ok(Declaring { employer: employer(store, actor, action, &self.uscc).await?, year: self.year.into() })
-    }
+/// The business year of the employer, likewise.
+pub(super) async fn declaring(
+    store: &Store,
+    actor: &Actor,
+    action: Action,
+    uscc: &Uscc,
+    year: i16,
+) -> Result<Declaring, Problem> {
+    Ok(Declaring { employer: employer(store, actor, action, uscc).await?, year: year.into() })
 }

@@ -77,13 +77,20 @@ async fn a_person_is_looked_up_placed_changed_and_deleted() {
     assert_eq!((changed.status, &changed.json()["outcome"]), (200, &json!("changed")), "{}", changed.text);
     let late = api.call(&token, "change_placement", one().header("if-match", &tag).body(json!({}))).await;
     assert_eq!(late.problem(), (412, "changed_meanwhile".to_owned()));
+    // who is placed already is not placed over
+    let over = json!({ "person": { "named": { "id_number": id_number(1), "name": NAME } }, "placing": {} });
+    let over = api.call(&token, "enter_placement", at(&[]).body(over)).await;
+    assert_eq!(over.problem(), (409, "already_entered".to_owned()));
+    assert!(over.text.contains("If-Match"), "{}", over.text);
+    let stands = api.done(&token, "read_placement", one()).await;
+    assert_eq!(stands["wage_payer_uscc"], HOLDING, "as it was changed last");
     // the answer got lost: it is told again, though the state moved on
     let again = api.call(&token, "change_placement", says).await;
     assert_eq!((again.status, &again.text, again.header("idempotency-replayed")), (200, &changed.text, "true"));
 
     let why = json!({ "why": "entered by mistake" });
     let nothing = api.call(&token, "delete_placement", one().body(json!({ "why": " " }))).await;
-    assert_eq!((nothing.problem().0, codes(&nothing)), (422, vec!["why missing".to_owned()]));
+    assert_eq!(nothing.problem(), (422, "reason_missing".to_owned()));
     let says = one().header("idempotency-key", "delete-1").body(why.clone());
     let deleted = api.done(&token, "delete_placement", says.clone()).await;
     assert_eq!(deleted, json!({ "person_id": entered["person_id"], "outcome": "deleted" }));

@@ -64,6 +64,8 @@ async fn a_write_whose_process_dies_is_done_once_and_its_repetition_gets_the_ans
         let writes = [
             (&token, "tick", json!({ "months": ["2025-03"], "ticked": false })),
             (&operator, "add_token", json!({ "days": 7 })),
+            (&operator, "hold_outbox", json!({ "employer": SCHOOL, "year": 2025, "why": "a call" })),
+            (&operator, "release_outbox", json!({ "employer": SCHOOL, "year": 2025, "why": "over" })),
             (&token, "complete", json!({ "accepted_commitment": text })),
         ];
         for (token, id, body) in writes {
@@ -92,6 +94,7 @@ async fn a_write_whose_process_dies_is_done_once_and_its_repetition_gets_the_ans
             assert_eq!((again.status, &again.text), (200, &first.text), "{id}, {where_killed}");
             match id {
                 "tick" => assert_eq!(first.json()["changed"], 1, "{where_killed}"),
+                "hold_outbox" | "release_outbox" => assert_eq!(first.json()["changed"], true, "{id}, {where_killed}"),
                 "complete" => assert_eq!(first.json()["version"], 1, "{where_killed}"),
                 _ => {
                     let tokens = scene.store().list_tokens(Some("li.hua")).await.expect("tokens");

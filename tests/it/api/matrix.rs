@@ -3,8 +3,8 @@
 use renzheng::domain::access::{Action, Role};
 use renzheng::domain::ids::Uscc;
 
-use super::Api;
 use super::samples::{Named, sample};
+use super::{Api, Says};
 use crate::access::{E1, E3, division, province, unit, user};
 use crate::website::Website;
 
@@ -59,6 +59,22 @@ async fn every_operation_is_open_to_whom_the_document_says() {
             }
         }
     }
+    // what is of the installation is nobody's who was granted a part of it
+    let part = user(store, "api.part", Role::Operator, &division("3601")).await;
+    let of_all: Vec<_> = operations
+        .iter()
+        .filter(|one| one.access()["may"]["whose"] == "installation")
+        .map(|one| one.id.as_str())
+        .collect();
+    assert!(
+        ["list_messages", "hold_outbox", "pause_job", "list_alerts", "add_user"].iter().all(|id| of_all.contains(id))
+    );
+    for id in of_all {
+        let answer = api.call(&part, id, sample(id, &named[0]).expect("a sample")).await;
+        assert_eq!(answer.problem(), (403, "not_of_everything".to_owned()), "{id}: {}", answer.text);
+    }
+    let messages = api.call(&part, "list_messages", Says::default().query("employer", E3)).await;
+    assert_eq!(messages.problem(), (403, "not_of_everything".to_owned()), "another division's, all the same");
     // nobody at all
     for operation in &operations {
         let says = sample(&operation.id, &named[0]).expect("a sample");

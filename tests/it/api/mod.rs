@@ -7,6 +7,7 @@ mod evidence;
 mod kill;
 mod matrix;
 mod offers;
+mod operate;
 mod person;
 mod review;
 mod road;

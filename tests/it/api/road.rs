@@ -74,16 +74,46 @@ async fn a_year_is_declared_withdrawn_declared_again_and_amended() {
     let named = complete.header("idempotency-key", "complete-1");
     let completed = api.done(employer, "complete", named.clone()).await;
     assert_eq!(completed["version"], 1);
-    let none = api.call(employer, "read_certification", at.clone()).await;
-    assert_eq!(none.problem(), (409, "not_accepted".to_owned()));
+    let issuing = at.clone().body(json!({})).header("idempotency-key", "issue-1");
+    let early = api.call(employer, "issue_certification", issuing.clone()).await;
+    assert_eq!(early.problem(), (409, "not_accepted".to_owned()));
     scene.push().await;
     let overview = api.done(employer, "read_declaration", at.clone()).await;
     assert_eq!((&overview["next"], &overview["version_in_force"]), (&json!("nothing"), &json!(1)));
-    let document = api.done(employer, "read_certification", at.clone()).await;
+    // looking issues nothing
+    let none = api.call(employer, "read_certification", at.clone()).await;
+    assert_eq!(none.problem(), (404, "not_issued".to_owned()));
+    assert_eq!(audited(&scene, "issue_document").await, 0);
+    let document = api.done(employer, "issue_certification", issuing.clone()).await;
+    assert_eq!(api.done(employer, "read_certification", at.clone()).await, document);
+    assert_eq!(api.done(employer, "issue_certification", issuing).await, document, "told again");
+    assert_eq!(api.done(employer, "issue_certification", at.clone().body(json!({}))).await, document, "issued once");
+    assert_eq!(audited(&scene, "issue_document").await, 1);
+    let masked = api.done(employer, "read_certification", at.clone().query("names", "masked")).await;
+    assert!(masked["names"].as_array().is_some_and(|names| names.len() == 4), "{masked}");
+    // names in full are asked for by who may, and never by looking
+    let full = api.call(employer, "read_certification", at.clone().query("names", "full")).await;
+    assert_eq!(full.problem(), (400, "bad_query".to_owned()));
+    let in_full = at.clone().body(json!({ "names": "full" }));
+    let refused = api.call(employer, "issue_certification", in_full.clone()).await;
+    assert_eq!(refused.problem(), (403, "forbidden".to_owned()));
+    let full = api.done(&parts.supervisor, "issue_certification", in_full).await;
+    assert!(full["names"].as_array().is_some_and(|names| names.len() == 4), "{full}");
+    assert_eq!((audited(&scene, "reveal").await, audited(&scene, "issue_document").await), (1, 1));
     assert_eq!(document["certification_number"], completed["certification_number"]);
     assert_eq!(document["validity"]["status"], "in_force");
     correct(&scene, &api, &parts, (&person, &month), (named, completed)).await;
     read_history(&api, employer).await;
+}
+
+/// How often something was done, by the audit log.
+async fn audited(scene: &Scene, action: &str) -> i64 {
+    let mut connection = scene.day.harness.connection().await;
+    sqlx::query_scalar("select count(*) from audit where action = $1")
+        .bind(action)
+        .fetch_one(&mut connection)
+        .await
+        .expect("a count")
 }
 
 /// A month that does not pass is ticked, shown at the counter, handed in and approved.

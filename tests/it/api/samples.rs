@@ -129,6 +129,7 @@ pub fn sample(id: &str, named: &Named) -> Option<Says> {
         | "read_levy"
         | "read_worth"
         | "read_foresight" => Some(at.and_at(&[("version", "1")])),
+        "issue_certification" => with(json!({})),
         "calculate_levy" => {
             with(json!({ "headcount": "100", "monthly_wage": "6000", "weighted_person_months": 12, "year": 2025 }))
         }

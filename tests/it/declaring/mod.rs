@@ -13,6 +13,7 @@ use renzheng::declare::tick::{Choosing, choose};
 use renzheng::declare::{DeclareError, amend, corrections, drift, withdraw};
 use renzheng::domain::access::Actor;
 use renzheng::domain::completion::Obstacle;
+use renzheng::domain::declaration::Change;
 use renzheng::domain::facts::CertificateKind;
 use renzheng::domain::facts::PersonId;
 use renzheng::domain::message::MessageKind;
@@ -233,6 +234,17 @@ async fn a_rejected_amendment_leaves_the_old_result_and_is_corrected_or_given_up
     let asked = amend::ask(store, policy, &own, declaring, vec![change(worker, 3, true)]).await;
     assert_eq!(code(asked), "not_amendable", "declared already");
 
+    // the reason of every month is kept, not only that of the first
+    for (reason, refusal) in [
+        ("for 360024200002292457", "note_holds_id_number"),
+        (" ", "reason_missing"),
+        ("left\0early", "reason_unreadable"),
+        (&*"长".repeat(1001), "reason_too_long"),
+    ] {
+        let second = Change { reason: reason.to_owned(), ..change(worker, 4, false) };
+        let asked = amend::ask(store, policy, &own, declaring, vec![change(worker, 3, false), second]).await;
+        assert_eq!(code(asked), refusal);
+    }
     let ask = || amend::ask(store, policy, &own, declaring, vec![change(worker, 3, false)]);
     ask().await.expect("asked");
     ask().await.expect("the same command again");

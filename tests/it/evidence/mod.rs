@@ -121,6 +121,7 @@ fn code<T>(outcome: Result<T, EvidenceError>) -> String {
         Ok(_) => "taken".to_owned(),
         Err(EvidenceError::Refused(refusal)) => refusal.code().to_owned(),
         Err(EvidenceError::Denied(denied)) => denied.code().to_owned(),
+        Err(EvidenceError::Reason(fault)) => fault.code().to_owned(),
         Err(other) => other.to_string(),
     }
 }

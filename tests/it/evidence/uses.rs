@@ -176,7 +176,7 @@ async fn a_use_is_withdrawn_while_the_declaration_is_open_and_no_decision_rests_
     let take_back = async |uses: &[i64], why: &str| {
         code(withdraw(&desk.store, &operator(), &Withdrawing { evidence_id: id, uses, why }).await)
     };
-    assert_eq!(take_back(&numbers[..1], " ").await, "no_reason");
+    assert_eq!(take_back(&numbers[..1], " ").await, "reason_missing");
     assert_eq!(take_back(&[], "wrong file").await, "no_such_use");
     assert_eq!(take_back(&[numbers[0], 4711], "wrong file").await, "no_such_use", "all or none");
     assert_eq!(take_back(&numbers[..1], "wrong file").await, "taken");

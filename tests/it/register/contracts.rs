@@ -4,8 +4,10 @@ use renzheng::declare::register::Outcome;
 use renzheng::declare::register::placement::PlacementForm;
 use renzheng::domain::entry::{CountedBy, Warning};
 use renzheng::domain::money::Fen;
+use renzheng::store::entries::ContractEntry;
 
 use super::*;
+use crate::gate::wait_for_a_waiter;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_contract_is_added_changed_terminated_and_deleted_and_every_step_is_one_row_of_the_audit() {
@@ -123,4 +125,29 @@ async fn a_file_of_contracts_is_warned_of_short_dispatch_too() {
     let report = office.import(ImportKind::Contracts, header, &[row]).await;
     let warned: Vec<&str> = report.warnings.iter().map(|warning| warning.code).collect();
     assert_eq!((report.new, warned), (1, vec!["dispatch_contract_under_two_years"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_termination_keeps_what_another_changed_while_it_waited() {
+    let office = Office::open("contract_terminated").await;
+    let person = office.place(office.own, 2025, 1).await.person;
+    let register = office.register();
+    let form = labour(office.own, 2025, person, "2024-01-01", "2026-12-31");
+    register.save_contract(&form, Step::Add).await.expect("added");
+    let (store, harness) = (&office.agency.harness.store, &office.agency.harness);
+    let at = store.now().await.expect("now");
+    let mut publish = store.publish(Cause::Entry, at).await.expect("the lock");
+    let another = async {
+        wait_for_a_waiter(harness).await;
+        let ContractKey { employer, year, person, kind, starts_on } = form.key;
+        let ends_on = Some(day("2028-12-31"));
+        let longer = ContractEntry { person, employer, year, kind, starts_on, ends_on, terminated_on: None };
+        publish.save_contracts(&[longer]).await.expect("saved");
+        publish.commit().await.expect("committed");
+    };
+    let (ended, ()) = tokio::join!(register.terminate_contract(&form.key, day("2025-06-30")), another);
+    assert_eq!(ended.expect("terminated").outcome, Outcome::Changed);
+    let views = register.placements(office.own, 2025, Some(person)).await.expect("shown");
+    let contract = &views[0].contracts[0];
+    assert_eq!((contract.ends_on, contract.terminated_on), (Some(day("2028-12-31")), Some(day("2025-06-30"))));
 }
