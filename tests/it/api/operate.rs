@@ -10,7 +10,7 @@ use renzheng::declare::operate::{
 use renzheng::domain::access::{Actor, Role};
 use renzheng::store::Store;
 use renzheng::store::quarantine::QuarantineFilter;
-use renzheng::store::request_answers::{Answered, Request};
+use renzheng::store::request_answers::{Answered, Request, Said};
 use serde_json::{Value, json};
 
 use super::{Api, Says};
@@ -23,7 +23,8 @@ const EVERYTHING: renzheng::declare::users::AskedReach = renzheng::declare::user
 /// What a request is answered that asked for an act, as it was kept by the act's own change and by nothing else.
 async fn answer_within(store: &Store, name: &str, act: impl AsyncFnOnce(Store)) -> Value {
     let at = store.now().await.expect("now");
-    let request = Arc::new(Request::new(store, "zhao.lei", name, name, at));
+    let said = Said { account: "zhao.lei", access: "everything", key: name, asks: name };
+    let request = Arc::new(Request::new(store, &said, at));
     act(store.for_request(request.clone())).await;
     match store.find_answer(&request).await.expect("read") {
         Some(Answered::Before(answer)) => serde_json::from_slice(&answer).expect("JSON"),
