@@ -124,10 +124,6 @@ impl Ruling {
     pub fn checked(&self) -> Result<Self, Refused> {
         let needed = matches!(self.word, Word::Approve(ApprovalReason::Other) | Word::Reject(RejectionReason::Other));
         check_note(self.note.as_deref(), needed)?;
-        let unreadable = |sign: char| sign.is_control() && !matches!(sign, '\n' | '\t');
-        if self.note.as_deref().is_some_and(|note| note.contains(unreadable)) {
-            return Err(Refused::ControlSign);
-        }
         let note = self.note.as_deref().map(str::trim).filter(|note| !note.is_empty());
         Ok(Self { word: self.word, note: note.map(str::to_owned) })
     }
@@ -209,8 +205,6 @@ pub enum Refused {
     AnotherOpen { open: i64 },
     #[error("who applied does not decide; another member of staff must")]
     OwnRequest,
-    #[error("the note holds a control character; accepted is plain text")]
-    ControlSign,
     #[error(transparent)]
     Note(#[from] reviewing::Refused),
 }
@@ -228,7 +222,6 @@ impl Refused {
             Self::Lapsed => "lapsed",
             Self::AnotherOpen { .. } => "another_open",
             Self::OwnRequest => "own_request",
-            Self::ControlSign => "control_sign",
             Self::Note(refused) => refused.code(),
         }
     }
@@ -245,7 +238,6 @@ impl Refused {
             Self::Lapsed => "申请所依据的认定结果已撤回或被替代，申请已失效，可重新申请。",
             Self::AnotherOpen { .. } => "等待审核的申请已不是您查看的那一份，请重新查看。",
             Self::OwnRequest => "申请人不能审核自己的申请，须由其他工作人员审核。",
-            Self::ControlSign => "说明须为纯文本，不得含有控制字符。",
             Self::Note(refused) => return refused.chinese(),
         };
         text.to_owned()
@@ -269,7 +261,7 @@ mod tests {
         assert_eq!(code(ruling(Word::Approve(ApprovalReason::Other), None)), "note_missing");
         assert_eq!(code(ruling(other, Some("证号360001198005050117"))), "note_holds_id_number");
         assert_eq!(code(ruling(other, Some(&"长".repeat(501)))), "note_too_long");
-        assert_eq!(code(ruling(other, Some("a\0b"))), "control_sign");
+        assert_eq!(code(ruling(other, Some("a\0b"))), "note_unreadable");
         let kept = ruling(Word::Approve(ApprovalReason::ResultConfirmed), Some("  ")).checked().expect("accepted");
         assert_eq!(kept.note, None);
     }

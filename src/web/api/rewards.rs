@@ -148,7 +148,7 @@ impl From<RewardError> for Problem {
         match error {
             RewardError::Denied(denied) => denied.into(),
             RewardError::Store(error) => error.into(),
-            RewardError::Refused(refused @ (Refused::ControlSign | Refused::Note(_))) => {
+            RewardError::Refused(refused @ Refused::Note(_)) => {
                 Self::unprocessable(refused.code(), refused.to_string(), refused.chinese())
             }
             RewardError::Refused(refused) => Self::refused(refused.code(), refused.to_string(), refused.chinese()),

@@ -130,7 +130,7 @@ async fn messages_are_held_tried_again_and_given_up_once_and_a_refusal_says_whic
         (String::new(), "reason_missing"),
         (" \n".to_owned(), "reason_missing"),
         ("长".repeat(1001), "reason_too_long"),
-        ("a\0b".to_owned(), "reason_unreadable"),
+        ("a\nb".to_owned(), "reason_unreadable"),
         ("for 360001196501010019".to_owned(), "note_holds_id_number"),
     ] {
         let refused = api.call(&operator, "discard_message", message().body(why(&reason))).await;
