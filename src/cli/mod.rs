@@ -430,11 +430,9 @@ fn is_usage(error: &anyhow::Error) -> bool {
         || error.downcast_ref::<ImportError>().is_some_and(ImportError::is_usage)
 }
 
+/// Whether whoever reads what is said has read enough. A pipe that breaks deeper down is a database or a peer that died.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// A kind of import, as the argument spells it.
