@@ -30,6 +30,9 @@ pub(super) async fn run(common: &Common, command: &KeysCommand, out: Output) -> 
     let made = match command {
         KeysCommand::Generate { file } => {
             let file = file.clone().unwrap_or_else(|| settings.key_file.clone());
+            if let Some(folder) = file.parent() {
+                std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+            }
             Keys::generate()?.create_file(&file).with_context(|| format!("cannot make {}", file.display()))?;
             file
         }
