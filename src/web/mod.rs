@@ -130,18 +130,23 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let stop = CancellationToken::new();
-    let aside = tokio::spawn({
+    // each by itself: what breaks one does not end the other
+    let writing = tokio::spawn({
         let (site, stop) = (site.clone(), stop.clone());
-        async move {
-            let writing = site.reads.keep_writing(&site.store, &stop);
-            tokio::join!(writing, site.anew.keep_judging(&site.store, &site.reading, &stop));
-        }
+        async move { site.reads.keep_writing(&site.store, &stop).await }
+    });
+    let judging = tokio::spawn({
+        let (site, stop) = (site.clone(), stop.clone());
+        async move { site.anew.keep_judging(&site.store, &site.reading, &stop).await }
     });
     let service = router(site).into_make_service_with_connect_info::<SocketAddr>();
     let served = axum::serve(listener, service).with_graceful_shutdown(shutdown).await;
     stop.cancel();
-    if aside.await.is_err() {
-        tracing::error!("what was read last may be missing in the audit, and who was touched last is judged by night");
+    if writing.await.is_err() {
+        tracing::error!("what was read last may be missing in the audit");
+    }
+    if judging.await.is_err() {
+        tracing::error!("whoever was touched last is judged by night");
     }
     served
 }
