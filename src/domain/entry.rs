@@ -5,6 +5,7 @@
 use chrono::{Datelike, NaiveDate};
 
 use super::facts::{Contract, ContractKind, PersonId, Relation, words};
+use super::free_text::is_unreadable;
 use super::month::years_later;
 use super::placement;
 
@@ -93,7 +94,7 @@ pub fn text(text: &str) -> Result<&str, TextFault> {
         Err(TextFault::Missing)
     } else if length > MAX_TEXT_CHARACTERS {
         Err(TextFault::TooLong(length))
-    } else if text.chars().any(|c| c == '\u{FFFD}' || c.is_control()) {
+    } else if is_unreadable(text) {
         Err(TextFault::Unreadable)
     } else {
         Ok(text)
