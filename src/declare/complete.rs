@@ -15,7 +15,9 @@ use crate::domain::message::MessageKind;
 use crate::domain::policy::Policy;
 use crate::policy::Reading;
 use crate::store::Store;
+use crate::store::changes::Verified;
 use crate::store::publish::{Cause, Publish};
+use crate::verify::changes::is_any_touched;
 use crate::verify::{Selection, verify};
 
 /// What the employer says at completion, and what others have found out for it.
@@ -197,7 +199,8 @@ fn told(
 /// How often judging is tried again because somebody else published meanwhile.
 const TRIES: usize = 20;
 
-/// The publish lock, with the employer's persons judged at the very sequence before it: what is frozen is what holds now.
+/// The publish lock, with the employer's persons judged so that nothing published since touches any of them: what is frozen is what holds
+/// now. Others publish all the time, and what they publish touches others.
 async fn publish_freshly_judged(
     store: &Store,
     reading: &Reading,
@@ -209,7 +212,14 @@ async fn publish_freshly_judged(
     for _ in 0..TRIES {
         let judged = verify(store, reading, declaring.year, &selection, &actor.name, &|_| ()).await?;
         let publish = store.publish(Cause::Completion, at).await?;
-        if publish.seq() == judged.seq + 1 {
+        let head = publish.seq() - 1;
+        if head == judged.seq {
+            return Ok(publish);
+        }
+        let persons = store.placed_persons(declaring.year, declaring.employer, head).await?;
+        let (business_date, policy_version) = (clock::business_date(at), reading.policy.version.clone());
+        let last = Verified { seq: judged.seq, business_date, policy_version };
+        if !is_any_touched(store, declaring.year, &persons, &last, head).await? {
             return Ok(publish);
         }
         publish.abandon().await?;

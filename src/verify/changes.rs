@@ -1,6 +1,6 @@
 //! Whom a verification must judge anew, and why: everybody, or those whom something touched since the last one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
@@ -82,6 +82,41 @@ pub async fn since_last(
     let Some(last) = store.find_verified(year, shard.of, shard.number).await? else {
         return Ok(Work::Everybody(Cause::Full));
     };
+    let mut touched = match since(store, year, &last, now, policy_version).await? {
+        Work::These(touched) => touched,
+        everybody @ Work::Everybody(_) => return Ok(everybody),
+    };
+    let ids: Vec<PersonId> =
+        touched.keys().copied().filter(|person| person.0 % i64::from(shard.of) == i64::from(shard.number)).collect();
+    let placed = store.placed_among(year, now.seq, &ids).await?;
+    let placed: BTreeSet<PersonId> = placed.into_iter().collect();
+    touched.retain(|person, _| placed.contains(person));
+    Ok(Work::These(touched))
+}
+
+/// Whether any of these persons may be judged otherwise at a sequence than at one before it, on the same day and by the same policy.
+pub async fn is_any_touched(
+    store: &Store,
+    year: i32,
+    persons: &[PersonId],
+    last: &Verified,
+    seq: i64,
+) -> Result<bool, StoreError> {
+    let now = Point { seq, business_date: last.business_date };
+    Ok(match since(store, year, last, now, &last.policy_version).await? {
+        Work::Everybody(_) => true,
+        Work::These(touched) => persons.iter().any(|person| touched.contains_key(person)),
+    })
+}
+
+/// Whom what changed between two points touches, placed or not.
+async fn since(
+    store: &Store,
+    year: i32,
+    last: &Verified,
+    now: Point,
+    policy_version: &str,
+) -> Result<Work, StoreError> {
     if last.seq > now.seq || last.business_date > now.business_date {
         // time went backwards: nothing can be said of what did not happen yet
         return Ok(Work::Everybody(Cause::Full));
@@ -113,14 +148,9 @@ pub async fn since_last(
     for (from, to) in completed(&before, &after) {
         add(store.persons_concerned(from, to, i64::MAX).await?, Cause::Settled);
     }
-    if current(&before, &last) != current(&after, &Verified { business_date: now.business_date, ..last.clone() }) {
+    if current(&before, last) != current(&after, &Verified { business_date: now.business_date, ..last.clone() }) {
         return Ok(Work::Everybody(Cause::Date));
     }
-    let ids: Vec<PersonId> =
-        touched.keys().copied().filter(|person| person.0 % i64::from(shard.of) == i64::from(shard.number)).collect();
-    let placed = store.placed_among(year, now.seq, &ids).await?;
-    let placed: std::collections::BTreeSet<PersonId> = placed.into_iter().collect();
-    touched.retain(|person, _| placed.contains(person));
     Ok(Work::These(touched))
 }
 

@@ -17,7 +17,10 @@ use renzheng::domain::declaration::Change;
 use renzheng::domain::facts::CertificateKind;
 use renzheng::domain::facts::PersonId;
 use renzheng::domain::message::MessageKind;
+use renzheng::store::changes::Verified;
+use renzheng::store::publish::Cause;
 use renzheng::store::review_cases::CaseKey;
+use renzheng::verify::changes::is_any_touched;
 use std::collections::HashSet;
 
 pub use scene::{
@@ -413,4 +416,57 @@ async fn a_deregistering_unit_declares_the_months_before_at_any_time_by_the_hand
     assert_eq!(scene.held().len(), 1);
     let late = deregister(store, &supervisor(), declaring.employer, on("2025-07-10")).await;
     assert_eq!(code(late), "already_completed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_publish_meanwhile_makes_nobody_judge_twice_for_a_completion() {
+    let scene = Scene::begin("busy").await;
+    let store = scene.store();
+    let before = store.head().await.expect("a sequence");
+    // whatever the completion does, somebody publishes between
+    let others = async {
+        loop {
+            let at = store.now().await.expect("now");
+            store.publish(Cause::Tick, at).await.expect("published").commit().await.expect("visible");
+        }
+    };
+    let completed = tokio::select! {
+        () = others => unreachable!("they go on"),
+        completed = scene.complete(SCHOOL) => completed.expect("completed"),
+    };
+    assert_eq!(completed.version, 1);
+    assert!(store.head().await.expect("a sequence") > before + 2, "others published meanwhile");
+    let own = employer(scene.declaring(SCHOOL).await.employer).name;
+    let runs = store.list_runs(Some("verify"), None, 100).await.expect("runs");
+    assert_eq!(runs.iter().filter(|run| run.actor == own).count(), 1);
+}
+
+#[tokio::test]
+async fn only_what_touches_the_employers_own_persons_has_them_judged_again() {
+    let scene = Scene::begin("touched").await;
+    let (store, policy) = (scene.store(), &scene.day.harness.policy);
+    let last = Verified {
+        seq: store.head().await.expect("a sequence"),
+        business_date: store.today().await.expect("today"),
+        policy_version: policy.policy.version.clone(),
+    };
+    let placed = async |code: &str| {
+        let (employer, head) = (scene.declaring(code).await.employer, store.head().await.expect("a sequence"));
+        store.placed_persons(YEAR, employer, head).await.expect("persons")
+    };
+    let touched = async |persons: &[PersonId]| {
+        let head = store.head().await.expect("a sequence");
+        is_any_touched(store, YEAR, persons, &last, head).await.expect("asked")
+    };
+    let (school, factory) = (placed(SCHOOL).await, placed(FACTORY).await);
+    assert!(school.iter().all(|person| !factory.contains(person)), "nobody is placed at both");
+    let declaring = scene.declaring(SCHOOL).await;
+    let months = vec![month(1)];
+    let choosing = Choosing { declaring, person: school[0], months, ticked: false, deregisters: false };
+    choose(store, &policy.policy, &employer(declaring.employer), &choosing).await.expect("unticked");
+    assert!(touched(&school).await, "an unticked month is nobody's rival");
+    assert!(!touched(&factory).await, "nor does it say anything about others");
+    let at = store.now().await.expect("now");
+    store.publish(Cause::Tick, at).await.expect("published").commit().await.expect("visible");
+    assert!(!touched(&factory).await);
 }
