@@ -34,7 +34,7 @@ impl WrongDay {
     pub fn chinese(self) -> &'static str {
         match self {
             Self::NotThisYear(_) => "注销单位只能登记当年的安置情况。",
-            Self::ToCome(_) => "注销月份尚未到来,请在当月登记。",
+            Self::ToCome(_) => "注销月份尚未到来，请在当月登记。",
             Self::NoMonthBefore => "一月注销的单位当年没有可登记的月份。",
         }
     }

@@ -129,16 +129,16 @@ impl DeclareError {
             Self::Reviewing(refused) => refused.chinese(),
             Self::Obstacles(obstacles) => obstacles.iter().map(Obstacle::chinese).collect(),
             Self::Refused(refused) => refused.chinese().to_owned(),
-            Self::ClaimedElsewhere(months) => format!("有{}个月份已被其他单位申报,由工作人员核定。", months.len()),
+            Self::ClaimedElsewhere(months) => format!("有{}个月份已被其他单位申报，由工作人员核定。", months.len()),
             Self::NotAmendable(months) => {
                 let told = months.iter().map(|one| format!("{}{}", one.month, one.fault.chinese()));
-                format!("无法更正:{}。", told.collect::<Vec<_>>().join(";"))
+                format!("无法更正：{}。", told.collect::<Vec<_>>().join("；"))
             }
             Self::Reason(fault) => fault.chinese(),
             Self::WrongDay(wrong) => wrong.chinese().to_owned(),
-            Self::NoConsent => "单位的授权已失效,或不包括当前勾选的月份。".to_owned(),
-            Self::KeyReused => "该幂等键已用于内容不同的操作,请更换。".to_owned(),
-            Self::Busy => "系统繁忙,请稍后再试。".to_owned(),
+            Self::NoConsent => "单位的授权已失效，或不包括当前勾选的月份。".to_owned(),
+            Self::KeyReused => "该幂等键已用于内容不同的操作，请更换。".to_owned(),
+            Self::Busy => "系统繁忙，请稍后再试。".to_owned(),
             Self::Store(StoreError::HoldsIdNumber) => "说明中不得填写身份证号。".to_owned(),
             Self::Verify(_) | Self::Worth(_) | Self::NoRule(_) | Self::Message(_) | Self::Store(_) => return None,
         };

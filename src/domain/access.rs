@@ -396,4 +396,11 @@ mod tests {
             assert_eq!((reviewer.reaches(OWN), reviewer.reaches(FOREIGN)), (own, foreign), "{prefix}");
         }
     }
+
+    #[test]
+    fn what_is_denied_is_told_to_programs_and_in_chinese() {
+        let forbidden = Denied::Forbidden { role: Role::Auditor, action: Action::Enter };
+        assert_eq!((Denied::NotFound.code(), Denied::NotFound.chinese()), ("not_found", "未找到该内容。"));
+        assert_eq!((forbidden.code(), forbidden.chinese()), ("forbidden", "您的角色无权进行此操作。"));
+    }
 }

@@ -171,4 +171,17 @@ mod tests {
         let (one, other) = (CheckCode::parse("000000000000"), CheckCode::parse("110000000000"));
         assert!(!one.expect("a code").matches(&other.expect("a code")));
     }
+
+    #[test]
+    fn whether_a_document_holds_is_told_in_both_languages() {
+        let told = [Validity::InForce, Validity::Replaced { by: 3 }, Validity::Withdrawn, Validity::Revoked]
+            .map(|validity| (validity.to_string(), validity.chinese()));
+        let expected = [
+            ("in force", "有效"),
+            ("replaced by version 3", "已被第3版替代，不再有效"),
+            ("withdrawn", "已撤回，不再有效"),
+            ("taken back by the tax department", "已被税务部门退回或取消，不再有效"),
+        ];
+        assert_eq!(told, expected.map(|(english, chinese)| (english.to_owned(), chinese.to_owned())));
+    }
 }

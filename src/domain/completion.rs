@@ -139,13 +139,13 @@ impl Obstacle {
     pub fn chinese(&self) -> String {
         match self {
             Self::OutsideWindow { first_day, last_day } => format!("完成申报的时间为{first_day}至{last_day}。"),
-            Self::NoMonths => "没有勾选任何人员的任何月份,无可认定的内容。".to_owned(),
+            Self::NoMonths => "没有勾选任何人员的任何月份，无可认定的内容。".to_owned(),
             Self::NotConfirmed(persons) => format!("有{}人的勾选月份尚未审核确认。", persons.len()),
             Self::NoCertificate(persons) => {
-                format!("有{}人当日没有有效的残疾证;请删除该人员或重新核验。", persons.len())
+                format!("有{}人当日没有有效的残疾证件；请删除该人员或重新核验。", persons.len())
             }
-            Self::WithoutProof(units) => format!("有{}个已使用的关联单位缺少证明材料;请上传或不再使用。", units.len()),
-            Self::CommitmentNotAccepted { version } => format!("请阅读并确认真实性承诺(版本{version})。"),
+            Self::WithoutProof(units) => format!("有{}个已使用的关联单位缺少证明材料；请上传或不再使用。", units.len()),
+            Self::CommitmentNotAccepted { version } => format!("请阅读并确认真实性承诺（版本{version}）。"),
         }
     }
 }

@@ -62,7 +62,7 @@ impl Fault {
         match self {
             Self::AlreadyDeclared => "该月已申报",
             Self::NotDeclared => "该月未申报",
-            Self::NotConfirmed => "该月未通过校验,也未经审核确认",
+            Self::NotConfirmed => "该月未通过校验，也未经审核确认",
         }
     }
 }
@@ -244,6 +244,8 @@ mod tests {
         let wrong = amend(&frozen, &changes, &[]).expect_err("refused");
         let faults: Vec<_> = wrong.iter().map(|one| (one.month.number(), one.fault.code())).collect();
         assert_eq!(faults, [(1, "already_declared"), (2, "not_declared"), (3, "not_confirmed")]);
+        let chinese: Vec<_> = wrong.iter().map(|one| one.fault.chinese()).collect();
+        assert_eq!(chinese, ["该月已申报", "该月未申报", "该月未通过校验，也未经审核确认"]);
     }
 
     fn present(number: u32, verdict: Verdict, run: i32) -> Present {

@@ -322,40 +322,40 @@ impl Refusal {
 
     pub fn chinese(&self) -> String {
         let said = match self {
-            Self::YearOutOfRange(last, running) => return format!("只能登记上一年度或本年度({last}、{running})。"),
+            Self::YearOutOfRange(last, running) => return format!("只能登记上一年度或本年度（{last}、{running}）。"),
             Self::Text { fault, .. } => return fault.chinese(),
             Self::ReceiptUnknown(minutes) => {
-                return format!("查询凭证无效、已超过{minutes}分钟或不属于本单位,请重新查询。");
+                return format!("查询凭证无效、已超过{minutes}分钟或不属于本单位，请重新查询。");
             }
             Self::Placement(refusal) => return refusal.chinese(),
             Self::AffiliateInUse(relation) => {
                 let relation = if *relation == Relation::Dispatch { "劳务派遣" } else { "关联单位" };
-                return format!("本年度安置信息已使用该单位,关系不可更改,仍为“{relation}”。");
+                return format!("本年度安置信息已使用该单位，关系不可更改，仍为“{relation}”。");
             }
             Self::AffiliateUsed(persons) => {
-                return format!("本年度有{}条安置信息正在使用该单位,请先修改或删除这些安置信息。", persons.len());
+                return format!("本年度有{}条安置信息正在使用该单位，请先修改或删除这些安置信息。", persons.len());
             }
             Self::EndsBeforeStart(day) => return format!("合同终止日期不得早于开始日期({day})。"),
             Self::TerminatedBeforeStart(day) => return format!("合同解除日期不得早于开始日期({day})。"),
             Self::GraduatesLater(year) => return format!("毕业日期不得晚于{year}年底。"),
             Self::GraduatedLongAgo(year) => {
-                return format!("毕业日期距{year}年初已超过五年,不属于应届及近五年毕业生,请勿填写学历信息。");
+                return format!("毕业日期距{year}年初已超过五年，不属于应届及近五年毕业生，请勿填写学历信息。");
             }
-            Self::NoRuleForYear => "该年度没有完整的政策规则,不能登记。",
-            Self::DeclarationCompleted => "该年度已完成申报,只能通过撤回或更正修改。",
-            Self::NotPlaced => "该人员本年度未在本单位登记安置,请先登记。",
+            Self::NoRuleForYear => "该年度没有完整的政策规则，不能登记。",
+            Self::DeclarationCompleted => "该年度已完成申报，只能通过撤回或更正修改。",
+            Self::NotPlaced => "该人员本年度未在本单位登记安置，请先登记。",
             Self::OwnEmployer => "不能将本单位登记为关联单位。",
-            Self::AffiliateNotListed => "该单位未登记为本年度关联单位,请先登记。",
-            Self::AffiliateListed => "该单位已登记为本年度关联单位,请修改已有信息。",
+            Self::AffiliateNotListed => "该单位未登记为本年度关联单位，请先登记。",
+            Self::AffiliateListed => "该单位已登记为本年度关联单位，请修改已有信息。",
             Self::Phone => "电话应为5至20位数字。",
             Self::MailAddress => "电子邮箱格式不正确。",
             Self::ContractNotEntered => "未找到该类型且在该日开始的合同。",
-            Self::ContractEntered => "已有同类型且在该日开始的合同,请修改已有合同。",
-            Self::AgreementNotExpected => "该人员不是劳务派遣,不应填写派遣协议约定的计入方。",
+            Self::ContractEntered => "已有同类型且在该日开始的合同，请修改已有合同。",
+            Self::AgreementNotExpected => "该人员不是劳务派遣，不应填写派遣协议约定的计入方。",
             Self::NegativePay => "月工资不得为负数。",
             Self::PayNotExpected => "在编人员不填写合同工资。",
-            Self::ContactMissing => "请先填写经办人姓名、电话和地址,再确认。",
-            Self::NoWageClass => "该行政区没有对应的最低工资类别,请填写已知行政区或工资类别。",
+            Self::ContactMissing => "请先填写经办人姓名、电话和地址，再确认。",
+            Self::NoWageClass => "该行政区没有对应的最低工资类别，请填写已知行政区或工资类别。",
             Self::Division { .. } => "行政区代码应为6位数字。",
         };
         said.to_owned()
@@ -416,14 +416,14 @@ impl Warning {
     pub fn chinese(self) -> String {
         match self {
             Self::Placement(warning) => warning.chinese().to_owned(),
-            Self::AnotherName => "与该身份证号已有的姓名不一致,仍以原姓名为准。".to_owned(),
-            Self::ContractUnderAYear => "合同期限不足一年,所覆盖月份不能据此通过。".to_owned(),
-            Self::DispatchContractUnderTwoYears => "劳务派遣合同期限不足两年(劳动合同法第五十八条)。".to_owned(),
-            Self::AgreementMissing => "未填写派遣协议约定的计入方;双方同时申报时以此为准。".to_owned(),
-            Self::NoContractRunsOn(year) => format!("上一年度没有延续到{year}年的合同,请补录新合同或删除该人员。"),
+            Self::AnotherName => "与该身份证号已有的姓名不一致，仍以原姓名为准。".to_owned(),
+            Self::ContractUnderAYear => "合同期限不足一年，所覆盖月份不能据此通过。".to_owned(),
+            Self::DispatchContractUnderTwoYears => "劳务派遣合同期限不足两年（劳动合同法第五十八条）。".to_owned(),
+            Self::AgreementMissing => "未填写派遣协议约定的计入方；双方同时申报时以此为准。".to_owned(),
+            Self::NoContractRunsOn(year) => format!("上一年度没有延续到{year}年的合同，请补录新合同或删除该人员。"),
             Self::OverAge(year) => format!("{year}年全年已超过就业年龄。"),
-            Self::NoCertificateToday => "该人员今日没有有效的残疾证。".to_owned(),
-            Self::SubjectCheck => "统一社会信用代码第17位校验不符,请核对。".to_owned(),
+            Self::NoCertificateToday => "该人员今日没有有效的残疾证件。".to_owned(),
+            Self::SubjectCheck => "统一社会信用代码第17位校验不符，请核对。".to_owned(),
         }
     }
 }
@@ -509,6 +509,8 @@ mod tests {
         assert!(text(&"王".repeat(200)).is_ok());
         assert_eq!(text(&"王".repeat(201)), Err(TextFault::TooLong(201)));
         assert_eq!(text("王\u{FFFD}"), Err(TextFault::Unreadable));
+        let found = [TextFault::Missing, TextFault::TooLong(201), TextFault::Unreadable].map(TextFault::found);
+        assert_eq!(found, ["nothing", "201 characters", "a replacement or control character"]);
     }
 
     #[test]
@@ -563,49 +565,49 @@ mod tests {
         let refused = refusals.iter().map(|one| format!("{} {}: {one} {}", one.field(), one.code(), one.chinese()));
         let warned = warnings.iter().map(|one| format!("{} {}: {one} {}", one.field(), one.code(), one.chinese()));
         insta::assert_snapshot!(refused.chain(warned).collect::<Vec<_>>().join("\n"), @"
-        year year_out_of_range: last year or the running one: 2025 or 2026 只能登记上一年度或本年度(2025、2026)。
-        year no_rule_for_year: a year whose months all have rules in the policy 该年度没有完整的政策规则,不能登记。
-        year declaration_completed: a year whose declaration is open: what is completed changes by withdrawal or amendment only 该年度已完成申报,只能通过撤回或更正修改。
+        year year_out_of_range: last year or the running one: 2025 or 2026 只能登记上一年度或本年度（2025、2026）。
+        year no_rule_for_year: a year whose months all have rules in the policy 该年度没有完整的政策规则，不能登记。
+        year declaration_completed: a year whose declaration is open: what is completed changes by withdrawal or amendment only 该年度已完成申报，只能通过撤回或更正修改。
         name missing: a value 不能为空。
         school malformed: up to 200 characters 不能超过200个字符。
         name malformed: readable text: this was decoded wrongly before it came here, or holds control characters 含有乱码或控制字符。
-        receipt receipt_unknown: a receipt of this employer's own look-up, not older than 30 minutes: look the person up once more 查询凭证无效、已超过30分钟或不属于本单位,请重新查询。
-        id_number no_placement: a person placed at this employer in this year: enter the placement first 该人员本年度未在本单位登记安置,请先登记。
-        wage_payer_uscc payer_not_listed: the wage payer is neither the employer nor a unit listed by it for the year; list the affiliate first 工资缴纳(发放)单位既不是本单位,也不是本年度已登记的关联单位;请先登记关联单位。
-        wage_payer_uscc no_payer_is_employer: all three payers are other units; at least one of wage, pension and medical must be paid by the employer 工资、社保、医保不能全部由其他单位发放或缴纳,至少一项须为本单位。
-        dispatch_uscc dispatch_company_not_expected: a dispatch company is named although the person is not dispatched; leave it out, or enter a dispatch 该人员不是劳务派遣,不应填写派遣单位。
+        receipt receipt_unknown: a receipt of this employer's own look-up, not older than 30 minutes: look the person up once more 查询凭证无效、已超过30分钟或不属于本单位，请重新查询。
+        id_number no_placement: a person placed at this employer in this year: enter the placement first 该人员本年度未在本单位登记安置，请先登记。
+        wage_payer_uscc payer_not_listed: the wage payer is neither the employer nor a unit listed by it for the year; list the affiliate first 工资缴纳（发放）单位既不是本单位，也不是本年度已登记的关联单位；请先登记关联单位。
+        wage_payer_uscc no_payer_is_employer: all three payers are other units; at least one of wage, pension and medical must be paid by the employer 工资、社保、医保不能全部由其他单位发放或缴纳，至少一项须为本单位。
+        dispatch_uscc dispatch_company_not_expected: a dispatch company is named although the person is not dispatched; leave it out, or enter a dispatch 该人员不是劳务派遣，不应填写派遣单位。
         dispatch_uscc dispatch_company_missing: a dispatched person needs the dispatch company 劳务派遣人员须填写派遣单位。
-        dispatch_uscc dispatch_company_not_listed: the dispatch company is not listed by the employer for the year with the relation `dispatch` 派遣单位未在本年度登记为劳务派遣关系;请先登记。
-        medical_payer_uscc payer_outside_dispatch: the medical payer of a dispatched person must be the employer or the dispatch company 劳务派遣人员的医保缴纳(发放)单位须为本单位或派遣单位。
+        dispatch_uscc dispatch_company_not_listed: the dispatch company is not listed by the employer for the year with the relation `dispatch` 派遣单位未在本年度登记为劳务派遣关系；请先登记。
+        medical_payer_uscc payer_outside_dispatch: the medical payer of a dispatched person must be the employer or the dispatch company 劳务派遣人员的医保缴纳（发放）单位须为本单位或派遣单位。
         retirement_track track_contradicts_sex: the retirement track `women_50` contradicts the sex that the ID number states 所选退休年龄类别与身份证号码所示性别不符。
         unit_uscc own_employer: another unit than the employer 不能将本单位登记为关联单位。
-        relation affiliate_in_use: dispatch: placements of the year use this unit, so its relation stays 本年度安置信息已使用该单位,关系不可更改,仍为“劳务派遣”。
-        unit_uscc affiliate_used: a unit that no placement of the year uses: change or delete the placements of person 17, person 18 first 本年度有2条安置信息正在使用该单位,请先修改或删除这些安置信息。
-        unit_uscc affiliate_not_listed: a unit that is listed for the year; list it first 该单位未登记为本年度关联单位,请先登记。
-        unit_uscc affiliate_listed: a unit that is not listed for the year yet; change the one that is 该单位已登记为本年度关联单位,请修改已有信息。
+        relation affiliate_in_use: dispatch: placements of the year use this unit, so its relation stays 本年度安置信息已使用该单位，关系不可更改，仍为“劳务派遣”。
+        unit_uscc affiliate_used: a unit that no placement of the year uses: change or delete the placements of person 17, person 18 first 本年度有2条安置信息正在使用该单位，请先修改或删除这些安置信息。
+        unit_uscc affiliate_not_listed: a unit that is listed for the year; list it first 该单位未登记为本年度关联单位，请先登记。
+        unit_uscc affiliate_listed: a unit that is not listed for the year yet; change the one that is 该单位已登记为本年度关联单位，请修改已有信息。
         phone malformed: 5 to 20 digits, with blanks, +, - or brackets between them 电话应为5至20位数字。
         email malformed: one mail address such as name@example.org 电子邮箱格式不正确。
         ends_on ends_before_start: 2025-03-01 or later, when the contract starts 合同终止日期不得早于开始日期(2025-03-01)。
         terminated_on terminated_before_start: 2025-03-01 or later, when the contract starts 合同解除日期不得早于开始日期(2025-03-01)。
         starts_on contract_not_entered: a contract that is entered: of its kind, beginning on that day; `contract list` shows them 未找到该类型且在该日开始的合同。
-        starts_on contract_entered: a contract that is not entered yet: of this kind one begins on that day; change that one 已有同类型且在该日开始的合同,请修改已有合同。
-        counted_by agreement_not_expected: nothing: the person is not dispatched, so that no dispatch agreement names a side 该人员不是劳务派遣,不应填写派遣协议约定的计入方。
+        starts_on contract_entered: a contract that is not entered yet: of this kind one begins on that day; change that one 已有同类型且在该日开始的合同，请修改已有合同。
+        counted_by agreement_not_expected: nothing: the person is not dispatched, so that no dispatch agreement names a side 该人员不是劳务派遣，不应填写派遣协议约定的计入方。
         monthly_pay negative_pay: pay from 0 up 月工资不得为负数。
         monthly_pay pay_not_expected: nothing: a place on the establishment has no pay of a contract 在编人员不填写合同工资。
         graduated_on graduates_later: a day up to the end of 2025, the year of the placement 毕业日期不得晚于2025年底。
-        graduated_on graduated_long_ago: a day not more than five years before 2025, the year of the placement: else leave the education out 毕业日期距2025年初已超过五年,不属于应届及近五年毕业生,请勿填写学历信息。
-        handler contact_missing: a handler's name, phone and address, which have to be entered before they can be confirmed 请先填写经办人姓名、电话和地址,再确认。
-        division no_wage_class: a division whose wage class the policy knows, or a `wage_class` of its own 该行政区没有对应的最低工资类别,请填写已知行政区或工资类别。
+        graduated_on graduated_long_ago: a day not more than five years before 2025, the year of the placement: else leave the education out 毕业日期距2025年初已超过五年，不属于应届及近五年毕业生，请勿填写学历信息。
+        handler contact_missing: a handler's name, phone and address, which have to be entered before they can be confirmed 请先填写经办人姓名、电话和地址，再确认。
+        division no_wage_class: a division whose wage class the policy knows, or a `wage_class` of its own 该行政区没有对应的最低工资类别，请填写已知行政区或工资类别。
         tax_division malformed: a division code of 6 digits 行政区代码应为6位数字。
-        dispatch_uscc no_payer_is_dispatch_company: none of the three payers is the dispatch company; other provinces take that for no dispatch at all 工资、社保、医保均不由派遣单位发放或缴纳,请核对派遣关系。
-        name another_name: is another name than the one kept for this ID number, which stays 与该身份证号已有的姓名不一致,仍以原姓名为准。
-        ends_on contract_under_a_year: is agreed for less than a year; no month it covers passes by it 合同期限不足一年,所覆盖月份不能据此通过。
-        ends_on dispatch_contract_under_two_years: is agreed for less than two years, which a dispatch company may not do (劳动合同法 art. 58) 劳务派遣合同期限不足两年(劳动合同法第五十八条)。
-        counted_by agreement_missing: is not said: the dispatch agreement names the side that counts the person, which decides if both claim them 未填写派遣协议约定的计入方;双方同时申报时以此为准。
-        ends_on no_contract_runs_on: no contract of the year before runs into 2026; enter the new one, or delete the placement 上一年度没有延续到2026年的合同,请补录新合同或删除该人员。
+        dispatch_uscc no_payer_is_dispatch_company: none of the three payers is the dispatch company; other provinces take that for no dispatch at all 工资、社保、医保均不由派遣单位发放或缴纳，请核对派遣关系。
+        name another_name: is another name than the one kept for this ID number, which stays 与该身份证号已有的姓名不一致，仍以原姓名为准。
+        ends_on contract_under_a_year: is agreed for less than a year; no month it covers passes by it 合同期限不足一年，所覆盖月份不能据此通过。
+        ends_on dispatch_contract_under_two_years: is agreed for less than two years, which a dispatch company may not do (劳动合同法 art. 58) 劳务派遣合同期限不足两年（劳动合同法第五十八条）。
+        counted_by agreement_missing: is not said: the dispatch agreement names the side that counts the person, which decides if both claim them 未填写派遣协议约定的计入方；双方同时申报时以此为准。
+        ends_on no_contract_runs_on: no contract of the year before runs into 2026; enter the new one, or delete the placement 上一年度没有延续到2026年的合同，请补录新合同或删除该人员。
         id_number over_age: is over the working age in every month of 2026 2026年全年已超过就业年龄。
-        id_number no_certificate_today: no certificate of this person is in force today 该人员今日没有有效的残疾证。
-        unit_uscc subject_check: the check digit of the subject part (character 17) does not fit; real codes break it now and then 统一社会信用代码第17位校验不符,请核对。
+        id_number no_certificate_today: no certificate of this person is in force today 该人员今日没有有效的残疾证件。
+        unit_uscc subject_check: the check digit of the subject part (character 17) does not fit; real codes break it now and then 统一社会信用代码第17位校验不符，请核对。
         ");
     }
 
@@ -631,5 +633,11 @@ mod tests {
         assert_eq!(check_relation(branch, dispatch, true), Err(Refusal::AffiliateInUse(branch)));
         assert_eq!(check_relation(branch, branch, true), Ok(()));
         assert_eq!(check_relation(branch, dispatch, false), Ok(()));
+    }
+
+    #[test]
+    fn levels_of_education_have_the_names_that_the_form_has() {
+        let names: Vec<&str> = EducationLevel::ALL.iter().map(|level| level.chinese()).collect();
+        assert_eq!(names, ["中职", "专科", "本科", "硕士研究生", "博士研究生"]);
     }
 }

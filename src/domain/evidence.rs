@@ -539,4 +539,118 @@ mod tests {
         let affiliate = Subject::Affiliate { year: 2025, unit: UnitId(3) };
         assert_eq!((affiliate.year(), affiliate.person()), (2025, None));
     }
+
+    #[test]
+    fn each_format_is_told_to_browsers_and_pictures_are_drawn_anew() {
+        let told: Vec<_> = Format::ALL.iter().map(|format| (format.media_type(), format.has_rendition())).collect();
+        let expected =
+            [("image/jpeg", true), ("image/png", true), ("application/pdf", false), ("application/ofd", false)];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn an_ending_is_letters_and_digits_and_no_longer_than_eight() {
+        for (name, ending) in [
+            ("a.PDF", Some("pdf")),
+            ("a.b.12345678", Some("12345678")),
+            ("a.123456789", None),
+            ("a.p-f", None),
+            ("a.", None),
+        ] {
+            assert_eq!(ending_of(name).as_deref(), ending, "{name}");
+        }
+    }
+
+    /// One of each.
+    fn every_refusal() -> Vec<Refusal> {
+        let (person, year) = (PersonId(17), 2025);
+        let starts_on: NaiveDate = "2025-03-01".parse().expect("a day");
+        let cell = Subject::Cell { person, month: "2025-03".parse().expect("a month"), ground: Ground::Wage };
+        let subjects = [
+            cell,
+            Subject::Affiliate { year, unit: UnitId(3) },
+            Subject::Contract { year, person, kind: ContractKind::Labour, starts_on },
+            Subject::Agreement { year, person },
+            Subject::Original { year, person },
+        ];
+        let mut refusals = vec![
+            Refusal::Empty,
+            Refusal::TooLarge,
+            Refusal::UnknownFormat,
+            Refusal::EndingDisagrees { ending: "jpg".to_owned(), format: Format::Pdf },
+            Refusal::SecondFormat { format: Format::Png, second: "ZIP" },
+            Refusal::Truncated(Format::Jpeg),
+            Refusal::TooManyPixels { width: 10_000, height: 9_000 },
+            Refusal::UnreadablePicture(Format::Png),
+            Refusal::EncryptedPdf,
+            Refusal::ActivePdf("JavaScript"),
+            Refusal::ObscurePdf("an object stream"),
+            Refusal::Bomb(Format::Ofd),
+            Refusal::NoOfd,
+            Refusal::UnreadableOfd,
+            Refusal::OfdEntryName,
+            Refusal::OfdEntry,
+            Refusal::Infected,
+            Refusal::ScannerAway,
+            Refusal::NoUse,
+            Refusal::TooManyUses,
+            Refusal::TooManyFiles,
+            Refusal::OverQuota,
+            Refusal::NoSuchEvidence,
+            Refusal::NoSuchUse,
+            Refusal::DeclarationClosed { year },
+            Refusal::DecisionRests,
+            Refusal::ProofStays,
+            Refusal::NoRendition(Format::Pdf),
+        ];
+        refusals.extend(subjects.map(|subject| Refusal::UnknownSubject(Box::new(subject))));
+        refusals
+    }
+
+    #[test]
+    fn only_the_scanner_that_is_away_makes_it_worth_to_come_again() {
+        let later: Vec<_> = every_refusal().into_iter().filter(Refusal::helps_later).collect();
+        assert_eq!(later, [Refusal::ScannerAway]);
+    }
+
+    #[test]
+    fn every_refusal_of_a_file_in_both_languages() {
+        let told: Vec<String> =
+            every_refusal().iter().map(|one| format!("{}: {one} {}", one.code(), one.chinese())).collect();
+        insta::assert_snapshot!(told.join("\n"), @r"
+        empty: the file is empty: choose it again 文件为空，请重新选择文件。
+        too_large: the file has more than 10 MB: compress it or divide it 文件超过10MB，请压缩或分开上传。
+        unknown_format: the content is none of the formats that are taken, JPEG, PNG, PDF and OFD: convert the file 仅接受JPEG、PNG图片和PDF、OFD文件，请转换格式后上传。
+        ending_disagrees: the name ends in .jpg, but the content is pdf: name the file as what it is 文件后缀为.jpg，内容却是pdf，请使用与内容一致的后缀。
+        second_format: in the png hides ZIP as well: export the file anew where it comes from 该png文件中还藏有ZIP内容，请从原系统重新导出后上传。
+        truncated: the jpeg breaks off before its end: download or scan it again 该jpeg文件不完整，请重新下载或扫描后上传。
+        too_many_pixels: the picture has 10000 × 9000 pixels, accepted are 40 million in all: lower the resolution 图片为10000×9000像素，超过4000万像素，请降低分辨率后上传。
+        unreadable_picture: the png cannot be read as a picture: photograph or scan it again 该png图片无法读取，请重新拍摄或扫描后上传。
+        encrypted_pdf: the PDF is encrypted and cannot be looked into: hand in one without a password PDF文件已加密，无法检查，请上传未设密码的文件。
+        active_pdf: the PDF holds a script, an attachment or an action (/JavaScript): hand in one without, such as the official download PDF文件含有脚本、附件或自动操作（/JavaScript），请上传不含此类内容的文件。
+        obscure_pdf: the PDF cannot be looked into safely (an object stream): export it anew where it comes from PDF文件的结构无法安全检查，请从原系统重新导出后上传。
+        bomb: the ofd unpacks to more than is taken: export it anew where it comes from 该ofd文件解压后内容过大或过多，请重新导出后上传。
+        no_ofd: the archive is no OFD, and other archives are not taken: hand in the files 该压缩包不是OFD文件，不接受压缩包。
+        unreadable_ofd: the OFD cannot be read: download it again OFD文件无法读取，请重新下载后上传。
+        ofd_entry_name: an entry of the OFD has a name that is not accepted: export it anew where it comes from OFD文件内含有不合规的文件名，请从原系统重新导出后上传。
+        ofd_entry: the OFD holds an attachment, a program or a script: hand in one without OFD文件内含有附件、程序或脚本，请上传不含此类内容的文件。
+        infected: the virus scanner refuses the file: clean it and hand it in again 文件未通过病毒检查，请清除病毒后重新上传。
+        scanner_away: the virus scanner does not answer, so that nothing was kept: try again later 病毒检查暂时不可用，文件未保存，请稍后重试。
+        no_use: it is not said what the file proves: name at least one thing 请指明该文件证明的内容。
+        too_many_uses: more than 5000 uses at once: divide them over several calls 一次最多关联5000项，请分次提交。
+        too_many_files: a placement takes 20 files a year: put several pages into one file 同一人员同一年度最多使用20个文件。
+        over_quota: the employer's files of the year would have more than 2 GB: hand in smaller ones 本单位该年度文件总量超过2GB。
+        no_such_evidence: there is no such file 没有该证明文件。
+        no_such_use: there is no such use of a file, or it was withdrawn 没有该关联，或已撤回。
+        declaration_closed: the declaration of 2025 is no longer open, and its evidence stays as it is 2025年度申报已完成，证明文件不能撤回。
+        decision_rests: a reviewer's decision rests on this use, and it stays 审核意见以该文件为依据，不能撤回。
+        proof_stays: the proof of an affiliate stays: attach another beside it 关联单位的证明材料只能补充，不能撤回。
+        no_rendition: a pdf is not drawn anew: have the inspected original as an attachment pdf文件没有预览图，请下载原件查看。
+        unknown_subject: a placement of person 17 in 2025 is not entered: enter it before its proof 未登记该文件所证明的人员、关联单位或合同，请先登记。
+        unknown_subject: the unit as an affiliate in 2025 is not entered: enter it before its proof 未登记该文件所证明的人员、关联单位或合同，请先登记。
+        unknown_subject: a labour contract of person 17 in 2025 that starts on 2025-03-01 is not entered: enter it before its proof 未登记该文件所证明的人员、关联单位或合同，请先登记。
+        unknown_subject: a dispatched placement of person 17 in 2025 is not entered: enter it before its proof 未登记该文件所证明的人员、关联单位或合同，请先登记。
+        unknown_subject: a placement of person 17 in 2025 is not entered: enter it before its proof 未登记该文件所证明的人员、关联单位或合同，请先登记。
+        ");
+    }
 }

@@ -94,4 +94,10 @@ mod tests {
         assert!(order.is_sorted());
         assert!(place(1, 9, true) < Cursor::after_publish(1) && Cursor::after_publish(1) < place(2, 1, false));
     }
+
+    #[test]
+    fn files_are_named_by_their_form() {
+        let names: Vec<&str> = ExportFormat::ALL.iter().map(|format| format.file_name()).collect();
+        assert_eq!(names, ["messages.ndjson", "messages.csv", "messages-gb18030.csv"]);
+    }
 }

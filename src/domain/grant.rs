@@ -59,8 +59,8 @@ pub enum GrantRefused {
     UnitNeeded(Role),
     #[error("the role {0} has a division (two, four or six digits) or everything, no unit of its own")]
     NoUnit(Role),
-    #[error("`{0}` is no division; accepted are its first two, four or six digits")]
-    NotADivision(String),
+    #[error("that is no division; accepted are its first two, four or six digits")]
+    NotADivision,
     #[error("a handler acts for a time: say until which day")]
     EndNeeded,
     #[error("it would end on {until} before it begins on {from}")]
@@ -82,7 +82,7 @@ impl GrantRefused {
         match self {
             Self::UnitNeeded(_) => "unit_needed",
             Self::NoUnit(_) => "no_unit",
-            Self::NotADivision(_) => "not_a_division",
+            Self::NotADivision => "not_a_division",
             Self::EndNeeded => "end_needed",
             Self::EndsBeforeItBegins { .. } => "ends_before_it_begins",
             Self::Over { .. } => "over",
@@ -94,7 +94,7 @@ impl GrantRefused {
         match self {
             Self::UnitNeeded(_) => "该角色须指定单位的统一社会信用代码。",
             Self::NoUnit(_) => "该角色按行政区划或全部授权，不能指定单位。",
-            Self::NotADivision(_) => "行政区划代码须为前两位、四位或六位数字。",
+            Self::NotADivision => "行政区划代码须为前两位、四位或六位数字。",
             Self::EndNeeded => "经办人授权须有截止日期。",
             Self::EndsBeforeItBegins { .. } => "授权截止日期早于起始日期。",
             Self::Over { .. } => "授权截止日期已过。",
@@ -112,7 +112,7 @@ pub fn check_grant(role: Role, new: &Grant, existing: &[Grant], today: NaiveDate
         Reach::Division(prefix)
             if !matches!(prefix.len(), 2 | 4 | 6) || !prefix.bytes().all(|sign| sign.is_ascii_digit()) =>
         {
-            return Err(GrantRefused::NotADivision(prefix.clone()));
+            return Err(GrantRefused::NotADivision);
         }
         _ => {}
     }
@@ -286,5 +286,22 @@ tax_department everything: granted
             assert_eq!(is_account(text), fits, "{text}");
         }
         assert!(is_account(&"a".repeat(32)) && !is_account(&"a".repeat(33)));
+    }
+
+    #[test]
+    fn every_refusal_is_told_in_chinese_by_a_sentence_of_its_own() {
+        let (from, until) = (day("2026-03-02"), day("2026-03-01"));
+        let told = [
+            (GrantRefused::UnitNeeded(Role::Employer), "该角色须指定单位的统一社会信用代码。"),
+            (GrantRefused::NoUnit(Role::Reviewer), "该角色按行政区划或全部授权，不能指定单位。"),
+            (GrantRefused::NotADivision, "行政区划代码须为前两位、四位或六位数字。"),
+            (GrantRefused::EndNeeded, "经办人授权须有截止日期。"),
+            (GrantRefused::EndsBeforeItBegins { from, until }, "授权截止日期早于起始日期。"),
+            (GrantRefused::Over { until }, "授权截止日期已过。"),
+            (GrantRefused::Overlaps(grant(ONE, "2026-03-01", None)), "该用户在此期间已有授权，请先撤销或另选日期。"),
+        ];
+        for (refused, chinese) in told {
+            assert_eq!(refused.chinese(), chinese);
+        }
     }
 }

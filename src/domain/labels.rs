@@ -94,3 +94,88 @@ fn dispatch(code: DispatchCode) -> (&'static str, &'static str) {
         DispatchCode::NotFiled => ("not filed", "未备案"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_check_has_its_column_and_every_code_its_words() {
+        let mut told = String::new();
+        let passing = super::super::verdict::Verdict::unpack(1 << 23).expect("all pass, weight 1").codes;
+        let mut tell = |check: Check, codes: Vec<Codes>| {
+            told.extend([column(check), "\n"]);
+            for codes in codes {
+                let Said { en, zh } = code(check, &codes);
+                told.push_str(&format!("    {}: {en} {zh}\n", codes.get(check)));
+            }
+        };
+        let all = |with: &dyn Fn(&mut Codes, usize), many: usize| {
+            (0..many)
+                .map(|place| {
+                    let mut codes = passing;
+                    with(&mut codes, place);
+                    codes
+                })
+                .collect::<Vec<_>>()
+        };
+        tell(Check::Wage, all(&|codes, place| codes.wage = WageCode::ALL[place], WageCode::ALL.len()));
+        tell(Check::Pension, all(&|codes, place| codes.pension = InsuranceCode::ALL[place], InsuranceCode::ALL.len()));
+        tell(Check::Medical, all(&|codes, place| codes.medical = InsuranceCode::ALL[place], InsuranceCode::ALL.len()));
+        tell(
+            Check::Certificate,
+            all(&|codes, place| codes.certificate = CertificateCode::ALL[place], CertificateCode::ALL.len()),
+        );
+        tell(Check::Age, all(&|codes, place| codes.age = AgeCode::ALL[place], AgeCode::ALL.len()));
+        tell(Check::Contract, all(&|codes, place| codes.contract = ContractCode::ALL[place], ContractCode::ALL.len()));
+        tell(Check::Dispatch, all(&|codes, place| codes.dispatch = DispatchCode::ALL[place], DispatchCode::ALL.len()));
+        insta::assert_snapshot!(told, @r"
+        工资信息
+            pass: passes 通过
+            pending: not known yet 待到数
+            below_minimum: below the minimum wage 低于最低工资标准
+            wrong_unit: paid by another unit only 由其他单位发放
+            no_record: no wage reported 无工资记录
+        社保参保状态
+            pass: passes 通过
+            back_payment: paid afterwards only, to be reviewed 仅有补缴，须审核
+            pending: not known yet 待到数
+            unpaid: registered, not paid 欠费
+            wrong_unit: insured through another unit or an own account 由其他单位或个人缴纳
+            resident_scheme: insured as a resident only 仅有居民保险
+            no_record: not insured 无参保记录
+        医保参保状态
+            pass: passes 通过
+            back_payment: paid afterwards only, to be reviewed 仅有补缴，须审核
+            pending: not known yet 待到数
+            unpaid: registered, not paid 欠费
+            wrong_unit: insured through another unit or an own account 由其他单位或个人缴纳
+            resident_scheme: insured as a resident only 仅有居民保险
+            no_record: not insured 无参保记录
+        残疾证状态
+            pass: passes 通过
+            pending: not known yet 待到数
+            cancelled: cancelled 已注销
+            frozen: frozen 已冻结
+            expired: ended before the month 已过期
+            not_yet_valid: begins after the month 尚未生效
+            none: no certificate 无证件
+        是否就业年龄段
+            pass: passes 通过
+            under_age: too young 未到就业年龄
+            over_age: retirement age reached 已达退休年龄
+        合同状态
+            pass: passes 通过
+            too_short: agreed for less than a year 合同期限不满一年
+            not_covered: no contract covers the month 合同未覆盖当月
+            none: no contract 无合同
+        劳务派遣备案
+            not_applicable: not dispatched 非劳务派遣
+            pass: passes 通过
+            pending: not known yet 待到数
+            not_in_force: filing not in force 备案未生效或已失效
+            not_approved: filing not approved 备案未通过审核
+            not_filed: not filed 未备案
+        ");
+    }
+}

@@ -98,14 +98,17 @@ impl Refusal {
     pub fn chinese(self) -> String {
         match self {
             Self::PayerNotListed(payer) => {
-                format!("{}缴纳(发放)单位既不是本单位,也不是本年度已登记的关联单位;请先登记关联单位。", payer.chinese())
+                format!(
+                    "{}缴纳（发放）单位既不是本单位，也不是本年度已登记的关联单位；请先登记关联单位。",
+                    payer.chinese()
+                )
             }
-            Self::NoPayerIsEmployer => "工资、社保、医保不能全部由其他单位发放或缴纳,至少一项须为本单位。".to_owned(),
-            Self::DispatchCompanyNotExpected => "该人员不是劳务派遣,不应填写派遣单位。".to_owned(),
+            Self::NoPayerIsEmployer => "工资、社保、医保不能全部由其他单位发放或缴纳，至少一项须为本单位。".to_owned(),
+            Self::DispatchCompanyNotExpected => "该人员不是劳务派遣，不应填写派遣单位。".to_owned(),
             Self::DispatchCompanyMissing => "劳务派遣人员须填写派遣单位。".to_owned(),
-            Self::DispatchCompanyNotListed => "派遣单位未在本年度登记为劳务派遣关系;请先登记。".to_owned(),
+            Self::DispatchCompanyNotListed => "派遣单位未在本年度登记为劳务派遣关系；请先登记。".to_owned(),
             Self::PayerOutsideDispatch(payer) => {
-                format!("劳务派遣人员的{}缴纳(发放)单位须为本单位或派遣单位。", payer.chinese())
+                format!("劳务派遣人员的{}缴纳（发放）单位须为本单位或派遣单位。", payer.chinese())
             }
             Self::TrackContradictsSex(_) => "所选退休年龄类别与身份证号码所示性别不符。".to_owned(),
         }
@@ -128,7 +131,7 @@ impl Warning {
 
     pub fn chinese(self) -> &'static str {
         match self {
-            Self::NoPayerIsDispatchCompany => "工资、社保、医保均不由派遣单位发放或缴纳,请核对派遣关系。",
+            Self::NoPayerIsDispatchCompany => "工资、社保、医保均不由派遣单位发放或缴纳，请核对派遣关系。",
         }
     }
 }

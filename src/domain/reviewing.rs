@@ -129,10 +129,10 @@ impl Refused {
     pub fn chinese(&self) -> String {
         match self {
             Self::NoPlacement { year } => format!("该人员{year}年未在本单位登记安置。"),
-            Self::NotOpen => "已完成申报;如需修改,请申请撤回或更正。".to_owned(),
+            Self::NotOpen => "已完成申报；如需修改，请申请撤回或更正。".to_owned(),
             Self::OtherYear { month, year } => format!("{month}不属于{year}年度。"),
             Self::NoMonths => "未选择月份。".to_owned(),
-            Self::NotJudged => "尚无校验结果,请先进行校验。".to_owned(),
+            Self::NotJudged => "尚无校验结果，请先进行校验。".to_owned(),
             Self::NotDue(months) => {
                 let told: Vec<String> = months
                     .iter()
@@ -141,21 +141,21 @@ impl Refused {
                         format!("{}{}", one.month, waits.join("、"))
                     })
                     .collect();
-                format!("待到数,暂不能勾选:{}。", told.join(";"))
+                format!("待到数，暂不能勾选：{}。", told.join("；"))
             }
             Self::OutsideWindow { first_day, last_day } => format!("送审时间为{first_day}至{last_day}。"),
             Self::EvidenceMissing(months) => {
                 let told: Vec<String> =
                     months.iter().map(|(month, grounds)| format!("{month}:{}", grounds.chinese())).collect();
-                format!("缺少证明材料:{}。请上传,或取消勾选。", told.join(";"))
+                format!("缺少证明材料：{}。请上传，或取消勾选。", told.join("；"))
             }
             Self::NothingToHandIn => "没有需要送审的月份。".to_owned(),
             Self::HeldByAnother { .. } => "该件正由其他审核人员办理。".to_owned(),
             Self::NotHeld => "请先领取该件再审核。".to_owned(),
             Self::NotUnderReview { month, .. } => format!("{month}不在审核中。"),
-            Self::Changed { month, .. } => format!("{month}的校验结果已变化,请重新查看。"),
+            Self::Changed { month, .. } => format!("{month}的校验结果已变化，请重新查看。"),
             Self::NoReason => "请选择理由。".to_owned(),
-            Self::GroundsUnanswered(grounds) => format!("以下项目没有对应的通过理由:{}。", grounds.chinese()),
+            Self::GroundsUnanswered(grounds) => format!("以下项目没有对应的通过理由：{}。", grounds.chinese()),
             Self::NoteMissing => "选择“其他”时须填写说明。".to_owned(),
             Self::NoteTooLong { most, .. } => format!("说明不得超过{most}字。"),
             Self::NoteUnreadable => "说明含有乱码或控制字符。".to_owned(),
@@ -168,12 +168,12 @@ impl Refused {
             Self::NoSuchLevel { most, .. } => format!("该类证件的等级应为1至{most}。"),
             Self::NotAtTheCounter => "只有审核人员或窗口人员可登记已出示原件。".to_owned(),
             Self::NoRival { month, .. } => format!("{month}没有其他单位登记该人员。"),
-            Self::Claimed { month } => format!("{month}已由一家单位认定,以认定为准。"),
-            Self::BeyondReach => "涉及其他辖区的单位,由共同上级裁定。".to_owned(),
-            Self::ReasonUnfit => "非派遣以劳动合同为准,派遣以派遣协议为准。".to_owned(),
+            Self::Claimed { month } => format!("{month}已由一家单位认定，以认定为准。"),
+            Self::BeyondReach => "涉及其他辖区的单位，由共同上级裁定。".to_owned(),
+            Self::ReasonUnfit => "非派遣以劳动合同为准，派遣以派遣协议为准。".to_owned(),
             Self::DecidedSo => "已作出相同裁定。".to_owned(),
             Self::NoConflictDecided { month } => format!("{month}没有可撤回的裁定。"),
-            Self::DecidedMeanwhile { month } => format!("{month}刚由他人裁定或撤回,请重新查看。"),
+            Self::DecidedMeanwhile { month } => format!("{month}刚由他人裁定或撤回，请重新查看。"),
         }
     }
 }

@@ -50,7 +50,7 @@ impl ApprovalReason {
             Self::WagePaidByBankSlip => "银行流水证明已发工资",
             Self::BackPaymentProven => "已补缴并有凭证",
             Self::InsuredInOtherProvince => "在外省参保",
-            Self::CertificateOriginalSeen => "已核验残疾证原件",
+            Self::CertificateOriginalSeen => "已核验残疾证件原件",
             Self::ContractShown => "已出示劳动合同",
             Self::AgreementNamesEmployer => "派遣协议约定由本单位计入",
             Self::Other => "其他",

@@ -93,7 +93,7 @@ impl Wait {
         let ground = self.ground.chinese();
         match self.due_on {
             Some(due) if !self.settled => format!("{ground}应于{due}到数"),
-            Some(_) => format!("{ground}应到数据已到,但有一条记录被退回,待工作人员处理"),
+            Some(_) => format!("{ground}应到数据已到，但有一条记录被退回，待工作人员处理"),
             None => format!("{ground}尚无到数日期"),
         }
     }

@@ -279,4 +279,10 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn signs_are_those_of_the_page_of_the_national_system() {
+        let signs = [Sign::Pass, Sign::Fail, Sign::Pending, Sign::NotApplicable].map(Sign::as_str);
+        assert_eq!(signs, ["√", "Ⅹ", "…", "–"]);
+    }
 }

@@ -249,6 +249,24 @@ fn no_test_sleeps() {
     assert_none(&found, "tests that wait instead of asking");
 }
 
+/// Two ideographs with a half-width mark between them: `通过,也` for `通过，也`.
+fn has_half_width_mark(line: &str) -> bool {
+    let ideograph = |sign: &char| ('\u{4e00}'..='\u{9fff}').contains(sign);
+    let signs: Vec<char> = line.chars().collect();
+    signs.windows(3).any(|three| ideograph(&three[0]) && ",;:!?".contains(three[1]) && ideograph(&three[2]))
+}
+
+#[test]
+fn chinese_sentences_have_chinese_punctuation() {
+    assert!(has_half_width_mark("未通过,也") && !has_half_width_mark("未通过，也 (甲, 乙)"));
+    let mut found = Vec::new();
+    for file in rust_files().iter().filter(|file| of_src(file)) {
+        let lines = file.text.lines().take(file.tests_from).enumerate().filter(|(_, line)| has_half_width_mark(line));
+        found.extend(lines.map(|(at, line)| format!("{}:{}: {}", file.path, at + 1, line.trim())));
+    }
+    assert_none(&found, "half-width punctuation in Chinese text");
+}
+
 #[test]
 fn files_stay_short() {
     let long: BTreeMap<String, usize> = rust_files()

@@ -99,15 +99,15 @@ impl ImportError {
     pub fn refusal(&self) -> Option<(&'static str, String)> {
         let told = match self {
             Self::UnknownFormat { .. } | Self::Pattern { .. } => ("unknown_format", "不接受该格式的文件。".to_owned()),
-            Self::NoKnownColumn { accepted, .. } => ("no_known_column", format!("首行须为列名:{accepted}。")),
+            Self::NoKnownColumn { accepted, .. } => ("no_known_column", format!("首行须为列名：{accepted}。")),
             Self::UnknownColumn { column, accepted, .. } => {
-                ("unknown_column", format!("未知列“{column}”,可用的列:{accepted}。"))
+                ("unknown_column", format!("未知列“{column}”，可用的列：{accepted}。"))
             }
             Self::MissingColumn { column, .. } => ("missing_column", format!("缺少列“{column}”。")),
             Self::NoWorkbook => ("unreadable_file", "该文件不是XLSX工作簿。".to_owned()),
-            Self::Unpacks { .. } => ("bomb", "工作簿解压后内容过大,请分开导入。".to_owned()),
-            Self::TooManyRows { most } => ("too_many_rows", format!("一次最多导入{most}行,请分开导入。")),
-            Self::Source(_) if self.is_usage() => ("unreadable_file", "文件无法读取,请检查首行和格式。".to_owned()),
+            Self::Unpacks { .. } => ("bomb", "工作簿解压后内容过大，请分开导入。".to_owned()),
+            Self::TooManyRows { most } => ("too_many_rows", format!("一次最多导入{most}行，请分开导入。")),
+            Self::Source(_) if self.is_usage() => ("unreadable_file", "文件无法读取，请检查首行和格式。".to_owned()),
             Self::Denied(_) | Self::BrokenOff(_) | Self::Source(_) | Self::Store(_) => return None,
         };
         Some(told)

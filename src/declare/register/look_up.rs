@@ -95,10 +95,10 @@ impl TooManyMisses {
         let until = self.until().with_timezone(&clock::SHANGHAI).format("%Y-%m-%d %H:%M");
         match self {
             Self::OfEmployer { .. } => {
-                format!("本单位今日查询未匹配已达{EMPLOYER_MISSES}次,已通知残联工作人员,请于{until}后再查询。")
+                format!("本单位今日查询未匹配已达{EMPLOYER_MISSES}次，已通知残联工作人员，请于{until}后再查询。")
             }
             Self::OfActor { .. } => {
-                format!("您一小时内查询未匹配已达{ACTOR_MISSES}次,已通知残联工作人员,请于{until}后再查询。")
+                format!("您一小时内查询未匹配已达{ACTOR_MISSES}次，已通知残联工作人员，请于{until}后再查询。")
             }
         }
     }

@@ -96,7 +96,7 @@ impl RegisterError {
             Self::Reason(fault) => fault.chinese(),
             Self::TooManyMisses(refused) => refused.chinese(),
             Self::NoRule(_) => "该日期没有政策规则。".to_owned(),
-            Self::Json(_) | Self::Crypto(_) | Self::Store(_) => "系统未能保存,请稍后再试。".to_owned(),
+            Self::Json(_) | Self::Crypto(_) | Self::Store(_) => "系统未能保存，请稍后再试。".to_owned(),
         }
     }
 }

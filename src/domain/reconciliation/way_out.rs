@@ -62,29 +62,29 @@ impl Class {
     pub const fn chinese(self) -> &'static str {
         match self {
             Self::MissingThere => {
-                "税务部门没有该单位的报文,或少于其已答复的数量:程序会逐一查询并重新发送缺失的报文。如仍存在,请与税务部门联系"
+                "税务部门没有该单位的报文，或少于其已答复的数量：程序会逐一查询并重新发送缺失的报文。如仍存在，请与税务部门联系"
             }
             Self::BehindThere => {
-                "税务部门的内容早于其已确认的状态:程序会查询后续报文并重新发送缺失的报文。如仍存在,请与税务部门联系"
+                "税务部门的内容早于其已确认的状态：程序会查询后续报文并重新发送缺失的报文。如仍存在，请与税务部门联系"
             }
-            Self::OtherReceipt => "税务部门对同一认定给出了另一回执编号:程序会重新查询并保存新的回执",
+            Self::OtherReceipt => "税务部门对同一认定给出了另一回执编号：程序会重新查询并保存新的回执",
             Self::MissingHere => {
-                "税务部门持有本系统没有的报文(例如恢复备份之后):运行 `renzheng reconcile settle`,相关编号视为已用,其中有效的认定予以撤回,单位可重新申报"
+                "税务部门持有本系统没有的报文（例如恢复备份之后）：运行 `renzheng reconcile settle`，相关编号视为已用，其中有效的认定予以撤回，单位可重新申报"
             }
             Self::AcceptedThere => {
-                "税务部门接收了先前退回的报文:请与税务部门核实;运行 `renzheng reconcile settle` 将其撤回,单位可重新申报"
+                "税务部门接收了先前退回的报文：请与税务部门核实；运行 `renzheng reconcile settle` 将其撤回，单位可重新申报"
             }
             Self::RejectedThere => {
-                "税务部门退回了先前接收的报文:请与税务部门核实;运行 `renzheng reconcile settle` 按退回处理,之后可重新发送、重新打开或关闭"
+                "税务部门退回了先前接收的报文：请与税务部门核实；运行 `renzheng reconcile settle` 按退回处理，之后可重新发送、重新打开或关闭"
             }
             Self::WithdrawnThere => {
-                "税务部门自行取消了无人撤回的认定:请其恢复;如不恢复,运行 `renzheng reconcile settle` 按退回处理"
+                "税务部门自行取消了无人撤回的认定：请其恢复；如不恢复，运行 `renzheng reconcile settle` 按退回处理"
             }
             Self::InForceThere => {
-                "税务部门仍将按其答复已失效的认定作为有效:请其更正;如不更正,运行 `renzheng reconcile settle` 予以撤回"
+                "税务部门仍将按其答复已失效的认定作为有效：请其更正；如不更正，运行 `renzheng reconcile settle` 予以撤回"
             }
             Self::OtherContent => {
-                "税务部门的数字或报文内容与其确认的不一致:请其更正;如不更正,运行 `renzheng reconcile settle` 撤回该认定,单位重新申报,以免计入无法证明的内容"
+                "税务部门的数字或报文内容与其确认的不一致：请其更正；如不更正，运行 `renzheng reconcile settle` 撤回该认定，单位重新申报，以免计入无法证明的内容"
             }
         }
     }

@@ -120,7 +120,7 @@ async fn an_actor_is_stopped_after_five_misses_in_an_hour_and_goes_on_when_the_f
     assert_eq!(clock::rfc3339(why.until())[..16], *"2026-04-15T03:00");
     let minute = |text: String| text.replace(&clock::rfc3339(why.until()), "[at]");
     insta::assert_snapshot!(minute(refused.to_string()), @"5 look-ups of yours found nobody within an hour; staff are told, and you go on at [at]");
-    insta::assert_snapshot!(refused.chinese(), @"您一小时内查询未匹配已达5次,已通知残联工作人员,请于2026-04-15 03:00后再查询。");
+    insta::assert_snapshot!(refused.chinese(), @"您一小时内查询未匹配已达5次，已通知残联工作人员，请于2026-04-15 03:00后再查询。");
     assert!(look_up(office.register_by(&another), office.own, &asked(1)).await.expect("an answer").matches);
     office.clock("2026-04-15", "03:05").await;
     assert!(look_up(office.register_by(&one), office.own, &asked(1)).await.expect("an answer").matches);

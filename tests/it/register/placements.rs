@@ -69,7 +69,7 @@ async fn an_entry_is_refused_with_every_reason_at_its_field_in_both_languages() 
     graduated_on: graduated_long_ago; accepted: a day not more than five years before 2025, the year of the placement: else leave the education out
     ");
     insta::assert_snapshot!(refused.chinese(), @"
-    该人员不是劳务派遣,不应填写派遣单位。工资缴纳(发放)单位既不是本单位,也不是本年度已登记的关联单位;请先登记关联单位。社保缴纳(发放)单位既不是本单位,也不是本年度已登记的关联单位;请先登记关联单位。医保缴纳(发放)单位既不是本单位,也不是本年度已登记的关联单位;请先登记关联单位。工资、社保、医保不能全部由其他单位发放或缴纳,至少一项须为本单位。毕业日期距2025年初已超过五年,不属于应届及近五年毕业生,请勿填写学历信息。
+    该人员不是劳务派遣，不应填写派遣单位。工资缴纳（发放）单位既不是本单位，也不是本年度已登记的关联单位；请先登记关联单位。社保缴纳（发放）单位既不是本单位，也不是本年度已登记的关联单位；请先登记关联单位。医保缴纳（发放）单位既不是本单位，也不是本年度已登记的关联单位；请先登记关联单位。工资、社保、医保不能全部由其他单位发放或缴纳，至少一项须为本单位。毕业日期距2025年初已超过五年，不属于应届及近五年毕业生，请勿填写学历信息。
     ");
     let nameless = PlacementForm { whom: named(1, " "), ..typed(office.own, 2025, 1) };
     assert_eq!(codes(office.register().enter(&nameless).await), ["name missing"]);
