@@ -39,6 +39,12 @@ impl Anew {
         self.note(year, |touched| touched.employers.insert(employer));
     }
 
+    /// How many persons and employers wait to be judged.
+    pub(super) fn waiting(&self) -> usize {
+        let touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
+        touched.values().map(|of_year| of_year.persons.len() + of_year.employers.len()).sum()
+    }
+
     fn note(&self, year: i32, note: impl FnOnce(&mut Touched) -> bool) {
         note(self.touched.lock().unwrap_or_else(PoisonError::into_inner).entry(year).or_default());
         self.rung.notify_one();
@@ -64,5 +70,21 @@ impl Anew {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_to_be_judged_waits_once_in_each_year() {
+        let anew = Anew::default();
+        assert_eq!(anew.waiting(), 0);
+        anew.judge_person(PersonId(1), 2025);
+        anew.judge_person(PersonId(1), 2025);
+        anew.judge_person(PersonId(1), 2026);
+        anew.judge_placed(UnitId(1), 2025);
+        assert_eq!(anew.waiting(), 3);
     }
 }

@@ -55,10 +55,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Query<T
         if words.any(|(name, word)| has_control_sign(&name) || has_control_sign(&word)) {
             return Err(control_sign("the query"));
         }
-        read.map(|axum::extract::Query(read)| Self(read)).map_err(|_| {
-            let detail = "the query is not as described in /api/openapi.json: a word of it is not known, missing or not of its kind";
-            Problem::bad_request("bad_query", detail, "查询参数不符合接口说明。")
-        })
+        read.map(|axum::extract::Query(read)| Self(read)).map_err(|error| unreadable_query(&error))
     }
 }
 
@@ -142,23 +139,58 @@ impl<T: JsonSchema> OperationInput for Body<T> {
     }
 }
 
-/// The place, and what kind of fault it is; not what was found there, which may be somebody's number.
+/// The place, what kind of fault it is, and what would be taken; not what was found there, which may be somebody's number.
 fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let (line, column) = (error.inner().line(), error.inner().column());
-    let place = match error.path().to_string() {
-        path if path == "." => format!("line {line}, column {column}"),
-        path => format!("`{path}` (line {line}, column {column})"),
-    };
+    let (mut place, mut place_zh) = (format!("line {line}, column {column}"), format!("第{line}行第{column}列"));
+    let path = error.path().to_string();
+    if path != "." {
+        place = format!("`{path}` ({place})");
+        place_zh = format!("{path}（{place_zh}）");
+    }
     let fault = match error.inner().classify() {
-        serde_json::error::Category::Data => {
-            "is not what /api/openapi.json describes: unknown, missing or not of its kind"
-        }
-        serde_json::error::Category::Syntax => "is no JSON",
-        serde_json::error::Category::Eof => "is where the JSON ends too early",
-        serde_json::error::Category::Io => "could not be read",
+        serde_json::error::Category::Data => match wanted(&error.inner().to_string()) {
+            Some(wanted) => format!("is not what /api/openapi.json describes: {wanted}"),
+            None => "is not what /api/openapi.json describes: unknown, missing or not of its kind".to_owned(),
+        },
+        serde_json::error::Category::Syntax => "is no JSON".to_owned(),
+        serde_json::error::Category::Eof => "is where the JSON ends too early".to_owned(),
+        serde_json::error::Category::Io => "could not be read".to_owned(),
     };
-    let detail_zh = format!("请求内容第{line}行第{column}列不符合接口说明。");
-    Problem::bad_request("bad_body", format!("{place} {fault}"), detail_zh)
+    Problem::bad_request("bad_body", format!("{place} {fault}"), format!("请求内容的{place_zh}不符合接口说明。"))
+}
+
+fn unreadable_query(rejection: &QueryRejection) -> Problem {
+    let told = rejection.body_text();
+    let told = told.strip_prefix("Failed to deserialize query string: ").unwrap_or_default();
+    // a name that is nobody's number
+    let name = told.split_once(": ").map_or("", |(name, _)| name);
+    let is_plain = !name.is_empty() && name.bytes().all(|sign| sign.is_ascii_lowercase() || sign == b'_');
+    let (place, place_zh) = if is_plain {
+        (format!("`{name}` of the query"), format!("参数{name}"))
+    } else {
+        ("the query".into(), "参数".into())
+    };
+    let fault = wanted(told).unwrap_or_else(|| "a word of it is not known, missing or not of its kind".to_owned());
+    let detail = format!("{place} is not as described in /api/openapi.json: {fault}");
+    Problem::bad_request("bad_query", detail, format!("查询{place_zh}不符合接口说明。"))
+}
+
+/// What serde misses or accepts, which are words of ours, without what it found.
+fn wanted(told: &str) -> Option<String> {
+    let told = told.rfind(" at line ").map_or(told, |end| &told[..end]);
+    if let Some((_, field)) = told.split_once("missing field `") {
+        return Some(format!("`{}` is missing", field.trim_end_matches('`')));
+    }
+    let kinds = ["unknown field `", "unknown variant `", "invalid type: ", "invalid value: ", "invalid length "];
+    let begins = kinds.iter().any(|kind| told.starts_with(kind) || told.contains(&format!(": {kind}")));
+    let (_, accepted) = told.rsplit_once(", expected ").filter(|_| begins)?;
+    let accepted = match accepted {
+        "u8" | "u16" | "u32" | "u64" | "usize" | "i16" | "i32" | "i64" => "a whole number",
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    };
+    Some(format!("accepted is {accepted}"))
 }
 
 /// A body that did not come whole.
@@ -172,6 +204,56 @@ pub(super) fn broken_off(rejection: &BytesRejection) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether it can be read is asked")]
+    struct Said {
+        kind: Kind,
+        months: Vec<u8>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Kind {
+        Labour,
+        Establishment,
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_by_its_place_and_what_is_taken_and_never_by_what_it_was() {
+        let told = |body: &str| {
+            let mut reader = serde_json::Deserializer::from_str(body);
+            let error = serde_path_to_error::deserialize::<_, Said>(&mut reader).expect_err(body);
+            let problem = format!("{:?}", unreadable(&error));
+            assert!(!problem.contains("360023"), "{problem}");
+            (problem.split('"').nth(3).unwrap_or_default().to_owned(), problem)
+        };
+        for (body, expected) in [
+            (r#"{"kind":"labour"}"#, "line 1, column 17 is not what /api/openapi.json describes: `months` is missing"),
+            (
+                r#"{"kind":"360023199301012345, expected 360023199301012345","months":[]}"#,
+                "`kind` (line 1, column 57) is not what /api/openapi.json describes: accepted is `labour` or `establishment`",
+            ),
+            (
+                r#"{"kind":"labour","months":[1,"360023199301012345"]}"#,
+                "`months[1]` (line 1, column 49) is not what /api/openapi.json describes: accepted is a whole number",
+            ),
+            (
+                r#"{"month":1}"#,
+                "`month` (line 1, column 8) is not what /api/openapi.json describes: accepted is `kind` or `months`",
+            ),
+            (r#"{"kind""#, "line 1, column 7 is where the JSON ends too early"),
+        ] {
+            assert_eq!(told(body).0, expected, "{}", told(body).1);
+        }
+        assert_eq!(wanted("limit: invalid digit found in string"), None);
+        assert_eq!(
+            wanted("unknown field `page`, expected `after` or `limit`").as_deref(),
+            Some("accepted is `after` or `limit`")
+        );
+        assert_eq!(wanted("missing field `year`").as_deref(), Some("`year` is missing"));
+    }
 
     #[test]
     fn control_signs_are_found_in_json_however_they_are_written() {

@@ -8,7 +8,8 @@ use crate::store::metrics::{CountFigure, Figures, SourceFigure};
 /// States of messages that the tax department has not answered for good.
 const UNANSWERED: [&str; 3] = ["waiting", "sent", "unknown"];
 
-pub(super) fn render(figures: &Figures) -> String {
+/// `judging`: persons and employers whom requests to this process touched and who are not judged anew yet.
+pub(super) fn render(figures: &Figures, judging: usize) -> String {
     let mut exposition = Exposition::default();
     let version = env!("CARGO_PKG_VERSION");
     exposition.family("renzheng_build_info", Kind::Gauge, "The program.", [(vec![("version", version)], 1.0)]);
@@ -17,6 +18,12 @@ pub(super) fn render(figures: &Figures) -> String {
         Kind::Gauge,
         "How far business time is from the database's; 0 in earnest.",
         [(Vec::new(), figures.clock_offset_s)],
+    );
+    exposition.family(
+        "renzheng_judging_waiting",
+        Kind::Gauge,
+        "Persons and employers whom requests to this process touched and who are not judged anew yet.",
+        [(Vec::new(), judging as f64)],
     );
     runs(&mut exposition, figures);
     sources(&mut exposition, figures);

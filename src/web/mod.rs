@@ -182,7 +182,10 @@ async fn readyz(State(site): State<Site>) -> Response {
 /// Figures in the text format of Prometheus; 503 while the database does not give them.
 async fn metrics_page(State(site): State<Site>) -> Response {
     match site.store.figures().await {
-        Ok(figures) => ([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], metrics::render(&figures)).into_response(),
+        Ok(figures) => {
+            ([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], metrics::render(&figures, site.anew.waiting()))
+                .into_response()
+        }
         Err(error) => {
             tracing::warn!(error = errors::chain(&error), "there are no figures");
             (StatusCode::SERVICE_UNAVAILABLE, "the database gives no figures; /readyz says more\n").into_response()

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
+use crate::domain::facts::PersonId;
 
 /// Rows of a page at most, and where nothing is said.
 pub(super) const MOST: u16 = 500;
@@ -60,6 +61,22 @@ pub(super) fn cursor<T: FromStr>(asked: Option<&str>) -> Result<Option<T>, Probl
     asked.map(|after| after.parse().map_err(|_| bad_cursor())).transpose()
 }
 
+/// Leaves of lines by person those of so many persons after one; the cursor to the next.
+pub(super) fn cut_by_person<T>(
+    lines: &mut Vec<T>,
+    person: impl Fn(&T) -> PersonId,
+    after: Option<i64>,
+    limit: usize,
+) -> Option<String> {
+    lines.retain(|line| after.is_none_or(|after| person(line).0 > after));
+    lines.sort_by_key(&person);
+    let mut persons = lines.chunk_by(|one, other| person(one) == person(other));
+    let kept: usize = persons.by_ref().take(limit).map(<[T]>::len).sum();
+    persons.next()?;
+    lines.truncate(kept);
+    lines.last().map(|line| person(line).0.to_string())
+}
+
 /// `after` is none of the cursors that were given.
 pub(super) fn bad_cursor() -> Problem {
     let detail = "`after` is no cursor of this list: take `next` of the page before";
@@ -78,5 +95,25 @@ impl<T> Page<T> {
         items.truncate(limit);
         let next = items.last().filter(|_| more).map(place);
         Self { items, next }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_cut_between_persons_and_the_next_page_goes_on_there() {
+        let all = [(7, 'c'), (1, 'a'), (1, 'b'), (3, 'c'), (3, 'd'), (3, 'e')];
+        let page = |after, limit| {
+            let mut lines = all.to_vec();
+            let next = cut_by_person(&mut lines, |line| PersonId(line.0), after, limit);
+            (lines.iter().map(|line| line.1).collect::<String>(), next)
+        };
+        assert_eq!(page(None, 2), ("abcde".to_owned(), Some("3".to_owned())));
+        assert_eq!(page(Some(3), 2), ("c".to_owned(), None));
+        assert_eq!(page(None, 3), ("abcdec".to_owned(), None));
+        assert_eq!(page(Some(1), 1), ("cde".to_owned(), Some("3".to_owned())));
+        assert_eq!(page(Some(7), 1), (String::new(), None));
     }
 }

@@ -21,6 +21,7 @@ use crate::verify::foresight::{LookAhead, look_ahead};
 use crate::web::Site;
 use crate::web::asker::Holder;
 use crate::web::input::{Body, Path, Query};
+use crate::web::paging::{cursor, cut_by_person, limit_of};
 use crate::web::problem::Problem;
 use crate::web::reply::Reply;
 
@@ -113,6 +114,43 @@ struct Instead {
     paid_on: Option<NaiveDate>,
 }
 
+/// The same, and which persons are told.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct InsteadOf {
+    /// Staff of the year, an exact decimal
+    #[schemars(length(min = 1, max = 20), regex(pattern = r"^[0-9]+(\.[0-9]+)?$"))]
+    headcount: Option<String>,
+    /// Total wages of the year, yuan
+    total_wages: Option<Fen>,
+    /// Day of payment, which decides the relief; 1 September of the year after where nothing is said
+    paid_on: Option<NaiveDate>,
+    /// `next` of the page before
+    #[schemars(length(max = 200))]
+    after: Option<String>,
+    /// Persons of the page at most; 100 where nothing is said
+    #[schemars(range(min = 1, max = 500))]
+    limit: Option<u16>,
+}
+
+/// The year as a whole, and the months of some persons.
+#[derive(Serialize, JsonSchema)]
+struct WorthPage {
+    #[serde(flatten)]
+    worth: Worth,
+    /// Give it as `after` for the months of further persons; null: these were the last.
+    next: Option<String>,
+}
+
+/// The year that was looked at, and some of the persons who have something ahead.
+#[derive(Serialize, JsonSchema)]
+struct AheadPage {
+    #[serde(flatten)]
+    ahead: LookAhead,
+    /// Give it as `after` for further persons; null: these were the last.
+    next: Option<String>,
+}
+
 impl Instead {
     async fn asked(self, store: &Store, actor: &Actor, of: &OfYear) -> Result<AskedWorth, Problem> {
         let employer = employer(store, actor, Action::ReadResults, &of.uscc).await?;
@@ -136,10 +174,14 @@ async fn worth(
     State(site): State<Site>,
     Holder(actor): Holder,
     Path(of): Path<OfYear>,
-    Query(instead): Query<Instead>,
-) -> Result<Reply<Worth>, Problem> {
-    let asked = instead.asked(&site.store, &actor, &of).await?;
-    Ok(Reply(worth_of_months(&site.store, &site.reading.policy, &actor, &asked).await?))
+    Query(asked): Query<InsteadOf>,
+) -> Result<Reply<WorthPage>, Problem> {
+    let InsteadOf { headcount, total_wages, paid_on, after, limit } = asked;
+    let (after, limit) = (cursor(after.as_deref())?, limit_of(limit)?);
+    let asked = Instead { headcount, total_wages, paid_on }.asked(&site.store, &actor, &of).await?;
+    let mut worth = worth_of_months(&site.store, &site.reading.policy, &actor, &asked).await?;
+    let next = cut_by_person(&mut worth.months, |month| month.person_id, after, limit);
+    Ok(Reply(WorthPage { worth, next }))
 }
 
 /// How far, and at whom.
@@ -152,6 +194,12 @@ struct HowFar {
     /// Whose placements: of the running year, else of the one before
     #[schemars(range(min = 2000, max = 2100))]
     year: Option<i16>,
+    /// `next` of the page before
+    #[schemars(length(max = 200))]
+    after: Option<String>,
+    /// Persons of the page at most; 100 where nothing is said
+    #[schemars(range(min = 1, max = 500))]
+    limit: Option<u16>,
 }
 
 async fn foresight(
@@ -159,8 +207,11 @@ async fn foresight(
     Holder(actor): Holder,
     Path(of): Path<OfEmployer>,
     Query(ahead): Query<HowFar>,
-) -> Result<Reply<LookAhead>, Problem> {
+) -> Result<Reply<AheadPage>, Problem> {
+    let (after, limit) = (cursor(ahead.after.as_deref())?, limit_of(ahead.limit)?);
     let employer = employer(&site.store, &actor, Action::ReadResults, &of.uscc).await?;
     let (year, days) = (ahead.year.map(i32::from), ahead.days.unwrap_or(90).min(3660));
-    Ok(Reply(look_ahead(&site.store, &site.reading, employer, year, days.into()).await?))
+    let mut ahead = look_ahead(&site.store, &site.reading, employer, year, days.into()).await?;
+    let next = cut_by_person(&mut ahead.persons, |ahead| ahead.person, after, limit);
+    Ok(Reply(AheadPage { ahead, next }))
 }

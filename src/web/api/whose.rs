@@ -2,7 +2,8 @@
 
 use chrono::NaiveDate;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::declare::Declaring;
 use crate::declare::register::contract::ContractKey;
@@ -20,12 +21,19 @@ pub(super) struct OfEmployer {
     pub(super) uscc: Uscc,
 }
 
+/// A year outside of the century names nothing: `25` is none.
+fn business_year<'de, D: Deserializer<'de>>(year: D) -> Result<i16, D::Error> {
+    let year = i16::deserialize(year)?;
+    if (2000..=2100).contains(&year) { Ok(year) } else { Err(D::Error::custom("a year from 2000 to 2100")) }
+}
+
 /// A business year of an employer.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct OfYear {
     /// The employer's unified social credit code
     pub(super) uscc: Uscc,
     /// Business year
+    #[serde(deserialize_with = "business_year")]
     #[schemars(range(min = 2000, max = 2100))]
     pub(super) year: i16,
 }
@@ -36,6 +44,7 @@ pub(super) struct OfPlacement {
     /// The employer's unified social credit code
     pub(super) uscc: Uscc,
     /// Business year
+    #[serde(deserialize_with = "business_year")]
     #[schemars(range(min = 2000, max = 2100))]
     pub(super) year: i16,
     pub(super) person_id: PersonId,
@@ -47,6 +56,7 @@ pub(super) struct OfContract {
     /// The employer's unified social credit code
     pub(super) uscc: Uscc,
     /// Business year
+    #[serde(deserialize_with = "business_year")]
     #[schemars(range(min = 2000, max = 2100))]
     pub(super) year: i16,
     pub(super) person_id: PersonId,
@@ -61,6 +71,7 @@ pub(super) struct OfAffiliate {
     /// The employer's unified social credit code
     pub(super) uscc: Uscc,
     /// Business year
+    #[serde(deserialize_with = "business_year")]
     #[schemars(range(min = 2000, max = 2100))]
     pub(super) year: i16,
     /// The unit's own

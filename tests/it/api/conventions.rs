@@ -115,6 +115,10 @@ async fn what_is_no_request_is_refused_with_its_place_and_without_what_it_held()
     assert_eq!(get(&format!("{results}?limit=501")).await.1, "bad_limit");
     assert_eq!(get(&format!("{results}?after=x")).await.1, "bad_cursor");
     assert_eq!(get(&format!("{results}?page=2")).await.1, "bad_query");
+    let unknown = site.get(&format!("{results}?page=2"), &token).await;
+    assert!(unknown.text.contains("accepted is `") && unknown.text.contains("`limit`"), "{}", unknown.text);
+    let worded = site.get(&format!("{results}?limit=ten"), &token).await;
+    assert!(worded.text.contains("`limit` of the query") && worded.text.contains("查询参数limit不"), "{}", worded.text);
     assert_eq!(get("/api/v1/employers/36/years/2025/results").await.1, "not_found");
     assert_eq!(get("/api/v1/nothing").await.1, "not_found");
     let answer = site.ask(site.request("DELETE", &results).bearer_auth(&token)).await;

@@ -265,10 +265,25 @@ async fn the_levy_is_told_with_every_step_and_what_is_not_known() {
 
     let with_numbers = of_year(SCHOOL).query("headcount", "100").query("total_wages", "7200000");
     let own = api.done(&employer, "read_levy", with_numbers.clone()).await;
-    let worth = api.done(&employer, "read_worth", with_numbers).await;
+    let worth = api.done(&employer, "read_worth", with_numbers.clone()).await;
     assert_eq!((&own["estimate"]["levy"]["due"], &own["missing"]), (&worth["levy"], &json!([])));
     assert_eq!(own["weighted_person_months"], worth["weighted_person_months"]);
-    assert!(worth["months"].as_array().is_some_and(|months| !months.is_empty()), "{worth}");
+    let months = worth["months"].as_array().expect("months");
+    assert!(!months.is_empty() && worth["next"].is_null(), "{worth}");
+    // person by person, with the year as a whole on every page
+    let (mut paged, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let one = with_numbers.clone().query("limit", "1");
+        let page = match &after {
+            None => api.done(&employer, "read_worth", one).await,
+            Some(after) => api.done(&employer, "read_worth", one.query("after", after)).await,
+        };
+        assert_eq!(page["worth_of_all"], worth["worth_of_all"]);
+        paged.extend(page["months"].as_array().expect("months").clone());
+        let Some(next) = page["next"].as_str() else { break };
+        after = Some(next.to_owned());
+    }
+    assert!(after.is_some() && paged == *months, "{paged:?}");
     let ahead = api.done(&employer, "read_foresight", Says::at(&[("uscc", SCHOOL)]).query("days", "365")).await;
     assert_eq!(ahead["year"], YEAR, "nobody is placed in the running year yet");
     assert_eq!(api.done(&employer, "read_drift", of_year(SCHOOL)).await, json!(null), "nothing is declared");
