@@ -111,6 +111,13 @@ pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("schemas/migrati
 pub enum StoreError {
     #[error("the database did not do what was asked")]
     Driver(#[from] sqlx::Error),
+    /// Host and port or socket, and database; never user or password.
+    #[error("no connection to database {place}, which DATABASE_URL names")]
+    Unreachable {
+        place: String,
+        #[source]
+        source: sqlx::Error,
+    },
     #[error("the schema could not be brought up to date")]
     Migration(#[source] sqlx::migrate::MigrateError),
     #[error(
@@ -211,6 +218,15 @@ pub struct Store {
     request: Option<std::sync::Arc<request_answers::Request>>,
 }
 
+fn unreachable(options: &PgConnectOptions, source: sqlx::Error) -> StoreError {
+    let database = options.get_database().unwrap_or_else(|| options.get_username());
+    let place = match options.get_socket() {
+        Some(socket) => format!("`{database}` at {}", socket.display()),
+        None => format!("`{database}` at {}:{}", options.get_host(), options.get_port()),
+    };
+    StoreError::Unreachable { place, source }
+}
+
 impl Store {
     /// Connects, applies the migrations, and makes sure that the keys are the database's own.
     pub async fn open(url: &str, keys: Keys) -> Result<Self, StoreError> {
@@ -223,7 +239,14 @@ impl Store {
             .acquire_timeout(tasks::LEASE / 4)
             .idle_timeout(Duration::from_mins(2))
             .connect_lazy_with(options.clone());
-        let pool = connections(24).connect_with(options.clone()).await?;
+        let pool = match connections(24).connect_with(options.clone()).await {
+            Ok(pool) => pool,
+            Err(error) => {
+                // a pool that waited in vain does not say why
+                let source = PgConnection::connect_with(&options).await.err().unwrap_or(error);
+                return Err(unreachable(&options, source));
+            }
+        };
         let writing = connections(16).connect_lazy_with(options);
         let keys = std::sync::Arc::new(keys);
         let store = Self { pool, writing, renewals, keys, evidence: None, commission: None, request: None };
@@ -368,6 +391,22 @@ mod tests {
 
     use super::testing::Database;
     use super::*;
+
+    #[tokio::test]
+    async fn a_database_that_is_not_there_is_named_without_user_and_password() {
+        let database = Database::open().await;
+        let options: PgConnectOptions = database.url.parse().expect("a URL");
+        let away = database.url.replace(options.get_database().expect("a name"), "away");
+        let place = match options.get_socket() {
+            Some(socket) => socket.display().to_string(),
+            None => format!("{}:{}", options.get_host(), options.get_port()),
+        };
+        let keys = Keys::parse(&database.store.keys().to_text()).expect("keys");
+        let error = Store::open(&away, keys).await.expect_err("there is none");
+        assert_eq!(error.to_string(), format!("no connection to database `away` at {place}, which DATABASE_URL names"));
+        let told = crate::errors::chain(&error);
+        assert!(told.contains("does not exist"), "{told}");
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn who_is_dropped_while_rows_are_copied_leaves_no_answer_for_the_next() {

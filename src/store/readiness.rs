@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
-use super::{MIGRATIONS, Store};
+use super::{MIGRATIONS, Store, unreachable};
 use crate::crypto::Keys;
 use crate::domain::facts::words;
 use crate::errors;
@@ -44,10 +45,13 @@ impl Store {
     /// Looks at a database before it is opened: nothing is made or migrated.
     pub async fn inspect(url: &str, keys: &Keys) -> Vec<Finding> {
         let look = async {
-            let unreachable = |error: sqlx::Error| (Aspect::Database, errors::chain(&error));
-            let mut connection = PgConnection::connect(url).await.map_err(unreachable)?;
+            let failed = |error: sqlx::Error| (Aspect::Database, errors::chain(&error));
+            let options: PgConnectOptions = url.parse().map_err(failed)?;
+            let mut connection = PgConnection::connect_with(&options)
+                .await
+                .map_err(|error| (Aspect::Database, errors::chain(&unreachable(&options, error))))?;
             let found = look(&mut connection, keys).await;
-            connection.close().await.map_err(unreachable)?;
+            connection.close().await.map_err(failed)?;
             found
         };
         findings(tokio::time::timeout(PATIENCE, look).await.unwrap_or_else(|_| Err(silent())))
