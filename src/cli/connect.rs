@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::check::unset_variables;
 use super::context::{DATABASE, has_database, load_keys, start_server};
 use crate::clock;
 use crate::config::{Environment, Job, Settings};
@@ -49,6 +50,11 @@ pub(super) async fn probes(settings: &Settings, environment: &Environment, jobs:
     let mut probes = database(settings, environment).await?;
     for job in jobs.iter().filter(|job| job.source_settings().is_some()) {
         let what = format!("source of {}", job.name);
+        let unset = unset_variables(job, environment);
+        if !unset.is_empty() {
+            probes.extend(unset.iter().map(|error| Probe::failed(what.as_str(), errors::chain(error))));
+            continue;
+        }
         probes.push(match tokio::time::timeout(PATIENCE, Source::probe(job, environment, now)).await {
             Ok(Ok(text)) => Probe::ok(what, text),
             Ok(Err(error)) => {

@@ -129,6 +129,16 @@ impl Context {
         }
     }
 
+    /// Writes into the audit that results are looked at, before they are shown: that these persons are revealed, if they are.
+    pub(super) async fn note_look(&self, object: &str, revealed: Option<Vec<i64>>) -> anyhow::Result<()> {
+        let at = self.store.now().await?;
+        let act = match revealed {
+            None => Act::read(at, &self.actor, Action::ReadResults, object),
+            Some(persons) => Act::read(at, &self.actor, Action::Reveal, object).with("persons", persons),
+        };
+        Ok(self.store.record(&act).await?)
+    }
+
     /// Opens the installation for whoever shows a token, else for the user of the operating system.
     pub(super) async fn open_with(settings: Settings, environment: Environment) -> anyhow::Result<Self> {
         start_logging(&settings);

@@ -8,7 +8,6 @@ use super::{Common, Ended};
 use crate::domain::access::Action;
 use crate::domain::month::Month;
 use crate::domain::said::Language;
-use crate::store::audit::Act;
 use crate::verify::explain::text::text;
 use crate::verify::explain::{Asked, explain};
 
@@ -43,16 +42,12 @@ async fn show(context: &Context, args: &ExplainArgs, out: Output) -> anyhow::Res
     let employer = context.employer(Action::ReadResults, &args.employer).await?;
     let person = context.person(&args.person).await?;
     let reading = context.policy()?;
-    if out.reveal {
-        let at = context.store.now().await?;
-        let object = format!("explanation {}: employer {}", args.month, args.employer);
-        let act = Act::read(at, &context.actor, Action::Reveal, object).with("persons", vec![person.0]);
-        context.store.record(&act).await?;
-    }
     let asked = Asked { employer, person, month: args.month, reveal: out.reveal };
     let Some(explanation) = explain(&context.store, &reading, asked).await? else {
         return Err(usage(format!("this person has no placement at {} in {}", args.employer, args.month.year())));
     };
+    let object = format!("explanation {}: employer {}, person {}", args.month, args.employer, person.0);
+    context.note_look(&object, out.reveal.then(|| vec![person.0])).await?;
     out.value(&explanation, |explanation| text(explanation, args.lang))?;
     Ok(Ended::Done)
 }

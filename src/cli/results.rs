@@ -17,7 +17,6 @@ use crate::domain::ids::mask_name;
 use crate::domain::month::Month;
 use crate::domain::retention::RetentionClass;
 use crate::domain::verdict::Codes;
-use crate::store::audit::Act;
 use crate::store::facts::{Persons, Scope, Shard};
 use crate::store::people::Identity;
 use crate::store::results::{RunOrigin, YearRow};
@@ -108,7 +107,8 @@ async fn results(context: &Context, args: &ResultsArgs, out: Output) -> anyhow::
         let reached = context.reached(rows.iter().map(|row| row.employer).collect()).await?;
         rows.retain(|row| employer.is_none_or(|employer| row.employer == employer) && reached.contains(&row.employer));
         any |= !rows.is_empty();
-        Shown::print_all(context, args.year, &rows, out, &whose(args)).await?;
+        let object = format!("results {}: {}", args.year, whose(args.employer.as_deref(), person));
+        Shown::print_all(context, args.year, &rows, out, &object).await?;
     }
     if !any {
         eprintln!("there are no results of {} for this; `renzheng verify --year {}` makes them", args.year, args.year);
@@ -117,11 +117,10 @@ async fn results(context: &Context, args: &ResultsArgs, out: Output) -> anyhow::
 }
 
 /// Whose results are asked for, as the audit names them.
-fn whose(args: &ResultsArgs) -> String {
-    let employer =
-        args.employer.as_deref().map_or_else(|| "every employer".to_owned(), |code| format!("employer {code}"));
-    let person = if args.person.is_some() { "one person" } else { "every person" };
-    format!("results {}: {employer}, {person}", args.year)
+pub(super) fn whose(employer: Option<&str>, person: Option<PersonId>) -> String {
+    let employer = employer.map_or_else(|| "every employer".to_owned(), |code| format!("employer {code}"));
+    let person = person.map_or_else(|| "every person".to_owned(), |person| format!("person {}", person.0));
+    format!("{employer}, {person}")
 }
 
 /// What rows refer to, for showing them.
@@ -132,21 +131,16 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// Prints rows; that they are revealed, if they are, is written to the audit log under the name of `whose` they are.
+    /// Prints rows, once the audit holds that `object` is looked at, or revealed.
     pub(super) async fn print_all(
         context: &Context,
         year: i32,
         rows: &[YearRow],
         out: Output,
-        whose: &str,
+        object: &str,
     ) -> anyhow::Result<()> {
         let shown = Self::load(context, rows).await?;
-        if out.reveal {
-            let at = context.store.now().await?;
-            let persons: Vec<i64> = rows.iter().map(|row| row.person.0).collect();
-            let act = Act::read(at, &context.actor, Action::Reveal, whose).with("persons", persons);
-            context.store.record(&act).await?;
-        }
+        context.note_look(object, out.reveal.then(|| rows.iter().map(|row| row.person.0).collect())).await?;
         for row in rows {
             shown.print(year, row, out)?;
         }

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::check::unset_variables;
 use super::context::Context;
 use super::{Common, Ended};
 use crate::config::{AlertSettings, TaxMode};
@@ -27,7 +28,7 @@ pub(super) struct ServeArgs {
     /// Tasks that this process works on at once; the first of several leaves backfills alone
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=8))]
     workers: u8,
-    /// Where health and metrics are answered over HTTP [default: as set, 127.0.0.1:7360]
+    /// Where the API, health and metrics are answered over HTTP [default: as set, 127.0.0.1:7360]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
 }
@@ -50,12 +51,16 @@ async fn serve(context: &Context, args: &ServeArgs, stop: CancellationToken) -> 
         jobs.len(),
         args.workers
     );
+    // a source that cannot be asked yet keeps nobody from the rest
+    for unset in jobs.iter().flat_map(|job| unset_variables(job, &context.environment)) {
+        eprintln!("renzheng: {unset}; until it is set and `serve` starts anew, runs of this job fail");
+    }
     let settings = &context.settings;
     let address = args.listen.unwrap_or(settings.listen);
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen at {address}; `--listen` or RENZHENG_LISTEN names another place"))?;
-    eprintln!("health and metrics at http://{}", listener.local_addr()?);
+    eprintln!("the API, health and metrics at http://{}", listener.local_addr()?);
     let (store, environment) = (context.store.clone(), context.environment.clone());
     let reading = context.policy()?;
     let schedule = Schedule::new(

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::context::{Context, usage};
 use super::output::{Output, progress};
-use super::results::Shown;
+use super::results::{Shown, whose};
 use super::run::verify_year;
 use super::{Common, Ended};
 use crate::clock;
@@ -16,6 +16,7 @@ use crate::domain::facts::PersonId;
 use crate::domain::retention::RetentionClass;
 use crate::ingest;
 use crate::policy;
+use crate::store::audit::Act;
 use crate::store::facts::Shard;
 use crate::store::results::YearRow;
 use crate::verify::changes::Point;
@@ -84,9 +85,12 @@ async fn verify(context: &Context, args: &VerifyArgs, out: Output) -> anyhow::Re
         selection.persons = vec![context.person(person).await?];
     }
     if let Some(at) = args.as_of {
-        let employer = args.employer.as_deref().unwrap_or("every");
-        let whose = format!("verification {} as of {}: employer {employer}", args.year, clock::rfc3339(at));
-        return as_of(context, args.year, &selection, at, (whose, out)).await;
+        let whose = whose(args.employer.as_deref(), selection.persons.first().copied());
+        let object = format!("verification {} as of {}: {whose}", args.year, clock::rfc3339(at));
+        return as_of(context, args.year, &selection, at, (object, out)).await;
+    }
+    if selection.employer.is_some() || !selection.persons.is_empty() {
+        note_reverification(context, args, selection.persons.first().copied()).await?;
     }
     let jobs = context.jobs().await?;
     if args.fresh && !selection.persons.is_empty() {
@@ -95,9 +99,21 @@ async fn verify(context: &Context, args: &VerifyArgs, out: Output) -> anyhow::Re
         }
     }
     let summary = verify_year(context, args.year, &selection).await?;
+    if args.person.is_some() && summary.placements == 0 && summary.without_wage_class.is_empty() {
+        let at = args.employer.as_deref().map_or_else(String::new, |code| format!(" at {code}"));
+        return Err(usage(format!("this person has no placement{at} in {}", args.year)));
+    }
     let ended = Ended::of(!summary.without_wage_class.is_empty());
     out.value(&Report { year: args.year, summary }, describe)?;
     Ok(ended)
+}
+
+/// That somebody asked for these persons, before it is done: the persons see it as they see what is asked for over HTTP.
+async fn note_reverification(context: &Context, args: &VerifyArgs, person: Option<PersonId>) -> anyhow::Result<()> {
+    let object = format!("verification {}: {}", args.year, whose(args.employer.as_deref(), person));
+    let at = context.store.now().await?;
+    let act = Act::read(at, &context.actor, Action::Reverify, object).with("fresh", args.fresh);
+    Ok(context.store.record(&act).await?)
 }
 
 async fn pull_afresh(context: &Context, job: &crate::config::Job, persons: &[PersonId]) -> anyhow::Result<()> {
@@ -142,7 +158,7 @@ async fn as_of(
     year: i32,
     selection: &Selection,
     at: DateTime<Utc>,
-    (whose, out): (String, Output),
+    (object, out): (String, Output),
 ) -> anyhow::Result<Ended> {
     context.refuse_before_horizon(RetentionClass::SupersededRecords, at).await?;
     let store = &context.store;
@@ -168,7 +184,7 @@ async fn as_of(
             runs: [0; 12],
         })
         .collect();
-    Shown::print_all(context, year, &rows, out, &whose).await?;
+    Shown::print_all(context, year, &rows, out, &object).await?;
     eprintln!(
         "as of {} (publish {}, business date {}, policy {}): {} placements, {} of {} months pass; nothing was written",
         clock::rfc3339(at),

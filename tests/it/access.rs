@@ -8,8 +8,9 @@ use renzheng::clock;
 use renzheng::declare::users::{self, AskedReach, Period, TokenError, UserError, actor_of_token};
 use renzheng::domain::access::{Action, Actor, Role, Scope};
 use renzheng::domain::grant::GrantRefused;
-use renzheng::domain::ids::Uscc;
+use renzheng::domain::ids::{ResidentId, Uscc};
 use renzheng::store::Store;
+use renzheng::store::audit_log::AuditFilter;
 use serde_json::Value;
 
 use crate::fixtures::{Day, fixtures};
@@ -202,7 +203,7 @@ async fn results_of_nobody_named_are_those_the_actor_reaches() {
     assert!(owners.values().all(|owned| owned.federation_division.starts_with("3608")), "{owners:?}");
     // a person of another employer has no results here
     let foreign = province.harness.results(2025).await.into_iter().find(|line| line.employer_uscc == E3).expect("one");
-    let id = renzheng::domain::ids::ResidentId::parse(&foreign.id_number).expect("a number");
+    let id = ResidentId::parse(&foreign.id_number).expect("a number");
     let person = store.find_person(&id).await.expect("asked").expect("known").0.to_string();
     let listed = employers_listed(harness, &handler, &["--person", &person]);
     assert!(!listed.contains(&E3.to_owned()), "{listed:?}");
@@ -489,4 +490,43 @@ async fn one_employer_does_not_learn_whether_somebody_is_known_elsewhere() {
         };
         assert_eq!(ask(elsewhere), ask(nobody), "{arguments:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_results_are_looked_at_or_verified_at_the_command_line_stands_in_the_audit() {
+    let province = province("access_looks").await;
+    let (harness, store) = (&province.harness, &province.harness.store);
+    let lines = harness.results(2025).await;
+    let worker = &lines.iter().find(|line| line.employer_uscc == E1).expect("a worker").id_number;
+    let id = ResidentId::parse(worker).expect("an ID number");
+    let person = store.find_person(&id).await.expect("asked").expect("known");
+    let number = person.0.to_string();
+    let token = user(store, "chen.jie", Role::Reviewer, &division("36")).await;
+    for arguments in [
+        vec!["explain", "--employer", E1, "--month", "2025-03", "--person", &number],
+        vec!["results", "--employer", E1, "--year", "2025", "--person", &number],
+        vec!["results", "--employer", E1, "--year", "2025"],
+        vec!["verify", "--employer", E1, "--year", "2025", "--person", &number],
+        vec!["verify", "--employer", E1, "--year", "2025"],
+    ] {
+        let told = say(&mut as_holder(harness, &token, &arguments));
+        assert!(told.starts_with("exit 0"), "{arguments:?}: {told}");
+    }
+    let nobody = ["verify", "--employer", E1, "--year", "2025", "--person", "999999"];
+    let told = say(&mut as_holder(harness, &token, &nobody));
+    assert!(told.starts_with("exit 2") && told.contains("has no placement at"), "{told}");
+    let filter = AuditFilter { actor: Some("chen.jie".to_owned()), ..AuditFilter::default() };
+    let rows = store.list_audit(&filter, 10).await.expect("rows");
+    let rows: Vec<(String, String)> = rows.into_iter().rev().map(|row| (row.action, row.object)).collect();
+    let expected = [
+        ("read_results", format!("explanation 2025-03: employer {E1}, person {number}")),
+        ("read_results", format!("results 2025: employer {E1}, person {number}")),
+        ("read_results", format!("results 2025: employer {E1}, every person")),
+        ("reverify", format!("verification 2025: employer {E1}, person {number}")),
+        ("reverify", format!("verification 2025: employer {E1}, every person")),
+        ("reverify", format!("verification 2025: employer {E1}, person 999999")),
+    ];
+    assert_eq!(rows, expected.map(|(action, object)| (action.to_owned(), object)));
+    let of_person = AuditFilter { person: Some(person), ..filter };
+    assert_eq!(store.list_audit(&of_person, 10).await.expect("rows").len(), 3, "the person sees what names them");
 }

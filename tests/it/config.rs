@@ -218,5 +218,10 @@ exit 1
 {"jobs":4,"policy_version":"[hash]","connected":[{"what":"database","ok":true,"text":"in order"},{"what":"schema","ok":true,"text":"in order"},{"what":"keys","ok":false,"text":"are not those this database was filled with; give the key file or RENZHENG_KEYS that belong to it"},{"what":"source of pull-bad","ok":false,"text":"the agency refuses our credentials: it answered 403; look at `source.auth`"},{"what":"source of pull-database","ok":true,"text":"the database answers, and has the columns"},{"what":"source of pull-good","ok":true,"text":"the agency answers 200"},{"what":"source of pull-wage","ok":true,"text":"files to read: 1"},{"what":"tax department","ok":true,"text":"is not set: nothing is handed over"}]}
 renzheng: 2 of 8 cannot be worked with
 "###);
-    assert!(good.take_asked().len() == 2 && bad.take_asked().len() == 2, "asked once each time, without patience");
+    let partly = check(&["check", "--connect"], &|command| {
+        command.env_remove("GOOD");
+    });
+    assert!(partly.starts_with("exit 1") && partly.contains("the variable `GOOD` is not set"), "{partly}");
+    assert!(partly.contains("source of pull-wage: files to read: 1"), "what can be tried is: {partly}");
+    assert!(good.take_asked().len() == 2 && bad.take_asked().len() == 3, "asked once each time, without patience");
 }

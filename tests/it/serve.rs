@@ -407,10 +407,12 @@ async fn a_serving_process_answers_over_http_and_opens_an_alert_for_what_failed_
         "kind = \"pull\"\nrecord = \"wage\"\nkeep = \"all\"\n[source]\ntype = \"http\"\nurl = \"{}/wages\"\n",
         agency.url
     );
-    let site = Site::new("serve_told", 0, &[("pull-wage".to_owned(), job)]).await;
+    let unset = job.replace(&agency.url, "${OTHER_URL}");
+    let jobs = [("pull-wage".to_owned(), job), ("pull-other".to_owned(), unset)];
+    let site = Site::new("serve_told", 0, &jobs).await;
     let mut connection = site.harness.connection().await;
     let mut serving = site.start("only", "1");
-    site.queue_all(|_| true).await;
+    site.queue_all(|name| name == "pull-wage").await;
     site.wait_for(&mut connection, "the work to be given up", "select count(*) from task where state = 'dead'", 1)
         .await;
     drop(serving.0.kill());
@@ -419,7 +421,10 @@ async fn a_serving_process_answers_over_http_and_opens_an_alert_for_what_failed_
     let mut serving = site.start("again", "1");
     site.wait_for(&mut connection, "the alert", "select count(*) from alert where closed_at is null", 1).await;
     let said = std::fs::read_to_string(site.scratch.path().join("again")).expect("its words");
-    let address = said.lines().find_map(|line| line.strip_prefix("health and metrics at ")).expect("an address");
+    let unset = "the variable `OTHER_URL` is not set; until it is set and `serve` starts anew";
+    assert!(said.contains("pull-other.toml") && said.contains(unset), "{said}");
+    let address =
+        said.lines().find_map(|line| line.strip_prefix("the API, health and metrics at ")).expect("an address");
     let client = client(&HttpSettings::default()).expect("a client");
     let get = async |path: &str| {
         let answer = client.get(format!("{address}{path}")).send().await.expect("an answer");
