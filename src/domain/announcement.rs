@@ -224,8 +224,31 @@ mod tests {
             assert_eq!(state_on(day(on), from, until, true), AnnouncementState::Withdrawn, "{on}");
         }
         assert_eq!(state_on(day("2036-01-01"), from, None, false), AnnouncementState::InForce);
+        assert!(Content::checked("x", "x", from, Some(from)).is_ok(), "for one day");
         let backwards = Content::checked("x", "x", from, Some(day("2026-02-28")));
         assert_eq!(backwards.expect_err("refused").code(), "ends_before_it_begins");
+    }
+
+    #[test]
+    fn states_and_refusals_are_told_in_chinese() {
+        let states: Vec<&str> = AnnouncementState::ALL.iter().map(|state| state.chinese()).collect();
+        assert_eq!(states, ["待生效", "有效", "已过期", "已撤回"]);
+        let (own, province, from_on) = ("3601".to_owned(), "36".to_owned(), day("2026-03-01"));
+        for (refused, chinese) in [
+            (Refused::NotADivision, "行政区划代码须为前两位、四位或六位数字。"),
+            (Refused::OutsideProvince { province }, "只能面向本省（36）及所辖区划发布。"),
+            (Refused::BeyondReach { own }, "只能面向本级（3601）及所辖区划发布、更正或撤回。"),
+            (Refused::TitleLength { signs: 101 }, "标题须为一行，1至100个字。"),
+            (Refused::TextLength { signs: 0 }, "正文须为1至20000个字。"),
+            (Refused::ControlSign("text"), "标题和正文须为纯文本，不得含有控制字符。"),
+            (Refused::EndsBeforeItBegins { from_on, until_on: from_on }, "截止日期不得早于生效日期。"),
+            (Refused::HoldsIdNumber("text"), "公告中不得填写身份证号。"),
+            (Refused::Withdrawn, "该公告已撤回；如需发布，请另行发布。"),
+            (Refused::Outdated { version: 3 }, "该公告已更正为第3版，请先查看。"),
+            (Refused::SearchTooLong { signs: 101 }, "搜索内容不得超过100个字。"),
+        ] {
+            assert_eq!(refused.chinese(), chinese);
+        }
     }
 
     #[test]
@@ -233,6 +256,7 @@ mod tests {
         assert_eq!(keywords("  年审\u{3000}window\t50% ").expect("read"), ["年审", "window", "50%"]);
         assert_eq!(keywords("").expect("read"), [""; 0]);
         assert_eq!(keywords("a\0b").expect("read"), ["a", "b"]);
+        assert!(keywords(&"残".repeat(100)).is_ok());
         assert_eq!(keywords(&"残".repeat(101)), Err(Refused::SearchTooLong { signs: 101 }));
     }
 

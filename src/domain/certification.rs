@@ -200,7 +200,8 @@ mod tests {
 
     #[test]
     fn a_withdrawal_names_the_version_and_counts_nothing() {
-        let message = Message { version: 2, kind: MessageKind::Withdrawn, attempt: 1 };
+        // here too
+        let message = Message { version: 2, kind: MessageKind::Certified, attempt: 1 };
         let built = OutboundMessage::withdrawn("m2", message, subject());
         assert_eq!(built.heading().idempotency_key, "91369900MA00000152:2025:2:withdrawn");
         assert!(matches!(built, OutboundMessage::Withdrawn(_)));

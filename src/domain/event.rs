@@ -249,6 +249,12 @@ mod tests {
     }
 
     #[test]
+    fn instants_are_told_in_beijing_time() {
+        let heading = Heading::new("e1", "2026-03-02T20:30:00Z".parse().expect("an instant"));
+        assert_eq!(heading.occurred_at.to_rfc3339(), "2026-03-03T04:30:00+08:00");
+    }
+
+    #[test]
     fn what_differs_in_weight_alone_is_no_news() {
         let month = Month::new(2025, 3).expect("a month");
         let passing = Verdict::unpack(1 << 23).expect("a verdict");

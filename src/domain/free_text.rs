@@ -105,6 +105,16 @@ mod tests {
         ] {
             assert_eq!(Reason::parse(text), Err(fault), "{text:?}");
         }
+        let faults =
+            [ReasonFault::Missing, ReasonFault::TooLong(1001), ReasonFault::Unreadable, ReasonFault::HoldsIdNumber];
+        let told = faults.map(|fault| (fault.code(), fault.chinese()));
+        let expected = [
+            ("reason_missing", "请填写原因。"),
+            ("reason_too_long", "原因不得超过1000字。"),
+            ("reason_unreadable", "原因含有乱码或控制字符。"),
+            ("note_holds_id_number", "说明中不得填写身份证号。"),
+        ];
+        assert_eq!(told, expected.map(|(code, chinese)| (code, chinese.to_owned())));
     }
 
     #[test]

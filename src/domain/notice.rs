@@ -195,6 +195,33 @@ mod tests {
         insta::assert_snapshot!(objected.chinese("王* …0019"), @"王* …0019对被计入2025-01至2025-02、2025-05提出异议。认定结果不因此改变，由残联核实；请核对安置信息、申报月份及工资。");
     }
 
+    #[test]
+    fn whose_receiver_takes_nothing_hears_where_and_what_to_do() {
+        let paused =
+            SubscriptionPaused { subscription_id: 7, account: "li.hua".to_owned(), host: "hooks.example".to_owned() };
+        let english = "the receiver at hooks.example took no event of subscription 7 (li.hua) for a week, so that nothing more is sent there. \
+                       What happens is kept for it for some time; once it works again, li.hua resumes the subscription";
+        assert_eq!(paused.english(), english);
+        let chinese = "接收端 hooks.example 一周未接收订阅 7（li.hua）的任何事件，已暂停发送。其间的事件保留一段时间；接收端恢复后，由 li.hua 恢复该订阅。";
+        assert_eq!(paused.chinese(), chinese);
+    }
+
+    #[test]
+    fn what_is_told_is_about_a_person_or_a_program_and_says_what_its_kind_says() {
+        let (double, months) = (claim(&[1, 2], &[]), claim(&[1], &[]).months);
+        let objected = Objected { person: PersonId(18), months };
+        let paused =
+            SubscriptionPaused { subscription_id: 7, account: "li.hua".to_owned(), host: "hooks.example".to_owned() };
+        let who = "王* …0019";
+        for (told, person, english, chinese) in [
+            (Told::DoubleClaim(double.clone()), Some(PersonId(17)), double.english(who), double.chinese(who)),
+            (Told::Objection(objected.clone()), Some(PersonId(18)), objected.english(who), objected.chinese(who)),
+            (Told::SubscriptionPaused(paused.clone()), None, paused.english(), paused.chinese()),
+        ] {
+            assert_eq!((told.person(), told.english(who), told.chinese(who)), (person, english, chinese));
+        }
+    }
+
     #[cfg(feature = "pipeline")]
     #[test]
     fn the_parameters_are_read_back() {

@@ -147,6 +147,7 @@ mod tests {
         assert_eq!(check(ObjectionKind::Other, &[1], &"字".repeat(1_001)), Refused::TextTooLong { signs: 1_001 });
         let many: Vec<Month> = (0..37).filter_map(|month| Month::from_index(2020 * 12 + month)).collect();
         assert_eq!(super::check(ObjectionKind::Other, &many, "x"), Err(Refused::Months));
+        assert!(super::check(ObjectionKind::Other, &many[1..], "x").is_ok(), "three years");
         assert_eq!(check_answer(" "), Err(Refused::AnswerNeeded));
     }
 
@@ -174,5 +175,13 @@ no_objection: there is no such objection; 未找到该异议。
 answered: it is answered already; 该异议已答复。
 answer_needed: an answer tells the person why: 1 to 1000 signs; 请填写给本人的答复，不超过1000字。
 "###);
+    }
+
+    #[test]
+    fn kinds_and_findings_are_told_in_chinese() {
+        let kinds: Vec<&str> = ObjectionKind::ALL.iter().map(|kind| kind.chinese()).collect();
+        assert_eq!(kinds, ["从未在该单位工作", "这些月份未在该单位工作", "未收到所列工资", "其他"]);
+        let findings: Vec<&str> = Finding::ALL.iter().map(|finding| finding.chinese()).collect();
+        assert_eq!(findings, ["异议成立", "异议不成立"]);
     }
 }

@@ -130,4 +130,27 @@ mod tests {
             assert_eq!(reached, expected, "{today}");
         }
     }
+
+    #[test]
+    fn staff_hear_the_sums_of_their_division() {
+        let open = Unfinished { under_review: 2, contact_missing: true, ..Unfinished::nothing(Stands::Open, 5) };
+        let ready = Unfinished { only_completion: true, ..Unfinished::nothing(Stands::Open, 3) };
+        let rejected = Unfinished { under_review: 1, ..Unfinished::nothing(Stands::Rejected, 1) };
+        let silent = Unfinished::nothing(Stands::NoReceipt, 1);
+        let mut summary = Summary::default();
+        for one in [open, ready, rejected, silent] {
+            summary.add(&one);
+        }
+        let expected = Summary {
+            employers: 4,
+            open: 2,
+            rejected: 1,
+            no_receipt: 1,
+            awaiting_staff: 2,
+            under_review: 3,
+            only_completion: 1,
+            contact_missing: 1,
+        };
+        assert_eq!(summary, expected);
+    }
 }

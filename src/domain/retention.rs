@@ -71,4 +71,22 @@ mod tests {
         assert_eq!(usual[&RetentionClass::Strangers], 30);
         assert!(usual.iter().all(|(class, days)| *days >= class.least_days()));
     }
+
+    #[test]
+    fn each_class_has_its_days_and_the_least_that_may_be_set() {
+        let days: Vec<_> =
+            RetentionClass::ALL.iter().map(|class| (class.as_str(), class.usual_days(), class.least_days())).collect();
+        let expected = [
+            ("strangers", Some(30), 1),
+            ("run_lines", Some(90), 1),
+            ("pages", Some(30), 1),
+            ("messages", Some(365), 1),
+            ("tasks", Some(90), 1),
+            ("events", Some(90), 1),
+            ("request_answers", Some(730), 30),
+            ("superseded_records", None, 1098),
+            ("result_history", None, 1098),
+        ];
+        assert_eq!(days, expected);
+    }
 }

@@ -275,4 +275,14 @@ mod tests {
         }
         assert_eq!(Word::parse(true, "levy_owed"), None);
     }
+
+    #[test]
+    fn states_and_reasons_are_told_in_chinese() {
+        let states: Vec<&str> = ApplicationState::ALL.iter().map(|state| state.chinese()).collect();
+        assert_eq!(states, ["待审核", "已失效", "已撤回", "已通过", "未通过"]);
+        let approvals: Vec<&str> = ApprovalReason::ALL.iter().map(|reason| Word::Approve(*reason).chinese()).collect();
+        assert_eq!(approvals, ["认定结果属实", "已核验申请材料", "其他"]);
+        let rejections: Vec<&str> = RejectionReason::ALL.iter().map(|reason| Word::Reject(*reason).chinese()).collect();
+        assert_eq!(rejections, ["在职职工人数有误", "安置情况存疑", "尚欠缴残保金", "已享受同类奖励", "其他"]);
+    }
 }

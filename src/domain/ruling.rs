@@ -261,4 +261,30 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn reasons_are_told_in_chinese() {
+        let approvals: Vec<&str> = ApprovalReason::ALL.iter().map(|reason| reason.chinese()).collect();
+        let expected = [
+            "银行流水证明已发工资",
+            "已补缴并有凭证",
+            "在外省参保",
+            "已核验残疾证件原件",
+            "已出示劳动合同",
+            "派遣协议约定由本单位计入",
+            "其他",
+        ];
+        assert_eq!(approvals, expected);
+        let rejections: Vec<&str> = RejectionReason::ALL.iter().map(|reason| reason.chinese()).collect();
+        let expected = [
+            "材料无法辨认",
+            "材料不是当月的",
+            "材料不是本单位的",
+            "金额低于标准",
+            "经办机构未盖章",
+            "疑似虚假安置",
+            "其他",
+        ];
+        assert_eq!(rejections, expected);
+    }
 }
