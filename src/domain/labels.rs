@@ -107,7 +107,7 @@ mod tests {
             told.extend([column(check), "\n"]);
             for codes in codes {
                 let Said { en, zh } = code(check, &codes);
-                told.push_str(&format!("    {}: {en} {zh}\n", codes.get(check)));
+                told.extend(["    ", codes.get(check), ": ", &en, " ", &zh, "\n"]);
             }
         };
         let all = |with: &dyn Fn(&mut Codes, usize), many: usize| {
