@@ -474,6 +474,8 @@ mod tests {
         let of = |certificate| remedy(Check::Certificate, &codes, &Failure { certificate, ..failure() }).expect("one");
         assert_eq!(of(Some(CertificateKind::DisabledSoldier)).by_whom[0].party, Party::VeteransOffice);
         assert_eq!(of(Some(CertificateKind::DisabledPerson)).by_whom[0].party, Party::CertificateRegistry);
+        assert!(of(Some(CertificateKind::DisabledSoldier)).document.zh.contains("残疾军人证"));
+        assert!(!of(Some(CertificateKind::DisabledPerson)).document.zh.contains("残疾军人证"));
     }
 
     #[test]

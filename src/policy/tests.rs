@@ -10,6 +10,7 @@ use crate::domain::levy::{AverageWage, LevyInput, Tier, WageCap, estimate};
 use crate::domain::money::Fen;
 use crate::domain::month::Month;
 use crate::domain::policy::{BackPayment, PlacedPersonsRounding, WageClass};
+use crate::domain::review::{Ground, Grounds};
 use crate::domain::ruling::SecondPerson;
 
 fn jiangxi() -> Policy {
@@ -62,6 +63,9 @@ fn every_county_level_unit_has_a_class() {
     assert_eq!(policy.class_of("110101"), None);
     assert_eq!(policy.class_on("360102", day("2025-06-01")), Some(WageClass::One));
     assert_eq!(policy.class_on("360102", day("2012-06-01")), None);
+    assert_eq!(policy.division_name("360681"), Some("贵溪市"));
+    assert_eq!(policy.division_name("nanchang_economic"), Some("南昌经济技术开发区"));
+    assert_eq!(policy.division_name("360100"), None);
 }
 
 #[test]
@@ -115,6 +119,22 @@ fn the_switches_are_as_decided() {
     let commitment = policy.commitment(on).expect("commitment");
     assert!(commitment.text.contains("非官方文本"));
     assert_eq!((policy.province, policy.version.len()), (36, 16));
+}
+
+#[test]
+fn a_switch_that_is_set_otherwise_is_otherwise() {
+    let with = |original: &str, changed: &str| {
+        assert_eq!(BUILT_IN.matches(original).count(), 1, "{original}");
+        parse(&BUILT_IN.replacen(original, changed, 1)).expect("a policy")
+    };
+    let on = day("2026-05-01");
+    let lax = with(
+        "[[certificate_at_submission]]\nfrom = 2013-01-01\nvalue = true",
+        "[[certificate_at_submission]]\nfrom = 2013-01-01\nvalue = false",
+    );
+    assert_eq!(lax.certificate_at_submission(on), Ok(false));
+    let second = with("value = \"off\"", "value = [\"wage\"]").second_person(on);
+    assert!(second.is_asked(Grounds::NONE.with(Ground::Wage)) && !second.is_asked(Grounds::NONE.with(Ground::Age)));
 }
 
 #[test]

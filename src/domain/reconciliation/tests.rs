@@ -336,3 +336,67 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn settling_takes_over_exactly_what_the_department_names_and_nobody_here_knows() {
+    let first = answered(1, Certified, 1, Accepted);
+    let second = answered(2, Certified, 1, Accepted);
+    let third = answered(3, Certified, 1, Rejected);
+    let withdrawal = answered(2, Withdrawn, 1, Accepted);
+    let settled = |ours: &Here, theirs: &[Answered], more| {
+        let row = row_of(USCC, theirs, more).expect("a row");
+        let settlement = settle(Class::MissingHere, ours, &row).expect("it can be settled");
+        let Correction::Recovered { messages, more } = settlement.correction else { panic!("recovered") };
+        let Step::Recover { last, messages: there, holds } = settlement.step else { panic!("recover") };
+        assert_eq!((last, there), (theirs.last().expect("a message").message, row.messages));
+        (messages, more, holds)
+    };
+    let held = || Holds::Withdrawn { version: 2, receipt: "R-2-certified".to_owned() };
+    let known = Here { more: 1, ..here(std::slice::from_ref(&first)) };
+
+    // the last message and another that is in force; of six in all one is known, one was counted before, two are named
+    let (messages, more, holds) = settled(&known, &[first.clone(), second.clone(), third.clone()], 3);
+    let rejected = Answered { receipt: None, person_count: 0, weighted_person_months: 0, lapsed: true, ..third };
+    let in_force = Answered { idempotency_key: String::new(), ..second.clone() };
+    assert_eq!((messages, more, holds), (vec![rejected, in_force], 2, held()));
+
+    // the last message is what is in force: it is named once
+    let (messages, more, holds) = settled(&here(std::slice::from_ref(&first)), &[first.clone(), second.clone()], 0);
+    assert_eq!((messages, more, holds), (vec![second.clone()], 0, held()));
+
+    // accepted, and nothing of it is in force: its receipt is not told
+    let theirs = [first.clone(), second.clone(), withdrawal.clone()];
+    let (messages, more, holds) = settled(&here(std::slice::from_ref(&first)), &theirs, 0);
+    let accepted = Answered { receipt: Some("-".to_owned()), lapsed: true, ..withdrawal };
+    assert_eq!((messages, more, holds), (vec![accepted], 1, Holds::Nothing));
+
+    // what is in force is ours
+    let fourth = Answered { message_id: "foreign".to_owned(), ..answered(4, Certified, 1, Rejected) };
+    let ours = here(&[first.clone(), second.clone()]);
+    let (messages, more, holds) = settled(&ours, &[first, second, fourth], 0);
+    assert_eq!(messages.iter().map(|one| one.message_id.as_str()).collect::<Vec<_>>(), ["foreign"]);
+    assert_eq!((more, holds), (0, Holds::AsHere));
+}
+
+#[test]
+fn what_is_accepted_there_is_taken_with_its_receipt_where_it_is_in_force() {
+    let first = answered(1, Certified, 1, Accepted);
+    let refused = answered(1, Certified, 1, Rejected);
+    let settled = |ours: &[Answered], theirs: &[Answered]| {
+        let row = row_of(USCC, theirs, 0).expect("a row");
+        settle(Class::AcceptedThere, &here(ours), &row).expect("it can be settled")
+    };
+    let certified = settled(&[refused], std::slice::from_ref(&first));
+    let (message_id, receipt) = (first.message_id.clone(), "R-1-certified".to_owned());
+    assert_eq!(certified.correction, Correction::Accepted { message_id, receipt: receipt.clone() });
+    let holds = Holds::Withdrawn { version: 1, receipt };
+    assert_eq!(certified.step, Step::Recover { last: first.message, messages: 1, holds });
+
+    let withdrawal = answered(1, Withdrawn, 1, Accepted);
+    let ours = [first.clone(), answered(1, Withdrawn, 1, Rejected)];
+    let withdrawn = settled(&ours, &[first, withdrawal.clone()]);
+    let correction = Correction::Accepted { message_id: withdrawal.message_id, receipt: "-".to_owned() };
+    assert_eq!(withdrawn.correction, correction);
+    let step = Step::Recover { last: withdrawal.message, messages: 2, holds: Holds::Nothing };
+    assert_eq!(withdrawn.step, step);
+}
