@@ -512,7 +512,7 @@ Options:
           Folder of the job files [default: jobs]
 
       --listen <ADDRESS:PORT>
-          Where health and metrics are answered over HTTP [default: as set, 127.0.0.1:7360]
+          Where the API, health and metrics are answered over HTTP [default: as set, 127.0.0.1:7360]
 
       --data-dir <DIR>
           Folder of the private Postgres, keys and files [default: var]

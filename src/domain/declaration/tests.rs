@@ -1035,3 +1035,81 @@ fn the_day_of_deregistration_and_of_the_rejection_are_kept() {
     assert_eq!(after(&[complete(), accept(FIRST)]).rejected_at(), None);
     assert_eq!(Declaration::default().rejected_at(), None);
 }
+
+#[test]
+fn only_the_same_person_with_the_same_words_repeats_a_command() {
+    let allowed =
+        |declaration: &Declaration, event: Event| declaration.clone().apply(event, at(50)).map(|(after, _)| after);
+    let reopened = after(&[complete(), reject(FIRST, "E1"), reopen()]);
+    assert_eq!(allowed(&reopened, reopen()), Ok(reopened.clone()));
+    assert_eq!(allowed(&reopened, Event::Reopen { by: "another".to_owned() }), Err(Refused::NotRejected));
+
+    let closed = after(&[complete(), reject(FIRST, "E1"), close()]);
+    assert_eq!(allowed(&closed, close()), Ok(closed.clone()));
+    for (by, reason) in [("another", "given up"), ("staff", "for another reason")] {
+        let close = Event::Close { by: by.to_owned(), reason: reason.to_owned() };
+        assert_eq!(allowed(&closed, close), Err(Refused::Closed), "{by} {reason}");
+    }
+
+    let asked = after(&[complete(), accept(FIRST), ask_amendment()]);
+    assert_eq!(allowed(&asked, ask_amendment()), Ok(asked.clone()));
+    let Event::AskAmendment { changes, .. } = ask_amendment() else { unreachable!("it is one") };
+    let by_another = Event::AskAmendment { by: "another".to_owned(), changes };
+    assert_eq!(allowed(&asked, by_another), Err(Refused::RequestOpen));
+}
+
+#[test]
+fn an_amendment_names_some_months_and_each_once() {
+    let accepted = after(&[complete(), accept(FIRST)]);
+    let Event::AskAmendment { changes, .. } = ask_amendment() else { unreachable!("it is one") };
+    for unclear in [Vec::new(), [&changes[..], &changes[..]].concat()] {
+        let asking = Event::AskAmendment { by: "employer".to_owned(), changes: unclear };
+        assert_eq!(accepted.clone().apply(asking, at(50)).map(|_| ()), Err(Refused::ChangesUnclear));
+    }
+}
+
+#[test]
+fn a_blank_reference_of_a_refund_is_none() {
+    let asking = |reference: &str| {
+        let (by, reason) = ("employer".to_owned(), "a person too many".to_owned());
+        let refund_reference = Some(reference.to_owned());
+        after(&[complete(), accept(FIRST), Event::AskWithdrawal { by, reason, levy_paid: true, refund_reference }])
+    };
+    let reference =
+        |declaration: Declaration| declaration.open_withdrawal().and_then(|asked| asked.refund_reference.clone());
+    assert_eq!(reference(asking("  ")), None);
+    assert_eq!(reference(asking("RF-1")), Some("RF-1".to_owned()));
+}
+
+#[test]
+fn an_answer_is_about_its_own_message_whatever_came_before() {
+    let amending = [complete(), accept_with(FIRST, "T"), ask_amendment(), decide_amendment(true)];
+    // another message under a receipt that is known from the first is another message
+    assert_eq!(after(&[&amending[..], &[accept_with(SECOND, "T")]].concat()).version_in_force(), Some(2));
+    let withdrawing = [ask_withdrawal(false), decide_withdrawal(true, None)];
+    let again =
+        [&[complete(), accept(FIRST)], &withdrawing[..], &[complete(), accept(SECOND)], &withdrawing[..]].concat();
+    assert_eq!(after(&again).version_in_force(), Some(2));
+    let late = after(&[&again[..], &[accept(WITHDRAWAL)]].concat());
+    assert_eq!(late.version_in_force(), Some(2), "the withdrawal of the first takes nothing of the second");
+    // a rejected withdrawal of what is not in force any more waits for nobody
+    let rejected = [&[complete(), accept(FIRST)], &withdrawing[..], &[complete(), reject(WITHDRAWAL, "E1")]].concat();
+    assert!(after(&rejected).withdrawal_rejected.is_some());
+    assert!(after(&[&rejected[..], &[accept(SECOND)]].concat()).withdrawal_rejected.is_none());
+}
+
+#[test]
+fn what_is_given_up_is_what_came_after_the_result_that_stands() {
+    let withdrawing = [ask_withdrawal(false), decide_withdrawal(true, None)];
+    let road = [&[complete(), accept(FIRST)], &withdrawing[..], &[reject(WITHDRAWAL, "E1"), close()]].concat();
+    let stands = after(&road);
+    assert_eq!((stands.name(), stands.version_in_force(), stands.given_up), ("accepted", Some(1), None));
+    // and its withdrawal is another message than the rejected one
+    let asked = after(&[&road[..], &[ask_withdrawal(false)]].concat());
+    let (_, effects) = asked.apply(decide_withdrawal(true, None), at(50)).expect("allowed");
+    assert_eq!(effects, [Effect::Withdraw { message: Message { attempt: 2, ..WITHDRAWAL } }]);
+    let amended = [complete(), accept(FIRST), ask_amendment(), decide_amendment(true), reject(SECOND, "E1"), close()];
+    assert_eq!(after(&amended).given_up, Some(2));
+    // nothing stands, and nothing was withdrawn
+    assert_eq!(after(&[complete(), reject(FIRST, "E1"), reopen(), close()]).name(), "closed");
+}
