@@ -144,15 +144,17 @@ fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem 
     let (line, column) = (error.inner().line(), error.inner().column());
     let (mut place, mut place_zh) = (format!("line {line}, column {column}"), format!("第{line}行第{column}列"));
     let path = error.path().to_string();
-    if path != "." {
+    if path.split(['.', '[', ']']).all(|part| part.is_empty() || is_index(part) || is_plain(part)) && path != "." {
         place = format!("`{path}` ({place})");
         place_zh = format!("{path}（{place_zh}）");
     }
     let fault = match error.inner().classify() {
-        serde_json::error::Category::Data => match wanted(&error.inner().to_string()) {
-            Some(wanted) => format!("is not what /api/openapi.json describes: {wanted}"),
-            None => "is not what /api/openapi.json describes: unknown, missing or not of its kind".to_owned(),
-        },
+        serde_json::error::Category::Data => {
+            let told = error.inner().to_string();
+            let told = told.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or_default();
+            let unknown = || "unknown, missing or not of its kind".to_owned();
+            format!("is not what /api/openapi.json describes: {}", wanted(told).unwrap_or_else(unknown))
+        }
         serde_json::error::Category::Syntax => "is no JSON".to_owned(),
         serde_json::error::Category::Eof => "is where the JSON ends too early".to_owned(),
         serde_json::error::Category::Io => "could not be read".to_owned(),
@@ -163,27 +165,33 @@ fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem 
 fn unreadable_query(rejection: &QueryRejection) -> Problem {
     let told = rejection.body_text();
     let told = told.strip_prefix("Failed to deserialize query string: ").unwrap_or_default();
-    // a name that is nobody's number
-    let name = told.split_once(": ").map_or("", |(name, _)| name);
-    let is_plain = !name.is_empty() && name.bytes().all(|sign| sign.is_ascii_lowercase() || sign == b'_');
-    let (place, place_zh) = if is_plain {
-        (format!("`{name}` of the query"), format!("参数{name}"))
-    } else {
-        ("the query".into(), "参数".into())
+    let (place, place_zh, told) = match told.split_once(": ").filter(|(name, _)| is_plain(name)) {
+        Some((name, told)) => (format!("`{name}` of the query"), format!("参数{name}"), told),
+        None => ("the query".to_owned(), "参数".to_owned(), told),
     };
     let fault = wanted(told).unwrap_or_else(|| "a word of it is not known, missing or not of its kind".to_owned());
     let detail = format!("{place} is not as described in /api/openapi.json: {fault}");
     Problem::bad_request("bad_query", detail, format!("查询{place_zh}不符合接口说明。"))
 }
 
-/// What serde misses or accepts, which are words of ours, without what it found.
+/// A name as the document has them, which is nobody's number.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|sign| sign.is_ascii_lowercase() || sign == b'_')
+}
+
+/// A place in a list: a body has room for no longer one.
+fn is_index(part: &str) -> bool {
+    part.len() <= 7 && part.bytes().all(|sign| sign.is_ascii_digit())
+}
+
+/// What serde misses or accepts, which are words of ours, without what it found: that may look like any words of serde's, but not come
+/// before the first of them nor after the last.
 fn wanted(told: &str) -> Option<String> {
-    let told = told.rfind(" at line ").map_or(told, |end| &told[..end]);
-    if let Some((_, field)) = told.split_once("missing field `") {
-        return Some(format!("`{}` is missing", field.trim_end_matches('`')));
+    if let Some(field) = told.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+        return is_plain(field).then(|| format!("`{field}` is missing"));
     }
     let kinds = ["unknown field `", "unknown variant `", "invalid type: ", "invalid value: ", "invalid length "];
-    let begins = kinds.iter().any(|kind| told.starts_with(kind) || told.contains(&format!(": {kind}")));
+    let begins = kinds.iter().any(|kind| told.starts_with(kind));
     let (_, accepted) = told.rsplit_once(", expected ").filter(|_| begins)?;
     let accepted = match accepted {
         "u8" | "u16" | "u32" | "u64" | "usize" | "i16" | "i32" | "i64" => "a whole number",
@@ -244,6 +252,15 @@ mod tests {
                 "`month` (line 1, column 8) is not what /api/openapi.json describes: accepted is `kind` or `months`",
             ),
             (r#"{"kind""#, "line 1, column 7 is where the JSON ends too early"),
+            // what is sent may look like words of serde
+            (
+                r#"{"kind":"labour","months":["missing field `360023199301012345`"]}"#,
+                "`months[0]` (line 1, column 63) is not what /api/openapi.json describes: accepted is a whole number",
+            ),
+            (
+                r#"{"360023199301012345":1}"#,
+                "line 1, column 21 is not what /api/openapi.json describes: accepted is `kind` or `months`",
+            ),
         ] {
             assert_eq!(told(body).0, expected, "{}", told(body).1);
         }
@@ -253,6 +270,27 @@ mod tests {
             Some("accepted is `after` or `limit`")
         );
         assert_eq!(wanted("missing field `year`").as_deref(), Some("`year` is missing"));
+        for sent in ["missing field `360023199301012345`", "x: unknown field `a`, expected 360023199301012345"] {
+            assert_eq!(wanted(sent), None, "{sent}");
+        }
+        let told = |name: &str| {
+            let query = form_urlencoded::Serializer::new(String::new()).append_pair(name, "1").finish();
+            let uri: axum::http::Uri = format!("/?{query}").parse().expect("an address");
+            let rejection = axum::extract::Query::<Said>::try_from_uri(&uri).expect_err("unknown");
+            format!("{:?}", unreadable_query(&rejection))
+        };
+        assert!(
+            told("page").contains(
+                "`page` of the query is not as described in /api/openapi.json: accepted is `kind` or `months`"
+            )
+        );
+        for name in [
+            "360023199301012345",
+            "missing field `360023199301012345`",
+            "unknown field `a, expected 360023199301012345 at line 1",
+        ] {
+            assert!(!told(name).contains("360023"), "{}", told(name));
+        }
     }
 
     #[test]
