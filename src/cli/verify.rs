@@ -12,7 +12,7 @@ use super::{Common, Ended};
 use crate::clock;
 use crate::config::JobKind;
 use crate::domain::access::Action;
-use crate::domain::facts::PersonId;
+use crate::domain::facts::{PersonId, UnitId};
 use crate::domain::retention::RetentionClass;
 use crate::ingest;
 use crate::policy;
@@ -89,6 +89,9 @@ async fn verify(context: &Context, args: &VerifyArgs, out: Output) -> anyhow::Re
         let object = format!("verification {} as of {}: {whose}", args.year, clock::rfc3339(at));
         return as_of(context, args.year, &selection, at, (object, out)).await;
     }
+    if let Some(person) = selection.persons.first() {
+        refuse_unplaced(context, args, selection.employer, *person).await?;
+    }
     if selection.employer.is_some() || !selection.persons.is_empty() {
         note_reverification(context, args, selection.persons.first().copied()).await?;
     }
@@ -99,13 +102,28 @@ async fn verify(context: &Context, args: &VerifyArgs, out: Output) -> anyhow::Re
         }
     }
     let summary = verify_year(context, args.year, &selection).await?;
-    if args.person.is_some() && summary.placements == 0 && summary.without_wage_class.is_empty() {
-        let at = args.employer.as_deref().map_or_else(String::new, |code| format!(" at {code}"));
-        return Err(usage(format!("this person has no placement{at} in {}", args.year)));
-    }
     let ended = Ended::of(!summary.without_wage_class.is_empty());
     out.value(&Report { year: args.year, summary }, describe)?;
     Ok(ended)
+}
+
+/// Nobody is verified, and no source is asked, who has no placement there.
+async fn refuse_unplaced(
+    context: &Context,
+    args: &VerifyArgs,
+    employer: Option<UnitId>,
+    person: PersonId,
+) -> anyhow::Result<()> {
+    let seq = context.store.head().await?;
+    let placed = match employer {
+        Some(employer) => context.store.placed_persons(args.year, employer, seq).await?,
+        None => context.store.placed_among(args.year, seq, &[person]).await?,
+    };
+    if placed.contains(&person) {
+        return Ok(());
+    }
+    let at = args.employer.as_deref().map_or_else(String::new, |code| format!(" at {code}"));
+    Err(usage(format!("this person has no placement{at} in {}", args.year)))
 }
 
 /// That somebody asked for these persons, before it is done: the persons see it as they see what is asked for over HTTP.
