@@ -335,8 +335,8 @@ impl Refusal {
             Self::AffiliateUsed(persons) => {
                 return format!("本年度有{}条安置信息正在使用该单位，请先修改或删除这些安置信息。", persons.len());
             }
-            Self::EndsBeforeStart(day) => return format!("合同终止日期不得早于开始日期({day})。"),
-            Self::TerminatedBeforeStart(day) => return format!("合同解除日期不得早于开始日期({day})。"),
+            Self::EndsBeforeStart(day) => return format!("合同终止日期不得早于开始日期（{day}）。"),
+            Self::TerminatedBeforeStart(day) => return format!("合同解除日期不得早于开始日期（{day}）。"),
             Self::GraduatesLater(year) => return format!("毕业日期不得晚于{year}年底。"),
             Self::GraduatedLongAgo(year) => {
                 return format!("毕业日期距{year}年初已超过五年，不属于应届及近五年毕业生，请勿填写学历信息。");
@@ -587,8 +587,8 @@ mod tests {
         unit_uscc affiliate_listed: a unit that is not listed for the year yet; change the one that is 该单位已登记为本年度关联单位，请修改已有信息。
         phone malformed: 5 to 20 digits, with blanks, +, - or brackets between them 电话应为5至20位数字。
         email malformed: one mail address such as name@example.org 电子邮箱格式不正确。
-        ends_on ends_before_start: 2025-03-01 or later, when the contract starts 合同终止日期不得早于开始日期(2025-03-01)。
-        terminated_on terminated_before_start: 2025-03-01 or later, when the contract starts 合同解除日期不得早于开始日期(2025-03-01)。
+        ends_on ends_before_start: 2025-03-01 or later, when the contract starts 合同终止日期不得早于开始日期（2025-03-01）。
+        terminated_on terminated_before_start: 2025-03-01 or later, when the contract starts 合同解除日期不得早于开始日期（2025-03-01）。
         starts_on contract_not_entered: a contract that is entered: of its kind, beginning on that day; `contract list` shows them 未找到该类型且在该日开始的合同。
         starts_on contract_entered: a contract that is not entered yet: of this kind one begins on that day; change that one 已有同类型且在该日开始的合同，请修改已有合同。
         counted_by agreement_not_expected: nothing: the person is not dispatched, so that no dispatch agreement names a side 该人员不是劳务派遣，不应填写派遣协议约定的计入方。

@@ -380,16 +380,6 @@ pub fn while_pending(waiting: Waiting, until: Option<chrono::NaiveDate>, late: b
 mod tests {
     use super::*;
 
-    const PASS: Codes = Codes {
-        wage: WageCode::Pass,
-        pension: InsuranceCode::Pass,
-        medical: InsuranceCode::Pass,
-        certificate: CertificateCode::Pass,
-        age: AgeCode::Pass,
-        contract: ContractCode::Pass,
-        dispatch: DispatchCode::Pass,
-    };
-
     fn failure() -> Failure<'static> {
         Failure {
             month: "2025-02".parse().expect("month"),
@@ -400,26 +390,6 @@ mod tests {
             certificate: None,
             dispatch: Some("91369900MA4000D15L"),
         }
-    }
-
-    /// Every code of every check, all other checks passing.
-    fn every() -> Vec<(Check, Codes)> {
-        let wages = WageCode::ALL.iter().map(|&wage| (Check::Wage, Codes { wage, ..PASS }));
-        let pensions = InsuranceCode::ALL.iter().map(|&pension| (Check::Pension, Codes { pension, ..PASS }));
-        let medicals = InsuranceCode::ALL.iter().map(|&medical| (Check::Medical, Codes { medical, ..PASS }));
-        let certificates =
-            CertificateCode::ALL.iter().map(|&certificate| (Check::Certificate, Codes { certificate, ..PASS }));
-        let ages = AgeCode::ALL.iter().map(|&age| (Check::Age, Codes { age, ..PASS }));
-        let contracts = ContractCode::ALL.iter().map(|&contract| (Check::Contract, Codes { contract, ..PASS }));
-        let dispatches = DispatchCode::ALL.iter().map(|&dispatch| (Check::Dispatch, Codes { dispatch, ..PASS }));
-        wages
-            .chain(pensions)
-            .chain(medicals)
-            .chain(certificates)
-            .chain(ages)
-            .chain(contracts)
-            .chain(dispatches)
-            .collect()
     }
 
     fn assert_told(remedy: &Remedy, what: &str) {
@@ -433,7 +403,7 @@ mod tests {
     fn every_failing_code_and_no_other_has_a_remedy_in_both_languages() {
         use crate::domain::verdict::Sign;
         for certificate in [None, Some(CertificateKind::DisabledPerson), Some(CertificateKind::DisabledSoldier)] {
-            for (check, codes) in every() {
+            for (check, codes) in Codes::one_by_one() {
                 let code = codes.get(check);
                 let remedy = remedy(check, &codes, &Failure { certificate, ..failure() });
                 assert_eq!(remedy.is_some(), codes.sign(check) == Sign::Fail, "{check} {code}");
@@ -449,7 +419,7 @@ mod tests {
 
     #[test]
     fn codes_of_one_check_are_repaired_in_different_ways() {
-        let told: Vec<(Check, Said)> = every()
+        let told: Vec<(Check, Said)> = Codes::one_by_one()
             .into_iter()
             .filter_map(|(check, codes)| Some((check, remedy(check, &codes, &failure())?.what)))
             .collect();
@@ -460,7 +430,7 @@ mod tests {
 
     #[test]
     fn a_wage_too_low_names_the_sum_the_period_and_the_unit() {
-        let codes = Codes { wage: WageCode::BelowMinimum, ..PASS };
+        let codes = Codes { wage: WageCode::BelowMinimum, ..Codes::PASSING };
         let remedy = remedy(Check::Wage, &codes, &failure()).expect("a remedy");
         assert!(remedy.what.en.starts_with("100.00 yuan are missing for 2025-03"), "{}", remedy.what.en);
         assert!(remedy.what.zh.starts_with("2025-03还差100.00元"), "{}", remedy.what.zh);
@@ -470,7 +440,7 @@ mod tests {
 
     #[test]
     fn a_soldiers_certificate_is_the_veterans_offices_affair() {
-        let codes = Codes { certificate: CertificateCode::Expired, ..PASS };
+        let codes = Codes { certificate: CertificateCode::Expired, ..Codes::PASSING };
         let of = |certificate| remedy(Check::Certificate, &codes, &Failure { certificate, ..failure() }).expect("one");
         assert_eq!(of(Some(CertificateKind::DisabledSoldier)).by_whom[0].party, Party::VeteransOffice);
         assert_eq!(of(Some(CertificateKind::DisabledPerson)).by_whom[0].party, Party::CertificateRegistry);

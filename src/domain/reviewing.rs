@@ -146,7 +146,7 @@ impl Refused {
             Self::OutsideWindow { first_day, last_day } => format!("送审时间为{first_day}至{last_day}。"),
             Self::EvidenceMissing(months) => {
                 let told: Vec<String> =
-                    months.iter().map(|(month, grounds)| format!("{month}:{}", grounds.chinese())).collect();
+                    months.iter().map(|(month, grounds)| format!("{month}：{}", grounds.chinese())).collect();
                 format!("缺少证明材料：{}。请上传，或取消勾选。", told.join("；"))
             }
             Self::NothingToHandIn => "没有需要送审的月份。".to_owned(),

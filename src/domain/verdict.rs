@@ -188,6 +188,34 @@ impl Verdict {
 }
 
 #[cfg(test)]
+impl Codes {
+    pub(super) const PASSING: Self = Self {
+        wage: WageCode::Pass,
+        pension: InsuranceCode::Pass,
+        medical: InsuranceCode::Pass,
+        certificate: CertificateCode::Pass,
+        age: AgeCode::Pass,
+        contract: ContractCode::Pass,
+        dispatch: DispatchCode::Pass,
+    };
+
+    /// Every code of every check, all other checks passing.
+    pub(super) fn one_by_one() -> Vec<(Check, Self)> {
+        const PASS: Codes = Codes::PASSING;
+        let wages = WageCode::ALL.iter().map(|&wage| (Check::Wage, Self { wage, ..PASS }));
+        let pensions = InsuranceCode::ALL.iter().map(|&pension| (Check::Pension, Self { pension, ..PASS }));
+        let medicals = InsuranceCode::ALL.iter().map(|&medical| (Check::Medical, Self { medical, ..PASS }));
+        let certificates =
+            CertificateCode::ALL.iter().map(|&certificate| (Check::Certificate, Self { certificate, ..PASS }));
+        let ages = AgeCode::ALL.iter().map(|&age| (Check::Age, Self { age, ..PASS }));
+        let contracts = ContractCode::ALL.iter().map(|&contract| (Check::Contract, Self { contract, ..PASS }));
+        let dispatches = DispatchCode::ALL.iter().map(|&dispatch| (Check::Dispatch, Self { dispatch, ..PASS }));
+        let insured = wages.chain(pensions).chain(medicals);
+        insured.chain(certificates).chain(ages).chain(contracts).chain(dispatches).collect()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
