@@ -196,7 +196,7 @@ fn told(
     }
 }
 
-/// How often judging is tried again because somebody else published meanwhile.
+/// How often judging is tried again because what was published meanwhile touches one of the persons.
 const TRIES: usize = 20;
 
 /// The publish lock, with the employer's persons judged so that nothing published since touches any of them: what is frozen is what holds

@@ -112,7 +112,7 @@ pub enum StoreError {
     #[error("the database did not do what was asked")]
     Driver(#[from] sqlx::Error),
     /// Host and port or socket, and database; never user or password.
-    #[error("no connection to database {place}, which DATABASE_URL names")]
+    #[error("no connection to database {place}")]
     Unreachable {
         place: String,
         #[source]
@@ -403,7 +403,7 @@ mod tests {
         };
         let keys = Keys::parse(&database.store.keys().to_text()).expect("keys");
         let error = Store::open(&away, keys).await.expect_err("there is none");
-        assert_eq!(error.to_string(), format!("no connection to database `away` at {place}, which DATABASE_URL names"));
+        assert_eq!(error.to_string(), format!("no connection to database `away` at {place}"));
         let told = crate::errors::chain(&error);
         assert!(told.contains("does not exist"), "{told}");
     }

@@ -39,7 +39,7 @@ impl Anew {
         self.note(year, |touched| touched.employers.insert(employer));
     }
 
-    /// How many persons and employers wait to be judged.
+    /// How many persons and employers wait to be judged; those that are being judged wait no more.
     pub(super) fn waiting(&self) -> usize {
         let touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
         touched.values().map(|of_year| of_year.persons.len() + of_year.employers.len()).sum()

@@ -8,7 +8,7 @@ use crate::store::metrics::{CountFigure, Figures, SourceFigure};
 /// States of messages that the tax department has not answered for good.
 const UNANSWERED: [&str; 3] = ["waiting", "sent", "unknown"];
 
-/// `judging`: persons and employers whom requests to this process touched and who are not judged anew yet.
+/// `judging`: persons and employers whom requests to this process touched and who wait to be judged anew.
 pub(super) fn render(figures: &Figures, judging: usize) -> String {
     let mut exposition = Exposition::default();
     let version = env!("CARGO_PKG_VERSION");
@@ -22,7 +22,7 @@ pub(super) fn render(figures: &Figures, judging: usize) -> String {
     exposition.family(
         "renzheng_judging_waiting",
         Kind::Gauge,
-        "Persons and employers whom requests to this process touched and who are not judged anew yet.",
+        "Persons and employers whom requests to this process touched and who wait to be judged anew.",
         [(Vec::new(), judging as f64)],
     );
     runs(&mut exposition, figures);

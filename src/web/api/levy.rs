@@ -114,7 +114,7 @@ struct Instead {
     paid_on: Option<NaiveDate>,
 }
 
-/// The same, and which persons are told.
+/// The same, and which persons are told: every field once more, since a number in a flattened part of a query is not read.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct InsteadOf {
