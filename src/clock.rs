@@ -2,11 +2,10 @@
 //!
 //! Nothing here reads a clock. `store` reads the database's and the offset (zero in earnest; the sandbox and the tests set it).
 
-use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
 use uuid::{NoContext, Timestamp, Uuid};
 
-/// Beijing time, in force all over China; without daylight saving since 1991, and nothing here is older. So no time zone database.
-pub const SHANGHAI: FixedOffset = FixedOffset::east_opt(8 * 3600).expect("eight hours are less than a day");
+pub use crate::domain::month::SHANGHAI;
 
 /// How far this installation's time is from the database's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

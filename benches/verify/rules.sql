@@ -71,7 +71,7 @@ from ended where kind = 0 or level <= 8;
 create temporary table certificates as
 select c.person_id, m.number, bool_or(inside) as in_force,
        bool_or(by_dates and c.status = 3) as cancelled, bool_or(by_dates and c.status = 2) as frozen,
-       bool_or(case when ever then stood_until else valid_to end < m.first_day) as expired, bool_or(valid_from > m.last_day) as later,
+       bool_or(case when status = 0 then valid_to else last_day end < m.first_day) as expired, bool_or(valid_from > m.last_day) as later,
        (max(array[valid_from - date '2000-01-01', extract(epoch from updated_at)::bigint, version_id, level]) filter (where inside and kind = 0))[4] <= 2 as severe,
        (max(array[valid_from - date '2000-01-01', extract(epoch from updated_at)::bigint, version_id, level]) filter (where inside and kind = 1))[4] <= 3 as severe_soldier
 from certified c cross join month m,

@@ -87,7 +87,7 @@ pub enum DeclareError {
     KeyReused,
     #[error("the employer's standing consent does not stand any more, or does not cover what is ticked now")]
     NoConsent,
-    #[error("others publish all the time, so that the results could not be judged for good; try again in a minute")]
+    #[error("what these results rest on changed each time they were judged; try again in a minute")]
     Busy,
     #[error("the results could not be judged")]
     Verify(#[from] VerifyError),
@@ -138,7 +138,7 @@ impl DeclareError {
             Self::WrongDay(wrong) => wrong.chinese().to_owned(),
             Self::NoConsent => "单位的授权已失效，或不包括当前勾选的月份。".to_owned(),
             Self::KeyReused => "该幂等键已用于内容不同的操作，请更换。".to_owned(),
-            Self::Busy => "系统繁忙，请稍后再试。".to_owned(),
+            Self::Busy => "校验所依据的数据正在变动，请稍后再试。".to_owned(),
             Self::Store(StoreError::HoldsIdNumber) => "说明中不得填写身份证号。".to_owned(),
             Self::Verify(_) | Self::Worth(_) | Self::NoRule(_) | Self::Message(_) | Self::Store(_) => return None,
         };

@@ -3,7 +3,7 @@
 use super::case::{Case, Doing};
 use super::{DeclareError, Declaring};
 use crate::domain::access::{Action, Actor};
-use crate::domain::declaration::{Declaration, Event};
+use crate::domain::declaration::{Declaration, Event, checked_reference};
 use crate::domain::free_text::Reason;
 use crate::store::Store;
 use crate::store::declared::{Listed, Request};
@@ -37,7 +37,8 @@ pub async fn ask(
 ) -> Result<Declaration, DeclareError> {
     let case = Case::open(store, actor, Action::AskWithdrawal, declaring).await?;
     let reason = Reason::parse(&asking.reason)?.as_str();
-    let Asking { levy_paid, refund_reference, .. } = asking.clone();
+    let levy_paid = asking.levy_paid;
+    let refund_reference = checked_reference(asking.refund_reference.clone())?;
     let doing = Doing {
         actor,
         action: Action::AskWithdrawal,
@@ -61,7 +62,8 @@ pub async fn decide(
 ) -> Result<Declaration, DeclareError> {
     let case = Case::open(store, actor, Action::DecideWithdrawal, declaring).await?;
     let reason = Reason::parse(&deciding.reason)?.as_str();
-    let Deciding { approve, refund_reference, .. } = deciding.clone();
+    let approve = deciding.approve;
+    let refund_reference = checked_reference(deciding.refund_reference.clone())?;
     let doing = Doing {
         actor,
         action: Action::DecideWithdrawal,

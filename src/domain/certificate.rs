@@ -106,6 +106,20 @@ fn successor_begins(certificate: &Certificate, all: &[Certificate]) -> Option<Na
         .min()
 }
 
+/// The last day by its dates and its status, whichever ends it first; a status that took effect when the certificate began ends it the day
+/// before. `None`: nothing says when.
+fn last_day(certificate: &Certificate, all: &[Certificate]) -> Option<NaiveDate> {
+    let ended_on = match certificate.status {
+        CertificateStatus::Valid => None,
+        CertificateStatus::Frozen | CertificateStatus::Cancelled | CertificateStatus::Expired => {
+            certificate.status_since
+        }
+        CertificateStatus::Replaced => certificate.status_since.or_else(|| successor_begins(certificate, all)),
+    };
+    let by_status = ended_on.map(|day| day.pred_opt().unwrap_or(day));
+    [certificate.valid_to, by_status].into_iter().flatten().min()
+}
+
 /// The days on which `certificate`, one of `all` of that person, is in force; `None` if it never is.
 ///
 /// It ends with `valid_to` or on the day before its status took effect. `frozen` and `cancelled` without a date never
@@ -116,17 +130,11 @@ pub fn in_force(certificate: &Certificate, all: &[Certificate], weights: WeightR
     if !weights.counts(certificate) {
         return None;
     }
-    let ended_on = match certificate.status {
-        CertificateStatus::Valid => None,
-        CertificateStatus::Frozen | CertificateStatus::Cancelled => Some(certificate.status_since?),
-        CertificateStatus::Expired => certificate.status_since,
-        CertificateStatus::Replaced => certificate.status_since.or_else(|| successor_begins(certificate, all)),
-    };
-    let by_status = ended_on.map(|day| day.pred_opt().unwrap_or(day));
-    let last = match (certificate.valid_to, by_status) {
-        (Some(by_date), Some(by_status)) => Some(by_date.min(by_status)),
-        (by_date, by_status) => by_date.or(by_status),
-    };
+    let barred = matches!(certificate.status, CertificateStatus::Frozen | CertificateStatus::Cancelled);
+    if barred && certificate.status_since.is_none() {
+        return None;
+    }
+    let last = last_day(certificate, all);
     if last.is_none() && certificate.status != CertificateStatus::Valid {
         return None;
     }
@@ -282,14 +290,11 @@ fn first_gap(certificates: &[Certificate], period: Period, weights: WeightRules)
     None
 }
 
-/// Of those that ended before `day` the one that ended last; one that never was in force ends by its own date.
+/// Of those that ended before `day` the one that ended last, whether it ever was in force or not.
 fn last_ended(certificates: &[Certificate], day: NaiveDate, weights: WeightRules) -> Option<usize> {
     (certificates.iter().enumerate())
         .filter(|(_, certificate)| weights.counts(certificate))
-        .filter_map(|(index, certificate)| {
-            let interval = in_force(certificate, certificates, weights).unwrap_or_else(|| by_dates(certificate));
-            Some((interval.last?, index))
-        })
+        .filter_map(|(index, certificate)| Some((last_day(certificate, certificates)?, index)))
         .filter(|(last, _)| *last < day)
         .max()
         .map(|(_, index)| index)
@@ -486,6 +491,17 @@ mod tests {
             date("2034-12-31"),
             "another kind is no successor"
         );
+    }
+
+    #[test]
+    fn what_was_replaced_on_the_day_it_began_ended_then_though_it_never_was_in_force() {
+        for status in [CertificateStatus::Replaced, CertificateStatus::Expired] {
+            let at_once = with_status(certificate(3, "2024-05-01", "2034-04-30"), status, "2024-05-01");
+            assert_eq!(in_force(&at_once, &[at_once]), None);
+            assert_eq!(year(&[at_once], OVERLAP), "eeeeeeeeeeee");
+            let in_april = with_status(certificate(3, "2025-04-10", "2034-04-30"), status, "2025-04-10");
+            assert_eq!(year(&[in_april], OVERLAP), "yyy-eeeeeeee");
+        }
     }
 
     #[test]

@@ -6,9 +6,7 @@ use serde::Serialize;
 use super::counting::Count;
 use super::ids::Uscc;
 use super::message::{Message, MessageKind};
-
-/// The message tells its instants in Beijing time.
-const BEIJING: FixedOffset = FixedOffset::east_opt(8 * 3600).expect("eight hours are less than a day");
+use super::month::SHANGHAI;
 
 /// A message to the tax department (认定结果报文). It holds no personal rows: the levy needs none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -146,7 +144,7 @@ impl OutboundMessage {
             weighted_person_months: count.weighted_person_months,
             placed_persons: PlacedPersonsText { fraction: placed.to_fraction(), decimal: placed.to_string() },
             months: count.months,
-            certified_at: certified_at.with_timezone(&BEIJING),
+            certified_at: certified_at.with_timezone(&SHANGHAI),
             certification_number: number,
         })
     }

@@ -1,14 +1,11 @@
 //! Whether a declaration may be completed (完成申报) at an instant: everything that still stands in the way, at once.
 
-use chrono::{DateTime, Days, FixedOffset, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 use super::declaration::Commitment;
 use super::facts::{PersonId, UnitId};
-use super::month::Month;
+use super::month::{Month, SHANGHAI};
 use super::review::MonthStanding;
-
-/// The window is told by the clock of Shanghai.
-const SHANGHAI: FixedOffset = FixedOffset::east_opt(8 * 3600).expect("eight hours are less than a day");
 
 /// The days on which completion is open for an employer, both included, from the first second of the one to the last of the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]

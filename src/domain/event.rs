@@ -6,11 +6,8 @@ use serde::Serialize;
 use super::facts::{PersonId, words};
 use super::ids::Uscc;
 use super::message::MessageKind;
-use super::month::Month;
+use super::month::{Month, SHANGHAI};
 use super::verdict::{Codes, Verdict};
-
-/// Events tell their instants in Beijing time.
-const BEIJING: FixedOffset = FixedOffset::east_opt(8 * 3600).expect("eight hours are less than a day");
 
 words! {
     /// What is told.
@@ -169,7 +166,7 @@ pub struct Ping {
 
 impl Heading {
     pub fn new(event_id: impl Into<String>, at: DateTime<Utc>) -> Self {
-        Self { event_id: event_id.into(), occurred_at: at.with_timezone(&BEIJING) }
+        Self { event_id: event_id.into(), occurred_at: at.with_timezone(&SHANGHAI) }
     }
 }
 

@@ -527,6 +527,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_unpacked_is_bounded() {
+        assert_eq!(BYTES_PER_EMPLOYER, 2_147_483_648, "2 GiB");
+        let of_a_pdf = [PDF_STREAM_BYTES, PDF_INFLATED_BYTES, PDF_OBJECT_STREAM_BYTES, PDF_TRAILER_BYTES as u64];
+        assert_eq!(of_a_pdf, [120_000_000, 536_870_912, 16_777_216, 65_536]);
+        let of_an_ofd = [OFD_ENTRY_BYTES, OFD_INFLATED_BYTES, OFD_XML_BYTES];
+        assert_eq!(of_an_ofd, [67_108_864, 268_435_456, 16_777_216]);
+    }
+
+    #[test]
     fn what_a_file_proves_is_of_a_year_and_mostly_of_a_person() {
         let (person, starts_on) = (PersonId(7), "2024-03-01".parse().expect("a day"));
         let cell = Subject::Cell { person, month: "2025-03".parse().expect("a month"), ground: Ground::Wage };

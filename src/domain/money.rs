@@ -55,7 +55,7 @@ impl Fen {
             return Err(AmountError::Malformed);
         }
         let fen: i64 = text.parse().map_err(|_| AmountError::TooLarge)?;
-        if fen.abs() > MAX_FEN {
+        if !(-MAX_FEN..=MAX_FEN).contains(&fen) {
             return Err(AmountError::TooLarge);
         }
         Ok(Self(fen))
@@ -162,7 +162,9 @@ mod tests {
         }
         assert_eq!(Fen::parse_fen("100000000000000"), Ok(Fen(MAX_FEN)), "the most");
         assert_eq!(Fen::parse_fen("-100000000000001"), Err(AmountError::TooLarge));
-        assert_eq!(Fen::parse_fen("99999999999999999999"), Err(AmountError::TooLarge));
+        for text in ["99999999999999999999", &i64::MIN.to_string(), &i64::MAX.to_string()] {
+            assert_eq!(Fen::parse_fen(text), Err(AmountError::TooLarge), "{text}");
+        }
     }
 
     #[test]

@@ -3,8 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{Datelike, Days, Months, NaiveDate};
+use chrono::{Datelike, Days, FixedOffset, Months, NaiveDate};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Beijing time, in force all over China; without daylight saving since 1991, and nothing here is older. So no time zone database.
+pub const SHANGHAI: FixedOffset = FixedOffset::east_opt(8 * 3600).expect("eight hours are less than a day");
 
 /// A calendar month, `YYYY-MM`. Stored as months since year 0, so that arithmetic is integer arithmetic.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

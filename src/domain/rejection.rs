@@ -23,7 +23,7 @@ impl Acts {
         match self {
             Self::Employer => "用人单位",
             Self::Staff => "残联工作人员",
-            Self::Operator => "系统运维人员",
+            Self::Operator => "系统管理员",
             Self::Nobody => "无需操作",
         }
     }
@@ -235,5 +235,18 @@ mod tests {
         let unknown: Vec<&&str> = codes.iter().filter(|code| meaning(code) == UNKNOWN).collect();
         assert!(unknown.is_empty(), "{unknown:?}");
         assert_eq!(meaning("never heard of"), UNKNOWN);
+    }
+
+    #[test]
+    fn who_acts_is_told_in_both_languages() {
+        let told = |acts: Acts| (acts.english(), acts.chinese());
+        let all = [Acts::Employer, Acts::Staff, Acts::Operator, Acts::Nobody];
+        let expected = [
+            ("the employer", "用人单位"),
+            ("staff", "残联工作人员"),
+            ("the operator", "系统管理员"),
+            ("nobody", "无需操作"),
+        ];
+        assert_eq!(all.map(told), expected);
     }
 }

@@ -265,19 +265,9 @@ mod tests {
     use super::super::verdict::{AgeCode, CertificateCode, Codes, ContractCode, DispatchCode, InsuranceCode, WageCode};
     use super::*;
 
-    const PASSING: Codes = Codes {
-        wage: WageCode::Pass,
-        pension: InsuranceCode::Pass,
-        medical: InsuranceCode::Pass,
-        certificate: CertificateCode::Pass,
-        age: AgeCode::Pass,
-        contract: ContractCode::Pass,
-        dispatch: DispatchCode::NotApplicable,
-    };
-
     /// A verdict that fails for these grounds.
     fn failing_for(grounds: Grounds) -> Verdict {
-        let mut codes = PASSING;
+        let mut codes = Codes::PASSING;
         for ground in grounds.iter() {
             match ground {
                 Ground::Wage => codes.wage = WageCode::BelowMinimum,
@@ -372,6 +362,7 @@ mod tests {
     #[test]
     fn a_rejected_month_is_looked_at_again_when_it_is_handed_in_again() {
         assert_eq!(standing(WAGE, decided(false, WAGE, 20)), MonthStanding::Rejected);
+        assert_eq!(standing(WAGE, decided(false, WAGE, 10)), MonthStanding::Rejected, "handed in at that very instant");
         assert_eq!(standing(WAGE, decided(false, WAGE, 5)), MonthStanding::UnderReview);
     }
 
@@ -436,5 +427,25 @@ mod tests {
         fn words_of_grounds_are_read_as_they_are_written(bits: u8) {
             prop_assert_eq!(Grounds::parse(Grounds(bits).words()), Ok(Grounds(bits)));
         }
+    }
+
+    #[test]
+    fn grounds_are_a_set() {
+        let age = Grounds::NONE.with(Ground::Age);
+        assert_eq!(BOTH.with(Ground::Wage), BOTH, "once is enough");
+        assert_eq!((BOTH.and(WAGE), WAGE.and(age)), (BOTH, WAGE.with(Ground::Age)));
+        assert!(BOTH.intersects(WAGE) && WAGE.intersects(BOTH) && !BOTH.intersects(age));
+        assert!(!Grounds::ALL.intersects(Grounds::NONE));
+    }
+
+    #[test]
+    fn grounds_and_standings_are_told_in_words() {
+        assert_eq!(Grounds::ALL.to_string(), "wage, pension, medical, certificate, age, contract, dispatch, conflict");
+        assert_eq!(Grounds::ALL.chinese(), "工资、社保、医保、残疾证、年龄、合同、派遣备案、重复申报");
+        use MonthStanding as M;
+        let all =
+            [M::Unticked, M::Passed, M::Approved, M::EvidenceMissing(WAGE), M::Ready, M::UnderReview, M::Rejected];
+        let words = ["unticked", "passed", "approved", "evidence_missing", "ready", "under_review", "rejected"];
+        assert_eq!(all.map(M::as_str), words);
     }
 }

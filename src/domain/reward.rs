@@ -159,8 +159,13 @@ pub fn reward(input: &RewardInput, rules: &RewardRules) -> Reward {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// One that is due.
+    pub fn due() -> Reward {
+        reward(&input("100", 39), &hunan())
+    }
 
     fn exact(text: &str) -> Exact {
         Exact::parse(text).expect("decimal")
@@ -247,5 +252,21 @@ mod tests {
         let found = reward(&input("120", 38), &hunan());
         let text = serde_json::to_string(&found).expect("written");
         assert_eq!(serde_json::from_str::<Reward>(&text).expect("read"), found);
+    }
+
+    #[test]
+    fn every_outcome_is_told_in_both_languages() {
+        let told: Vec<String> = RewardOutcome::ALL
+            .iter()
+            .map(|outcome| format!("{}: {}; {}", outcome.as_str(), outcome.english(), outcome.chinese()))
+            .collect();
+        insta::assert_snapshot!(told.join("\n"), @r###"
+due: the reward is due; 符合超比例奖励条件。
+switched_off: the reward is not open here for this year; 本地该年度未开放超比例奖励申请。
+not_this_kind: this kind of employer is not rewarded; 该类单位不在超比例奖励范围内。
+no_excess: the employer placed no more persons than it must; 安置残疾人数未超过应安置人数。
+excess_too_small: the employer placed more than it must, but less than the smallest excess that is rewarded; 超出应安置的人数未达到奖励的最低标准。
+amount_unknown: the employer qualifies, but the policy holds no factor, or no minimum wage of its place, for the amount; 符合条件，但政策中没有奖励系数或当地最低工资标准，无法计算金额。
+"###);
     }
 }

@@ -247,6 +247,7 @@ impl Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::reward::tests::due;
 
     fn ruling(word: Word, note: Option<&str>) -> Ruling {
         Ruling { word, note: note.map(str::to_owned) }
@@ -284,5 +285,67 @@ mod tests {
         assert_eq!(approvals, ["认定结果属实", "已核验申请材料", "其他"]);
         let rejections: Vec<&str> = RejectionReason::ALL.iter().map(|reason| Word::Reject(*reason).chinese()).collect();
         assert_eq!(rejections, ["在职职工人数有误", "安置情况存疑", "尚欠缴残保金", "已享受同类奖励", "其他"]);
+    }
+
+    #[test]
+    fn every_refusal_has_a_code_and_a_sentence() {
+        let no_rule = NoRule { what: "reward", on: "2020-01-01".parse().expect("a day") };
+        let all = [
+            Refused::NotAccepted,
+            Refused::HeadcountMissing,
+            Refused::NoRule(no_rule),
+            Refused::NotDue(RewardOutcome::NoExcess),
+            Refused::RequestOpen,
+            Refused::AlreadyApproved,
+            Refused::NoRequest,
+            Refused::Lapsed,
+            Refused::AnotherOpen { open: 7 },
+            Refused::OwnRequest,
+            Refused::Note(reviewing::Refused::NoteMissing),
+        ];
+        let told: Vec<String> = all.iter().map(|one| format!("{}: {one}; {}", one.code(), one.chinese())).collect();
+        insta::assert_snapshot!(told.join("\n"), @r###"
+not_accepted: the tax department has accepted no result of the employer's year, or holds none any more; the reward rests on that; 税务部门尚未接收该年度的认定结果，或现无有效结果；奖励以此为依据。
+headcount_missing: the employer's headcount is not entered, which the required persons follow from; 未填写在职职工人数，无法计算应安置人数。
+no_rule: no rule for this date: reward on 2020-01-01; 该日期没有政策规则。
+no_excess: the employer placed no more persons than it must; 安置残疾人数未超过应安置人数。
+request_open: an application of the year is open already; 该年度已有申请等待审核。
+already_approved: an application of the year was approved already; 该年度的奖励申请已通过。
+no_request: no application of the year is open; 该年度没有等待审核的申请。
+lapsed: the result that the application rests on was withdrawn or replaced; it lapsed, and the employer may apply anew; 申请所依据的认定结果已撤回或被替代，申请已失效，可重新申请。
+another_open: another application is open by now (7); look at that one first; 等待审核的申请已不是您查看的那一份，请重新查看。
+own_request: who applied does not decide; another member of staff must; 申请人不能审核自己的申请，须由其他工作人员审核。
+note_missing: the reason `other` needs a note; 选择“其他”时须填写说明。
+"###);
+    }
+
+    #[test]
+    fn an_application_is_open_only_while_its_result_is_in_force() {
+        let basis = Basis { version: 2, attempt: 1 };
+        let act = || Act { by: "staff".to_owned(), at: chrono::DateTime::UNIX_EPOCH };
+        let state = |ending: Option<Ending>, in_force: Option<Basis>| {
+            let application = Application {
+                application_id: 1,
+                employer: UnitId(1),
+                year: 2025,
+                basis,
+                policy_version: "1".to_owned(),
+                calculation: due(),
+                applied: act(),
+                ending,
+            };
+            application.state(in_force)
+        };
+        assert_eq!(state(None, Some(basis)), ApplicationState::Open);
+        for other in [None, Some(Basis { version: 3, ..basis }), Some(Basis { attempt: 2, ..basis })] {
+            assert_eq!(state(None, other), ApplicationState::Lapsed, "{other:?}");
+        }
+        let decided = |word| Some(Ending::Decided(act(), ruling(word, None)));
+        for in_force in [None, Some(basis)] {
+            assert_eq!(state(Some(Ending::Withdrawn(act())), in_force), ApplicationState::Withdrawn);
+            let approved = decided(Word::Approve(ApprovalReason::ResultConfirmed));
+            assert_eq!(state(approved, in_force), ApplicationState::Approved, "what is decided stays");
+            assert_eq!(state(decided(Word::Reject(RejectionReason::LevyOwed)), in_force), ApplicationState::Rejected);
+        }
     }
 }

@@ -227,6 +227,7 @@ mod tests {
 
     #[test]
     fn a_note_is_short_and_holds_no_id_number() {
+        assert_eq!(check_note(Some(&"长".repeat(500)), false), Ok(()));
         assert_eq!(check_note(Some(&"长".repeat(501)), false), Err(Refused::NoteTooLong { signs: 501, most: 500 }));
         assert_eq!(check_note(Some("证号360001198005050117，已核"), false), Err(Refused::NoteHoldsIdNumber));
         assert_eq!(check_note(Some("seen\0"), false), Err(Refused::NoteUnreadable));
@@ -234,16 +235,18 @@ mod tests {
         assert_eq!(check_note(None, false), Ok(()));
     }
 
-    #[cfg(feature = "pipeline")]
     #[test]
     fn a_second_person_is_asked_for_by_ground() {
-        let read = |json: &str| serde_json::from_str::<SecondPerson>(json).map_err(|error| error.to_string());
-        assert_eq!(read("\"off\""), Ok(SecondPerson::default()));
-        assert!(read("\"all\"").expect("all").is_asked(WAGE));
-        let some = read("[\"certificate\", \"conflict\"]").expect("a list");
+        let word = |word: &str| SecondPerson::try_from(RawSecondPerson::Word(word.to_owned()));
+        let list = |words: &[&str]| {
+            SecondPerson::try_from(RawSecondPerson::Grounds(words.iter().map(|word| (*word).to_owned()).collect()))
+        };
+        assert_eq!(word("off"), Ok(SecondPerson::default()));
+        assert!(word("all").expect("all").is_asked(WAGE));
+        let some = list(&["certificate", "conflict"]).expect("a list");
         assert!(some.is_asked(WAGE.with(Ground::Conflict)) && !some.is_asked(WAGE));
-        assert!(read("\"on\"").expect_err("no such word").contains("`off`, `all` or a list"));
-        assert!(read("[\"salary\"]").expect_err("no such ground").contains("`salary`"));
+        assert!(word("on").expect_err("no such word").contains("`off`, `all` or a list"));
+        assert!(list(&["salary"]).expect_err("no such ground").contains("`salary`"));
     }
 
     proptest! {
@@ -286,5 +289,41 @@ mod tests {
             "其他",
         ];
         assert_eq!(rejections, expected);
+    }
+
+    #[test]
+    fn a_ruling_is_stored_by_the_words_of_its_reasons() {
+        let approval = approve(&[ApprovalReason::ContractShown, ApprovalReason::Other], Some("seen"));
+        assert!(approval.approves());
+        assert_eq!(approval.reasons(), ["contract_shown", "other"]);
+        let word = Word::Reject(vec![RejectionReason::ShamSuspected]);
+        let rejection = Ruling { word, note: None };
+        assert!(!rejection.approves());
+        assert_eq!(rejection.reasons(), ["sham_suspected"]);
+    }
+
+    #[test]
+    fn each_reason_answers_what_it_proves() {
+        let answered = |reason: &ApprovalReason| reason.answers().to_string();
+        let all: Vec<String> = ApprovalReason::ALL.iter().map(answered).collect();
+        let everything = Grounds::ALL.to_string();
+        let expected = [
+            "wage",
+            "pension, medical",
+            "pension, medical",
+            "certificate",
+            "contract, conflict",
+            "dispatch, conflict",
+            &everything,
+        ];
+        assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn a_second_person_is_asked_where_one_of_the_grounds_fails() {
+        let asked = SecondPerson::for_grounds(WAGE.with(Ground::Age));
+        assert!(asked.is_asked(WAGE) && asked.is_asked(WAGE.with(Ground::Pension)));
+        assert!(!asked.is_asked(Grounds::NONE.with(Ground::Pension)) && !asked.is_asked(Grounds::NONE));
+        assert!(!SecondPerson::default().is_asked(Grounds::ALL), "off unless the policy says so");
     }
 }

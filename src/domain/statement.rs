@@ -209,6 +209,9 @@ mod tests {
         let withdrawn = answered(2, Withdrawn, 1, Accepted);
         assert_eq!(told(&[refused.clone(), first.clone()]), "v1, last m-2-certified-1 rejected");
         assert_eq!(told(&[second.clone(), first.clone(), refused.clone()]), "v2, last m-2-certified-2 accepted");
+        let first_withdrawn = answered(1, Withdrawn, 1, Accepted);
+        let after_it = [first.clone(), first_withdrawn, second.clone()];
+        assert_eq!(told(&after_it), "v2, last m-2-certified-2 accepted", "the withdrawal was of the version before");
         assert_eq!(told(&[withdrawn, second, first, refused]), "nothing, last m-2-withdrawn-1 accepted");
         assert_eq!(row_of("X", &[], 5), None);
     }

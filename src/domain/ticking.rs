@@ -208,4 +208,23 @@ mod tests {
             prop_assert!(!on(at(offset)) || on(at(offset + 1)));
         }
     }
+
+    #[test]
+    fn what_is_waited_for_is_told_in_both_languages() {
+        let due = wait(Ground::Pension, "2026-03-17");
+        let told = |wait: Wait| (NotDue { month: month(), waits: vec![wait] }.to_string(), wait.chinese());
+        let expected = |english: &str, chinese: &str| (english.to_owned(), chinese.to_owned());
+        assert_eq!(told(due), expected("2025-11: pension due on 2026-03-17", "社保应于2026-03-17到数"));
+        assert_eq!(
+            told(Wait { settled: true, ..due }),
+            expected(
+                "2025-11: pension: what was due came, and a refused record of it waits for staff",
+                "社保应到数据已到，但有一条记录被退回，待工作人员处理"
+            )
+        );
+        assert_eq!(
+            told(Wait { due_on: None, ..due }),
+            expected("2025-11: pension without a day by which it must be known", "社保尚无到数日期")
+        );
+    }
 }

@@ -175,4 +175,10 @@ mod tests {
         let sum = Gain::month(2, true) + Gain::month(1, true) + Gain::month(1, false);
         assert_eq!(sum, Gain { weighted_months: 4, dispatched_months: 2 });
     }
+
+    #[test]
+    fn months_are_summed_by_weight_and_by_dispatch() {
+        let months = [Gain::month(2, false), Gain::month(1, true), Gain::month(1, true)];
+        assert_eq!(months.into_iter().sum::<Gain>(), Gain { weighted_months: 4, dispatched_months: 2 });
+    }
 }

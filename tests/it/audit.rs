@@ -215,6 +215,6 @@ async fn a_reason_that_holds_an_id_number_is_refused_and_nothing_is_done() {
     let asking = withdraw::Asking { reason, levy_paid: false, refund_reference: None };
     assert_eq!(code(withdraw::ask(scene.store(), &own, declaring, &asking).await), "note_holds_id_number");
     let asking = withdraw::Asking { refund_reference: Some("360001-19800505-0117".to_owned()), ..withdrawal(true) };
-    assert_eq!(code(withdraw::ask(scene.store(), &own, declaring, &asking).await), "note_holds_id_number");
+    assert_eq!(code(withdraw::ask(scene.store(), &own, declaring, &asking).await), "refund_reference_unfit");
     assert_eq!((scene.state(SCHOOL).await.withdrawal, scene.audited().await), (None, acts));
 }

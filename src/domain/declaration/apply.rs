@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
+use super::request::checked_reference;
 use super::{
     Act, Amendment, Change, Commitment, Completion, Declaration, Deregistration, Effect, Event, Held, Issue, Outcome,
     Refused, Returned, Stage, Unanswered, Withdrawal, Withdrawn,
@@ -136,11 +137,6 @@ impl Declaration {
     }
 
     fn accept(mut self, message: Message, receipt: String, at: DateTime<Utc>) -> Next {
-        let known = self.in_force().filter(|held| held.issue.message == message).map(|held| &held.receipt);
-        let withdrawn = self.withdrawn.as_ref().filter(|withdrawn| withdrawn.message == message);
-        if known.or(withdrawn.map(|withdrawn| &withdrawn.receipt)) == Some(&receipt) {
-            return Ok((self, Vec::new()));
-        }
         if self.replace_receipt(message, &receipt) {
             return Ok((self, Vec::new()));
         }
@@ -316,14 +312,16 @@ impl Declaration {
     }
 
     fn ask_withdrawal(mut self, asked: Act, reason: String, levy_paid: bool, refund_reference: Option<String>) -> Next {
-        let again =
+        let refund_reference = checked_reference(refund_reference)?;
+        let same =
             |open: &Withdrawal| open.asked.by == asked.by && open.reason == reason && open.levy_paid == levy_paid;
-        if self.open_withdrawal().is_some_and(again) {
+        if let Some(open) = self.withdrawal.as_mut().filter(|open| open.outcome.is_none() && same(open)) {
+            // the refund came after it was asked for
+            open.refund_reference = refund_reference.or(open.refund_reference.take());
             return Ok((self, Vec::new()));
         }
         let version = self.requestable()?.version;
         required(&reason)?;
-        let refund_reference = refund_reference.filter(|reference| !reference.trim().is_empty());
         self.withdrawal = Some(Withdrawal { version, asked, reason, levy_paid, refund_reference, outcome: None });
         Ok((self, Vec::new()))
     }
@@ -334,8 +332,7 @@ impl Declaration {
         }
         let request = self.open_withdrawal().ok_or(Refused::NoRequest)?;
         decidable(&request.asked, &outcome)?;
-        let refund_reference = refund_reference.filter(|reference| !reference.trim().is_empty());
-        let refund_reference = refund_reference.or_else(|| request.refund_reference.clone());
+        let refund_reference = checked_reference(refund_reference)?.or_else(|| request.refund_reference.clone());
         let approved = outcome.approved;
         if approved && request.levy_paid && refund_reference.is_none() {
             return Err(Refused::RefundReferenceMissing);

@@ -43,7 +43,7 @@ impl Declaration {
         Message { attempt: message.attempt.max(used) + 1, ..message }
     }
 
-    /// The same acceptance under another receipt; whether it was one.
+    /// The same acceptance once more, maybe under another receipt; whether it was one.
     pub(super) fn replace_receipt(&mut self, message: Message, receipt: &str) -> bool {
         let held = match &mut self.stage {
             Stage::Accepted(held) => Some(held),

@@ -24,7 +24,7 @@ mod tests;
 pub use follow::{Holds, Recovered};
 pub use next::{NextStep, Progress, WaitsFor};
 pub use refused::Refused;
-pub use request::{Amendment, Change, Outcome, Withdrawal};
+pub use request::{Amendment, Change, Outcome, REFUND_REFERENCE_SIGNS, Withdrawal, checked_reference};
 
 /// Who did something, and when. `by` is the name under which the audit log knows the actor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

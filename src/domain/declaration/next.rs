@@ -263,4 +263,18 @@ mod tests {
         }
         assert_eq!(NextStep::AwaitReview.waits_for(), WaitsFor::Staff);
     }
+
+    #[test]
+    fn the_window_opens_with_the_first_instant_of_its_first_day() {
+        let at = |declaration: &Declaration, instant: &str| {
+            let window = window("2026-10-31");
+            let placements = &[P::Confirmed];
+            let progress = Progress { placements, ticked: true, own_window: window, window: Some(window) };
+            NextStep::of(declaration, &progress, instant.parse().expect("an instant"))
+        };
+        for declaration in [Declaration::default(), opened_again()] {
+            assert_eq!(at(&declaration, "2026-02-28T15:59:59Z"), NextStep::AwaitWindow);
+            assert_eq!(at(&declaration, "2026-02-28T16:00:00Z"), NextStep::Complete, "midnight in Shanghai");
+        }
+    }
 }

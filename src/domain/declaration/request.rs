@@ -2,9 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Act;
+use super::{Act, Refused};
 use crate::domain::facts::PersonId;
+use crate::domain::free_text::{holds_id_number, is_unreadable};
 use crate::domain::month::Month;
+
+/// Signs of the reference of a refund, at most.
+pub const REFUND_REFERENCE_SIGNS: usize = 200;
+
+/// The reference of a refund as it is kept; a blank one is none.
+pub fn checked_reference(given: Option<String>) -> Result<Option<String>, Refused> {
+    let Some(reference) = given.as_deref().map(str::trim).filter(|reference| !reference.is_empty()) else {
+        return Ok(None);
+    };
+    let too_long = reference.chars().count() > REFUND_REFERENCE_SIGNS;
+    if too_long || is_unreadable(reference) || holds_id_number(reference) {
+        return Err(Refused::RefundReferenceUnfit);
+    }
+    Ok(Some(reference.to_owned()))
+}
 
 /// Staff's word on a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1078,7 +1078,30 @@ fn a_blank_reference_of_a_refund_is_none() {
     let reference =
         |declaration: Declaration| declaration.open_withdrawal().and_then(|asked| asked.refund_reference.clone());
     assert_eq!(reference(asking("  ")), None);
-    assert_eq!(reference(asking("RF-1")), Some("RF-1".to_owned()));
+    assert_eq!(reference(asking(" RF-1 ")), Some("RF-1".to_owned()));
+}
+
+#[test]
+fn a_refund_that_comes_after_it_was_asked_for_is_added_to_the_request() {
+    let asking = |reference: Option<&str>| {
+        let (by, reason) = ("employer".to_owned(), "a person too many".to_owned());
+        Event::AskWithdrawal { by, reason, levy_paid: true, refund_reference: reference.map(str::to_owned) }
+    };
+    let asked = after(&[complete(), accept(FIRST), asking(None), asking(Some("RF-1")), asking(None)]);
+    let request = asked.open_withdrawal().expect("open");
+    assert_eq!((request.refund_reference.as_deref(), request.asked.at), (Some("RF-1"), at(2)), "none takes none away");
+    assert!(asked.apply(decide_withdrawal(true, None), at(9)).is_ok());
+}
+
+#[test]
+fn a_reference_of_a_refund_is_one_short_line_and_nobodys_id_number() {
+    let asked = after(&[complete(), accept(FIRST), ask_withdrawal(true)]);
+    let decided = |reference: &str| asked.clone().apply(decide_withdrawal(true, Some(reference)), at(5)).map(|_| ());
+    assert_eq!(decided(&"号".repeat(REFUND_REFERENCE_SIGNS)), Ok(()));
+    let too_long = "号".repeat(REFUND_REFERENCE_SIGNS + 1);
+    for unfit in [&*too_long, "RF-1\u{0}", "RF 360001198005050117"] {
+        assert_eq!(decided(unfit), Err(Refused::RefundReferenceUnfit), "{unfit:?}");
+    }
 }
 
 #[test]
@@ -1112,4 +1135,91 @@ fn what_is_given_up_is_what_came_after_the_result_that_stands() {
     assert_eq!(after(&amended).given_up, Some(2));
     // nothing stands, and nothing was withdrawn
     assert_eq!(after(&[complete(), reject(FIRST, "E1"), reopen(), close()]).name(), "closed");
+}
+
+#[test]
+fn the_withdrawal_of_the_latest_version_is_kept_however_the_answers_come() {
+    let withdrawing = [ask_withdrawal(false), decide_withdrawal(true, None)];
+    let second_withdrawal = Message { version: 2, ..WITHDRAWAL };
+    let both =
+        [&[complete(), accept(FIRST)], &withdrawing[..], &[complete(), accept(SECOND)], &withdrawing[..]].concat();
+    for answers in [[WITHDRAWAL, second_withdrawal], [second_withdrawal, WITHDRAWAL]] {
+        let declaration = after(&[&both[..], &answers.map(accept)].concat());
+        assert_eq!(declaration.withdrawn.map(|withdrawn| withdrawn.message), Some(second_withdrawal), "{answers:?}");
+    }
+    // a certification under the receipt of that withdrawal is answered for itself
+    let third = Message { version: 3, ..FIRST };
+    let again =
+        [accept_with(WITHDRAWAL, "T"), accept_with(second_withdrawal, "T"), complete(), accept_with(third, "T")];
+    assert_eq!(after(&[&both[..], &again].concat()).version_in_force(), Some(3));
+}
+
+#[test]
+fn a_rejected_withdrawal_waits_for_staff_only_while_the_department_holds_what_it_withdraws() {
+    let withdrawing = [ask_withdrawal(false), decide_withdrawal(true, None)];
+    let waits = |events: &[Event]| after(events).withdrawal_rejected.is_some();
+    let unanswered = [&[complete()], &withdrawing[..]].concat();
+    assert!(!waits(&[&unanswered[..], &[reject(FIRST, "E1"), reject(WITHDRAWAL, "E1")]].concat()));
+    assert!(waits(&[&unanswered[..], &[accept(FIRST), reject(WITHDRAWAL, "E1")]].concat()));
+    // what it holds without us is not in force here
+    let issued = Message { attempt: 4, ..WITHDRAWAL };
+    assert!(waits(&[recover(withdrawn(1)), reject(issued, "E1")]));
+    // what came after is as if nothing had been recovered
+    let (third, its_withdrawal) = (Message { version: 3, ..FIRST }, Message { version: 3, ..WITHDRAWAL });
+    let after_it = [&[recover(Holds::Nothing), complete()], &withdrawing[..]].concat();
+    assert!(!waits(&[&after_it[..], &[reject(third, "E1"), reject(its_withdrawal, "E1")]].concat()));
+}
+
+#[test]
+fn the_same_finding_is_taken_over_once_and_another_anew() {
+    let found = |last: Message, messages: u32| Event::Recover {
+        by: "operator".to_owned(),
+        last,
+        messages,
+        holds: Holds::Nothing,
+    };
+    let taken_over = after(&[found(SECOND, 3)]);
+    assert_eq!(taken_over.recovered_at(), Some(at(0)));
+    let once_more = |event: Event| taken_over.clone().apply(event, at(9)).expect("allowed").0.recovered_at();
+    assert_eq!(once_more(found(SECOND, 3)), Some(at(0)));
+    assert_eq!(once_more(found(SECOND, 4)), Some(at(9)), "more messages");
+    assert_eq!(once_more(found(Message { version: 3, ..SECOND }, 3)), Some(at(9)), "a later version");
+    assert_eq!(Declaration::default().recovered_at(), None);
+}
+
+#[test]
+fn what_is_withdrawn_after_a_recovery_is_ours_only_if_we_know_that_version() {
+    let number = |events: &[Event]| {
+        let mut withdrawing = after(events).earlier.into_iter().map(|earlier| earlier.completion.certification_number);
+        withdrawing.next().expect("a withdrawal is under way")
+    };
+    let rejected = [complete(), reject(FIRST, "E1")];
+    for road in [&[complete(), accept(FIRST)], &rejected] {
+        assert_eq!(number(&[&road[..], &[recover(withdrawn(1))]].concat()), "R-1");
+        assert_eq!(number(&[&road[..], &[recover(withdrawn(2))]].concat()), "", "of the second nothing is known");
+    }
+    assert_eq!(after(&[&rejected[..], &[recover(withdrawn(1))]].concat()).version_in_force(), Some(1));
+    assert_eq!(after(&[&rejected[..], &[recover(withdrawn(2))]].concat()).version_in_force(), None);
+}
+
+#[test]
+fn an_acceptance_is_revoked_by_its_own_message_only() {
+    let accepted = after(&[complete(), accept(FIRST)]);
+    let after_revoking = |message| accepted.clone().apply(revoke(message), at(9)).expect("allowed").0;
+    assert_eq!(after_revoking(SECOND), accepted);
+    assert_eq!(after_revoking(FIRST).name(), "rejected");
+}
+
+#[test]
+fn what_the_next_version_supersedes_is_what_stands_once_all_is_accepted() {
+    let withdrawing = [ask_withdrawal(false), decide_withdrawal(true, None)];
+    let expected = |events: &[Event]| after(events).expected_in_force();
+    let accepted = [&[complete(), accept(FIRST)], &withdrawing[..]].concat();
+    assert_eq!(expected(&accepted), None, "its withdrawal is on its way");
+    assert_eq!(expected(&[&accepted[..], &[complete()]].concat()), Some(2));
+    assert_eq!(expected(&[&accepted[..], &[complete(), accept(SECOND)]].concat()), Some(2), "the second stays");
+    assert_eq!(expected(&[&accepted[..], &[accept(WITHDRAWAL), complete()]].concat()), Some(2));
+    // the withdrawal was answered before what it withdraws: that never comes into force
+    let crossed = [&[complete()], &withdrawing[..], &[accept(WITHDRAWAL)]].concat();
+    assert_eq!(expected(&crossed), None);
 }

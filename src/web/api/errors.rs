@@ -15,6 +15,7 @@ use crate::declare::register::look_up::TooManyMisses;
 use crate::declare::worth::WorthError;
 use crate::domain::completion::Obstacle;
 use crate::domain::dated::NoRule;
+use crate::domain::declaration::Refused;
 use crate::domain::evidence;
 use crate::domain::facts::PersonId;
 use crate::domain::month::Month;
@@ -42,6 +43,9 @@ impl From<DeclareError> for Problem {
             DeclareError::Verify(error) => error.into(),
             DeclareError::NoRule(no_rule) => no_rule.into(),
             DeclareError::Worth(error) => error.into(),
+            DeclareError::Refused(unfit @ Refused::RefundReferenceUnfit) => {
+                Self::unprocessable(unfit.code(), unfit.to_string(), unfit.chinese())
+            }
             error @ DeclareError::KeyReused => {
                 Self::unprocessable("key_reused", error.to_string(), error.chinese().unwrap_or_default())
             }

@@ -13,7 +13,7 @@ use super::why::Words;
 use crate::declare::amend::{self, Difference};
 use crate::declare::withdraw;
 use crate::domain::access::Action;
-use crate::domain::declaration::{Amendment, Change, Declaration, Withdrawal};
+use crate::domain::declaration::{Amendment, Change, Declaration, REFUND_REFERENCE_SIGNS, Withdrawal};
 use crate::domain::facts::PersonId;
 use crate::domain::month::Month;
 use crate::store::declared::Listed;
@@ -83,7 +83,7 @@ struct AskedWithdrawal {
     /// The levy was paid by this result already.
     levy_paid: bool,
     /// The tax department's reference of the refund.
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(min = 1, max = REFUND_REFERENCE_SIGNS))]
     refund_reference: Option<String>,
 }
 
@@ -105,7 +105,7 @@ struct WithdrawalDecision {
     approve: bool,
     reason: Words,
     /// The tax department's reference of the refund, where the levy was paid and the employer did not give it.
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(min = 1, max = REFUND_REFERENCE_SIGNS))]
     refund_reference: Option<String>,
 }
 
