@@ -136,6 +136,7 @@ pub async fn decide(
         certification_number,
     };
     let mut publish = store.publish(Cause::Amendment, at).await?;
+    let store = &publish.beside();
     let before = publish.lock_declaration(declaring.employer, declaring.stored_year()).await?;
     let (after, effects) = before.clone().apply(event(String::new()), at)?;
     if after == before && effects.is_empty() {

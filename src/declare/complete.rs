@@ -77,6 +77,7 @@ pub async fn complete(
 
     // from here on nobody else publishes: no claim is taken and no declaration changed between the look and the step
     let mut publish = publish_freshly_judged(store, reading, actor, declaring, at).await?;
+    let store = &publish.beside();
     let before = publish.lock_declaration(declaring.employer, declaring.stored_year()).await?;
     if let Some(completed) = repeated(store, actor, completing, &before).await? {
         publish.abandon().await?;
@@ -211,20 +212,35 @@ async fn publish_freshly_judged(
     let selection = Selection::of_employer(declaring.employer);
     for _ in 0..TRIES {
         let judged = verify(store, reading, declaring.year, &selection, &actor.name, &|_| ()).await?;
-        let publish = store.publish(Cause::Completion, at).await?;
-        let head = publish.seq() - 1;
-        if head == judged.seq {
-            return Ok(publish);
+        // a pull that was published meanwhile is much to read: before the lock, under which all others wait
+        let seen = store.head().await?;
+        if touches_any(store, reading, declaring, at, (judged.seq, seen)).await? {
+            continue;
         }
-        let persons = store.placed_persons(declaring.year, declaring.employer, head).await?;
-        let (business_date, policy_version) = (clock::business_date(at), reading.policy.version.clone());
-        let last = Verified { seq: judged.seq, business_date, policy_version };
-        if !is_any_touched(store, declaring.year, &persons, &last, head).await? {
+        let publish = store.publish(Cause::Completion, at).await?;
+        if !touches_any(&publish.beside(), reading, declaring, at, (seen, publish.seq() - 1)).await? {
             return Ok(publish);
         }
         publish.abandon().await?;
     }
     Err(DeclareError::Busy)
+}
+
+/// Whether what was published between two sequences touches any of the employer's persons.
+async fn touches_any(
+    store: &Store,
+    reading: &Reading,
+    declaring: Declaring,
+    at: DateTime<Utc>,
+    (from, to): (i64, i64),
+) -> Result<bool, DeclareError> {
+    if from == to {
+        return Ok(false);
+    }
+    let persons = store.placed_persons(declaring.year, declaring.employer, to).await?;
+    let (business_date, policy_version) = (clock::business_date(at), reading.policy.version.clone());
+    let last = Verified { seq: from, business_date, policy_version };
+    Ok(is_any_touched(store, declaring.year, &persons, &last, to).await?)
 }
 
 async fn check_gates(

@@ -164,6 +164,7 @@ pub async fn decide(store: &Store, actor: &Actor, deciding: &Deciding) -> Result
     let before = find_decision(store, person, month).await?;
     let at = store.now().await?;
     let mut publish = store.publish(Cause::Decision, at).await?;
+    let store = &publish.beside();
     // from here on nobody places the person or decides: what is read stands until this is committed
     if find_decision(store, person, month).await? != before {
         return Err(Refused::DecidedMeanwhile { month }.into());
@@ -221,6 +222,7 @@ pub async fn undo(
     reach_all(actor, &rivals)?;
     let at = store.now().await?;
     let mut publish = store.publish(Cause::Decision, at).await?;
+    let store = &publish.beside();
     if publish.find_claim(person, month).await?.is_some() {
         return Err(Refused::Claimed { month }.into());
     }

@@ -8,6 +8,7 @@ use super::DeclareError;
 use super::permit::{EmployerEntry, permit};
 use crate::domain::access::{Action, Actor, Denied};
 use crate::domain::facts::{PersonId, words};
+use crate::domain::ids::Uscc;
 use crate::domain::month::Month;
 use crate::domain::verdict::Check;
 use crate::policy::Reading;
@@ -157,9 +158,8 @@ pub async fn reverify(
     let selection = Selection { persons: asked.person.into_iter().collect(), ..Selection::of_employer(asked.employer) };
     let summary = verify(store, reading, asked.year, &selection, &actor.name, &|_| ()).await?;
     let kept: Kept = serde_json::from_value(serde_json::to_value(&summary)?)?;
-    let employer_uscc = of.uscc.to_string();
-    let outcome = Some(outcome(store, &asked, &employer_uscc, kept).await?);
-    Ok(Verification { outcome, ..at_once(employer_uscc, asked) })
+    let outcome = Some(outcome(store, &asked, &of.uscc, kept).await?);
+    Ok(Verification { outcome, ..at_once(of.uscc.to_string(), asked) })
 }
 
 /// Queues it behind a fresh pull; the number under which it is asked after.
@@ -182,7 +182,7 @@ pub async fn find(store: &Store, actor: &Actor, task_id: i64) -> Result<Verifica
     actor.may_at_all(Action::Reverify)?;
     let task = store.find_task(task_id).await?.filter(|task| task.kind == KIND).ok_or(Denied::NotFound)?;
     let asked = Reverification::of_key(&task.key).ok_or(Denied::NotFound)?;
-    let employer_uscc = permit::<DeclareError>(store, actor, Action::Reverify, asked.employer).await?.uscc.to_string();
+    let code = permit::<DeclareError>(store, actor, Action::Reverify, asked.employer).await?.uscc;
     let progress = match task.state.as_str() {
         "done" => Progress::Done,
         "running" => Progress::Running,
@@ -192,7 +192,7 @@ pub async fn find(store: &Store, actor: &Actor, task_id: i64) -> Result<Verifica
     let runs = store.list_runs_of_task(task_id).await?;
     let found = match found_by(&runs)?.filter(|_| progress == Progress::Done) {
         None => None,
-        Some(kept) => Some(outcome(store, &asked, &employer_uscc, kept).await?),
+        Some(kept) => Some(outcome(store, &asked, &code, kept).await?),
     };
     Ok(Verification {
         verification_id: Some(task_id),
@@ -200,7 +200,7 @@ pub async fn find(store: &Store, actor: &Actor, task_id: i64) -> Result<Verifica
         ended: task.outcome,
         sources: asked_sources(&runs),
         outcome: found,
-        ..at_once(employer_uscc, asked)
+        ..at_once(code.to_string(), asked)
     })
 }
 
@@ -240,18 +240,15 @@ fn asked_source(run: &RunOfTask) -> AskedSource {
 }
 
 /// Others' employers are judged with it, and not told.
-async fn outcome(
-    store: &Store,
-    asked: &Reverification,
-    employer_uscc: &str,
-    kept: Kept,
-) -> Result<Outcome, DeclareError> {
-    let own = kept.differences.into_iter().filter(|one| one.employer_uscc == employer_uscc);
+async fn outcome(store: &Store, asked: &Reverification, code: &Uscc, kept: Kept) -> Result<Outcome, DeclareError> {
+    let own = kept.differences.into_iter().filter(|one| one.employer_uscc == code.as_str());
     let (after, limit) = asked.person.map_or((PersonId(0), MOST_RESULTS), |person| (PersonId(person.0 - 1), 1));
     Ok(Outcome {
         seq: kept.seq,
         differences: own.map(|one| one.changed).collect(),
-        results: grid(store, asked.year, asked.employer, after, limit).await?,
+        results: grid(store, (code, asked.year), after, limit, |_| Ok::<_, DeclareError>(()))
+            .await?
+            .unwrap_or_default(),
     })
 }
 

@@ -51,7 +51,9 @@ pub async fn settle(store: &Store, actor: &Actor, declaring: Declaring, why: &st
         return Ok(told(&case, difference.class, &case.look(store).await?));
     };
     let class = difference.class;
-    let declared = follow(store, &case, &mut publish, &difference, SettledBy { by: &actor.name, why, at }, actor).await;
+    let declared =
+        follow(&publish.beside(), &case, &mut publish, &difference, SettledBy { by: &actor.name, why, at }, actor)
+            .await;
     match declared {
         Ok(after) => {
             let settled = told(&case, class, &after);

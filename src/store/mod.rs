@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool, Postgres, Transaction};
+use tokio::time::timeout;
 
 use crate::clock;
 use crate::crypto::Keys;
@@ -207,6 +208,8 @@ pub struct Store {
     /// For transactions that write. Many of them wait for one another; what the one that is not waiting reads beside it does not wait for
     /// their connections.
     writing: PgPool,
+    /// For what whoever holds the publish lock reads beside it: all who publish wait for that, so it waits for nobody's reading.
+    publishing: PgPool,
     /// For leases alone, opened when one is renewed: work that takes every connection must not keep its own lease from being renewed.
     renewals: PgPool,
     keys: std::sync::Arc<Keys>,
@@ -243,13 +246,14 @@ impl Store {
             Ok(pool) => pool,
             Err(error) => {
                 // a pool that waited in vain does not say why
-                let source = PgConnection::connect_with(&options).await.err().unwrap_or(error);
-                return Err(unreachable(&options, source));
+                let why = timeout(Duration::from_secs(5), PgConnection::connect_with(&options)).await;
+                return Err(unreachable(&options, why.ok().and_then(Result::err).unwrap_or(error)));
             }
         };
-        let writing = connections(16).connect_lazy_with(options);
+        let writing = connections(16).connect_lazy_with(options.clone());
+        let publishing = connections(2).connect_lazy_with(options);
         let keys = std::sync::Arc::new(keys);
-        let store = Self { pool, writing, renewals, keys, evidence: None, commission: None, request: None };
+        let store = Self { pool, writing, publishing, renewals, keys, evidence: None, commission: None, request: None };
         match store.prepare().await {
             Ok(()) => Ok(store),
             Err(error) => {
@@ -320,6 +324,7 @@ impl Store {
     pub async fn close(&self) {
         self.renewals.close().await;
         self.writing.close().await;
+        self.publishing.close().await;
         self.pool.close().await;
     }
 
@@ -459,6 +464,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[tokio::test]
+    async fn whoever_publishes_waits_for_nobodys_reading() {
+        let database = Database::open().await;
+        let store = &database.store;
+        let publish = store.publish(publish::Cause::Tick, clock::system_now()).await.expect("the publish lock");
+        let mut reading = Vec::new();
+        for _ in 0..store.pool.options().get_max_connections() {
+            reading.push(store.pool.acquire().await.expect("a connection"));
+        }
+        assert!(store.pool.try_acquire().is_none(), "whoever reads next waits");
+        let head = publish.beside().head().await.expect("the head");
+        assert_eq!(head, publish.seq() - 1, "what others had published before");
+        publish.abandon().await.expect("nothing changed");
     }
 
     #[tokio::test]

@@ -48,6 +48,7 @@ pub struct Publish {
     change: Change,
     seq: i64,
     at: DateTime<Utc>,
+    beside: Store,
 }
 
 impl std::ops::Deref for Publish {
@@ -72,6 +73,11 @@ impl Publish {
     /// When it was begun, in business time.
     pub fn at(&self) -> DateTime<Utc> {
         self.at
+    }
+
+    /// For what is read while this is held and not through it: what others committed before it.
+    pub fn beside(&self) -> Store {
+        self.beside.clone()
     }
 
     /// Makes it visible.
@@ -107,7 +113,8 @@ impl Store {
         )
         .fetch_one(&mut *transaction)
         .await?;
-        Ok(Publish { change: Change::new(transaction, self.request.clone()), seq, at })
+        let beside = Self { pool: self.publishing.clone(), ..self.clone() };
+        Ok(Publish { change: Change::new(transaction, self.request.clone()), seq, at, beside })
     }
 
     /// The last sequence given out.

@@ -6,10 +6,12 @@ use uuid::Uuid;
 
 use super::facts::{Persons, Scope};
 use super::frames::{CopyRows, Width, copy_out};
+use super::owners::Owned;
 use super::people::Identity;
 use super::runs::Started;
 use super::{Store, StoreError};
 use crate::domain::facts::{PersonId, UnitId};
+use crate::domain::ids::Uscc;
 use crate::domain::month::Month;
 use crate::domain::verdict::Verdict;
 
@@ -51,16 +53,18 @@ pub struct RunOrigin {
     pub policy_version: String,
 }
 
-/// A stored row with whose it is.
+/// A stored row, and whose it is: still encrypted.
 #[derive(Clone, Debug)]
 pub struct GridRow {
     pub row: YearRow,
-    pub identity: Identity,
+    id_number: Vec<u8>,
+    name: Vec<u8>,
 }
 
-/// Stored rows, and the runs that their months are from.
+/// Stored rows of an employer's year, whose the employer is, and the runs that their months are from.
 #[derive(Clone, Debug)]
 pub struct Grid {
+    pub owned: Owned,
     pub rows: Vec<GridRow>,
     pub origins: Vec<RunOrigin>,
 }
@@ -88,45 +92,71 @@ impl Store {
         Ok(rows)
     }
 
-    /// The same with whose they are, by person, after one: so many at most.
-    pub async fn list_grid(
+    /// The employer of this code with stored rows of its placements, by person, after one: so many at most. By one question: it is what is
+    /// asked most.
+    pub async fn find_grid(
         &self,
         year: i32,
-        employer: UnitId,
+        code: &Uscc,
         after: PersonId,
         limit: usize,
-    ) -> Result<Grid, StoreError> {
-        let mut connection = self.pool.acquire().await?;
+    ) -> Result<Option<Grid>, StoreError> {
         let rows = sqlx::query!(
-            "select person_id, cells, runs, id_number, name
-             from placement p join verification v using (person_id, employer_id, year) join person using (person_id)
-             where p.employer_id = $1 and p.year = $2 and p.to_seq is null and person_id > $3 order by person_id limit $4",
-            employer.0,
+            r#"with page as materialized (
+                 select person_id, cells, runs, id_number, name
+                 from placement p join verification v using (person_id, employer_id, year) join person using (person_id)
+                 where p.employer_id = (select unit_id from unit where uscc = $1) and p.year = $2 and p.to_seq is null
+                   and person_id > $3 order by person_id limit $4
+               ), origin as (
+                 select array_agg(run_number) as numbers, array_agg(run_id) as ids, array_agg(started_at) as instants,
+                        array_agg(coalesce(policy_version, '')) as policies
+                 from run where run_number in (select unnest(runs) from page)
+               )
+               -- the runs stand in the first row
+               select unit_id, coalesce(federation_division, '') as "federation_division!", person_id as "person_id?", cells as "cells?",
+                      runs as "runs?", id_number as "id_number?", page.name as "name?", numbers as "numbers?", ids as "ids?",
+                      instants as "instants?", policies as "policies?"
+               from unit left join employer e on e.employer_id = unit_id and e.to_seq is null left join page on true
+                    left join origin on person_id = (select min(person_id) from page)
+               where uscc = $1 order by person_id"#,
+            code.as_str(),
             year as i16,
             after.0,
             limit as i64
         )
-        .fetch_all(&mut *connection)
+        .fetch_all(&self.pool)
         .await?;
-        let rows = rows
-            .into_iter()
-            .map(|row| {
-                let person = PersonId(row.person_id);
-                let wrong = |column| move |_| StoreError::inconsistent("verification", column, person.0);
-                let row_of_year = YearRow {
-                    person,
-                    employer,
-                    cells: row.cells.try_into().map_err(wrong("cells"))?,
-                    runs: row.runs.try_into().map_err(wrong("runs"))?,
+        let mut grid: Option<Grid> = None;
+        for row in rows {
+            let employer = UnitId(row.unit_id);
+            let grid = grid.get_or_insert_with(|| {
+                let runs = row.numbers.unwrap_or_default().into_iter().zip(row.ids.unwrap_or_default());
+                let judged = row.instants.unwrap_or_default().into_iter().zip(row.policies.unwrap_or_default());
+                let origin = |((number, run_id), (verified_at, policy_version))| RunOrigin {
+                    number,
+                    run_id,
+                    verified_at,
+                    policy_version,
                 };
-                Ok(GridRow { row: row_of_year, identity: self.read_identity(person, &row.id_number, &row.name)? })
-            })
-            .collect::<Result<Vec<GridRow>, StoreError>>()?;
-        let mut runs: Vec<i32> = rows.iter().flat_map(|line| line.row.runs).collect();
-        runs.sort_unstable();
-        runs.dedup();
-        let origins = read_origins(&mut connection, &runs).await?;
-        Ok(Grid { rows, origins })
+                Grid {
+                    owned: Owned { employer, federation_division: row.federation_division },
+                    rows: Vec::new(),
+                    origins: runs.zip(judged).map(origin).collect(),
+                }
+            });
+            let (Some(person), Some(cells), Some(runs)) = (row.person_id, row.cells, row.runs) else { continue };
+            let person = PersonId(person);
+            let wrong = |column| move |_| StoreError::inconsistent("verification", column, person.0);
+            let (cells, runs) = (cells.try_into().map_err(wrong("cells"))?, runs.try_into().map_err(wrong("runs"))?);
+            let (id_number, name) = (row.id_number.unwrap_or_default(), row.name.unwrap_or_default());
+            grid.rows.push(GridRow { row: YearRow { person, employer, cells, runs }, id_number, name });
+        }
+        Ok(grid)
+    }
+
+    /// Whose a row is.
+    pub fn identity_of(&self, row: &GridRow) -> Result<Identity, StoreError> {
+        self.read_identity(row.row.person, &row.id_number, &row.name)
     }
 
     /// Stored rows of a scope (its year and persons), as they stand now.
@@ -293,20 +323,16 @@ impl Store {
 
     /// The runs behind these numbers.
     pub async fn run_origins(&self, numbers: &[i32]) -> Result<Vec<RunOrigin>, StoreError> {
-        read_origins(&mut *self.pool.acquire().await?, numbers).await
-    }
-}
-
-async fn read_origins(connection: &mut PgConnection, numbers: &[i32]) -> Result<Vec<RunOrigin>, StoreError> {
-    Ok(sqlx::query_as!(
-        RunOrigin,
-        r#"select run_number as number, run_id, started_at as verified_at,
+        Ok(sqlx::query_as!(
+            RunOrigin,
+            r#"select run_number as number, run_id, started_at as verified_at,
                       coalesce(policy_version, '') as "policy_version!"
                from run where run_number = any($1)"#,
-        numbers
-    )
-    .fetch_all(connection)
-    .await?)
+            numbers
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
 }
 
 async fn copy_changed(connection: &mut PgConnection, rows: &[ChangedRow]) -> Result<(), StoreError> {

@@ -8,12 +8,13 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::VerifyError;
-use crate::domain::facts::{PersonId, UnitId};
-use crate::domain::ids::mask_name;
+use crate::domain::access::Owner;
+use crate::domain::facts::PersonId;
+use crate::domain::ids::{Uscc, mask_name};
 use crate::domain::month::Month;
 use crate::domain::verdict::Codes;
 use crate::store::Store;
-use crate::store::results::{Grid, RunOrigin};
+use crate::store::results::{Grid, GridRow, RunOrigin};
 
 /// One placement of the year.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -44,38 +45,43 @@ pub struct GridMonth {
     pub policy_version: Option<String>,
 }
 
-/// So many placements of the employer's year at most, by person, after one.
-pub async fn grid(
+/// So many placements at most of a year of the employer of this code, by person, after one; `None`: nobody ever named the code. Nothing of
+/// them is decrypted unless `may_see` allows it.
+pub async fn grid<E: From<VerifyError>>(
     store: &Store,
-    year: i32,
-    employer: UnitId,
+    (code, year): (&Uscc, i32),
     after: PersonId,
     limit: usize,
-) -> Result<Vec<GridLine>, VerifyError> {
-    let Grid { rows, origins } = store.list_grid(year, employer, after, limit).await?;
+    may_see: impl FnOnce(Owner<'_>) -> Result<(), E>,
+) -> Result<Option<Vec<GridLine>>, E> {
+    let found = store.find_grid(year, code, after, limit).await.map_err(VerifyError::from)?;
+    let Some(Grid { owned, rows, origins }) = found else { return Ok(None) };
+    may_see(owned.owner())?;
     let origins: HashMap<i32, RunOrigin> = origins.into_iter().map(|origin| (origin.number, origin)).collect();
-    rows.into_iter()
-        .map(|line| {
-            let verdicts = line.row.verdicts(year)?.into_iter().zip(line.row.runs);
-            let months = verdicts.map(|((month, verdict), run)| {
-                let origin = origins.get(&run);
-                GridMonth {
-                    month,
-                    checks: verdict.codes,
-                    passed: verdict.passed(),
-                    conflict: verdict.conflict,
-                    weight: verdict.weight,
-                    run_id: origin.map(|origin| origin.run_id),
-                    verified_at: origin.map(|origin| origin.verified_at),
-                    policy_version: origin.map(|origin| origin.policy_version.clone()),
-                }
-            });
-            Ok(GridLine {
-                person_id: line.row.person,
-                name: mask_name(&line.identity.name),
-                id_number: line.identity.id.masked(),
-                months: months.collect(),
-            })
-        })
-        .collect()
+    let lines = rows.iter().map(|row| line(store, year, row, &origins));
+    Ok(Some(lines.collect::<Result<_, _>>()?))
+}
+
+fn line(store: &Store, year: i32, row: &GridRow, origins: &HashMap<i32, RunOrigin>) -> Result<GridLine, VerifyError> {
+    let identity = store.identity_of(row)?;
+    let verdicts = row.row.verdicts(year)?.into_iter().zip(row.row.runs);
+    let months = verdicts.map(|((month, verdict), run)| {
+        let origin = origins.get(&run);
+        GridMonth {
+            month,
+            checks: verdict.codes,
+            passed: verdict.passed(),
+            conflict: verdict.conflict,
+            weight: verdict.weight,
+            run_id: origin.map(|origin| origin.run_id),
+            verified_at: origin.map(|origin| origin.verified_at),
+            policy_version: origin.map(|origin| origin.policy_version.clone()),
+        }
+    });
+    Ok(GridLine {
+        person_id: row.row.person,
+        name: mask_name(&identity.name),
+        id_number: identity.id.masked(),
+        months: months.collect(),
+    })
 }

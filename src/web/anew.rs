@@ -59,15 +59,28 @@ impl Anew {
     }
 
     async fn judge(&self, store: &Store, reading: &Reading) {
-        let touched = std::mem::take(&mut *self.touched.lock().unwrap_or_else(PoisonError::into_inner));
-        for (year, Touched { persons, employers }) in touched {
-            let by_employer = employers.into_iter().map(Selection::of_employer);
-            let by_person = (!persons.is_empty()).then(|| Selection::of_persons(persons.into_iter().collect()));
-            for selection in by_employer.chain(by_person) {
-                let by = Trigger { because: "what users changed", ..Trigger::from("serve") };
-                if let Err(error) = verify(store, reading, year, &selection, by, &|_| ()).await {
-                    tracing::warn!(error = errors::chain(&error), "not judged anew yet; the night does it");
-                }
+        while let Some((year, selection)) = self.take_next() {
+            let by = Trigger { because: "what users changed", ..Trigger::from("serve") };
+            if let Err(error) = verify(store, reading, year, &selection, by, &|_| ()).await {
+                tracing::warn!(error = errors::chain(&error), "not judged anew yet; the night does it");
+            }
+        }
+    }
+
+    /// Who is judged next: an employer, or all the persons of a year.
+    fn take_next(&self) -> Option<(i32, Selection)> {
+        let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let mut of_year = touched.first_entry()?;
+            let year = *of_year.key();
+            let Touched { persons, employers } = of_year.get_mut();
+            if let Some(employer) = employers.pop_first() {
+                return Some((year, Selection::of_employer(employer)));
+            }
+            let persons = std::mem::take(persons);
+            of_year.remove();
+            if !persons.is_empty() {
+                return Some((year, Selection::of_persons(persons.into_iter().collect())));
             }
         }
     }
@@ -86,5 +99,10 @@ mod tests {
         anew.judge_person(PersonId(1), 2026);
         anew.judge_placed(UnitId(1), 2025);
         assert_eq!(anew.waiting(), 3);
+        let mut left = Vec::new();
+        while anew.take_next().is_some() {
+            left.push(anew.waiting());
+        }
+        assert_eq!(left, [2, 1, 0], "whoever is judged waits no more, all others do");
     }
 }

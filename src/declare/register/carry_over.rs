@@ -168,14 +168,15 @@ impl Register<'_> {
         for contract in publish.list_contracts(employer, year, None).await? {
             contracts.entry(contract.person).or_default().push(contract);
         }
-        let identities = self.store.identities(&persons).await?;
+        let beside = publish.beside();
+        let identities = beside.identities(&persons).await?;
         Ok(LastYear {
             placements,
             contracts,
             details: publish.list_details(self.store, employer, year, None).await?,
             agreements: publish.list_agreements(employer, year).await?,
             ids: identities.into_iter().map(|(person, identity)| (person, identity.id)).collect(),
-            certificates: self.store.certificates_of(&persons).await?,
+            certificates: beside.certificates_of(&persons).await?,
         })
     }
 

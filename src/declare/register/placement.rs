@@ -173,7 +173,7 @@ impl Register<'_> {
         };
         if let Some((_, name)) = candidate.typed {
             // whoever is new has the name that was typed, and is not seen here before the end
-            let kept = self.store.identities(&[person]).await?;
+            let kept = publish.beside().identities(&[person]).await?;
             let another = |kept: &Identity| normalise_name(&kept.name) != normalise_name(name);
             warnings.extend(kept.get(&person).filter(|kept| another(kept)).map(|_| Warning::AnotherName));
         }
@@ -231,7 +231,7 @@ impl Register<'_> {
                 Some(person).filter(|_| placed).ok_or(Refusal::NotPlaced)?
             }
         };
-        let identity = self.store.identities(&[known]).await?.remove(&known).ok_or(Refusal::NotPlaced)?;
+        let identity = publish.beside().identities(&[known]).await?.remove(&known).ok_or(Refusal::NotPlaced)?;
         Ok(Candidate { known: Some(known), sex: identity.id.sex(), typed: None })
     }
 

@@ -6,7 +6,7 @@ use axum::extract::State;
 
 use super::describe::{Access, operation};
 use super::whose::{OfMonth, OfYear, employer};
-use crate::domain::access::{Action, Denied};
+use crate::domain::access::{Action, Denied, Owner};
 use crate::domain::facts::PersonId;
 use crate::verify::explain::{Asked, Explanation, explain};
 use crate::verify::grid::{GridLine, grid};
@@ -37,15 +37,16 @@ async fn list(
     Path(of): Path<OfYear>,
     Query(paging): Query<Paging>,
 ) -> Result<Reply<Page<GridLine>>, Problem> {
-    let employer = employer(&site.store, &actor, Action::ReadResults, &of.uscc).await?;
     let limit = paging.limit()?;
     let after: i64 = paging.after()?.unwrap_or(0);
     if after < 0 {
         return Err(bad_cursor());
     }
+    let may_see = |owner: Owner<'_>| Ok::<_, Problem>(actor.may(Action::ReadResults, owner)?);
+    let found = grid(&site.store, (&of.uscc, of.year.into()), PersonId(after), limit + 1, may_see).await?;
+    let lines = found.ok_or(Denied::NotFound)?;
     let object = format!("results {}: employer {}", of.year, of.uscc);
     site.reads.note(at, &actor, Action::ReadResults, object)?;
-    let lines = grid(&site.store, of.year.into(), employer, PersonId(after), limit + 1).await?;
     Ok(Reply(Page::of(lines, limit, |line| line.person_id.0.to_string())))
 }
 
@@ -55,9 +56,9 @@ async fn explained(
     Path(of): Path<OfMonth>,
 ) -> Result<Reply<Explanation>, Problem> {
     let employer = employer(&site.store, &actor, Action::ReadResults, &of.uscc).await?;
+    let asked = Asked { employer, person: of.person_id, month: of.month, reveal: false };
+    let explanation = explain(&site.store, &site.reading, asked).await?.ok_or(Denied::NotFound)?;
     let object = format!("explanation {}: employer {}, person {}", of.month, of.uscc, of.person_id.0);
     site.reads.note(at, &actor, Action::ReadResults, object)?;
-    let asked = Asked { employer, person: of.person_id, month: of.month, reveal: false };
-    let explanation = explain(&site.store, &site.reading, asked).await?;
-    Ok(Reply(explanation.ok_or(Denied::NotFound)?))
+    Ok(Reply(explanation))
 }
