@@ -10,7 +10,7 @@ use crate::domain::access::{Action, Actor, Denied};
 use crate::domain::facts::{PersonId, words};
 use crate::domain::ids::Uscc;
 use crate::domain::month::Month;
-use crate::domain::verdict::Check;
+use crate::domain::verdict::Part;
 use crate::policy::Reading;
 use crate::store::Store;
 use crate::store::audit::Act;
@@ -63,13 +63,14 @@ pub struct Outcome {
     pub results: Vec<GridLine>,
 }
 
-/// One check of one month that says something else than before.
+/// One check of one month that says something else than before, or whether another employer claims or would count it (`true`, `false`), or
+/// how much it counts (`1`, `2`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChangedCheck {
     #[serde(rename(deserialize = "person"))]
     pub person_id: PersonId,
     pub month: Month,
-    pub check: Check,
+    pub check: Part,
     pub before: Option<String>,
     pub now: String,
 }
@@ -92,7 +93,7 @@ struct KeptDifference {
 
 impl KeptDifference {
     /// Which check of which month it is about.
-    fn cell(&self) -> (&str, PersonId, Month, Check) {
+    fn cell(&self) -> (&str, PersonId, Month, Part) {
         let ChangedCheck { person_id, month, check, .. } = self.changed;
         (&self.employer_uscc, person_id, month, check)
     }
@@ -276,7 +277,7 @@ mod tests {
             changed: ChangedCheck {
                 person_id: PersonId(1),
                 month: Month::new(2025, *month).expect("a month"),
-                check: Check::Wage,
+                check: Part::Wage,
                 before: before.map(str::to_owned),
                 now: (*now).to_owned(),
             },

@@ -244,23 +244,13 @@ mod tests {
         }
     }
 
-    const PASSING: Codes = Codes {
-        wage: WageCode::Pass,
-        pension: InsuranceCode::Pass,
-        medical: InsuranceCode::Pass,
-        certificate: CertificateCode::Pass,
-        age: AgeCode::Pass,
-        contract: ContractCode::Pass,
-        dispatch: DispatchCode::NotApplicable,
-    };
-
     #[test]
     fn each_failing_check_asks_the_document_that_repairs_it() {
         use InsuranceCode::{Unpaid, WrongUnit};
         let (nobody, soldier) = (Bearer::default(), Bearer { soldier: true, ..Bearer::default() });
         let dispatched = Bearer { dispatched: true, ..nobody };
         let with = |change: fn(&mut Codes)| {
-            let mut codes = PASSING;
+            let mut codes = Codes::PASSING;
             change(&mut codes);
             codes
         };
@@ -303,7 +293,11 @@ mod tests {
             assert_eq!(Document::of(check, &codes, bearer), Some(document), "{codes:?} {bearer:?}");
         }
         for check in Check::ALL {
-            assert_eq!(Document::of(*check, &PASSING, nobody), None, "{check} passes, or there is nothing to check");
+            assert_eq!(
+                Document::of(*check, &Codes::PASSING, nobody),
+                None,
+                "{check} passes, or there is nothing to check"
+            );
         }
     }
 

@@ -104,9 +104,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::verdict::{
-        AgeCode, CertificateCode, Codes, ContractCode, DispatchCode, InsuranceCode, WageCode,
-    };
+    use crate::domain::verdict::{Codes, InsuranceCode, WageCode};
 
     fn day(text: &str) -> NaiveDate {
         text.parse().expect("a date")
@@ -117,15 +115,7 @@ mod tests {
     }
 
     fn verdict(wage: WageCode, pension: InsuranceCode) -> Verdict {
-        let codes = Codes {
-            wage,
-            pension,
-            medical: InsuranceCode::Pass,
-            certificate: CertificateCode::Pass,
-            age: AgeCode::Pass,
-            contract: ContractCode::Pass,
-            dispatch: DispatchCode::NotApplicable,
-        };
+        let codes = Codes { wage, pension, ..Codes::PASSING };
         Verdict { codes, conflict: false, weight: 1 }
     }
 

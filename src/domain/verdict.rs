@@ -15,6 +15,20 @@ words! {
     }
 }
 words! {
+    /// What a verdict says of a month, part by part: its checks, whether another employer claims or would count it, how much it counts.
+    Part {
+        Wage = "wage",
+        Pension = "pension",
+        Medical = "medical",
+        Certificate = "certificate",
+        Age = "age",
+        Contract = "contract",
+        Dispatch = "dispatch",
+        Conflict = "conflict",
+        Weight = "weight",
+    }
+}
+words! {
     /// 工资信息
     WageCode {
         Pass = "pass", Pending = "pending", BelowMinimum = "below_minimum", WrongUnit = "wrong_unit", NoRecord = "no_record",
@@ -151,6 +165,23 @@ impl Verdict {
         self.codes.pass() && !self.conflict
     }
 
+    /// What it says of one part, in a word: the code of a check, `true` or `false`, `1` or `2`.
+    pub fn get(&self, part: Part) -> &'static str {
+        match part {
+            Part::Wage => self.codes.get(Check::Wage),
+            Part::Pension => self.codes.get(Check::Pension),
+            Part::Medical => self.codes.get(Check::Medical),
+            Part::Certificate => self.codes.get(Check::Certificate),
+            Part::Age => self.codes.get(Check::Age),
+            Part::Contract => self.codes.get(Check::Contract),
+            Part::Dispatch => self.codes.get(Check::Dispatch),
+            Part::Conflict if self.conflict => "true",
+            Part::Conflict => "false",
+            Part::Weight if self.weight == 2 => "2",
+            Part::Weight => "1",
+        }
+    }
+
     /// One integer a month: three bits a check from bit 0 in the order of [`Check::ALL`], then conflict (bit 21),
     /// weight − 1 (bit 22), passed (bit 23). The view `api.verification_month` unpacks the same layout.
     pub fn pack(&self) -> i32 {
@@ -246,16 +277,6 @@ mod tests {
         })
     }
 
-    const ALL_PASS: Codes = Codes {
-        wage: WageCode::Pass,
-        pension: InsuranceCode::Pass,
-        medical: InsuranceCode::Pass,
-        certificate: CertificateCode::Pass,
-        age: AgeCode::Pass,
-        contract: ContractCode::Pass,
-        dispatch: DispatchCode::NotApplicable,
-    };
-
     #[test]
     fn every_verdict_is_unpacked_as_it_was_packed() {
         let mut verdicts = 0;
@@ -270,20 +291,35 @@ mod tests {
     }
 
     #[test]
+    fn each_part_of_a_verdict_is_told_in_a_word() {
+        let verdict =
+            Verdict { codes: Codes { wage: WageCode::WrongUnit, ..Codes::PASSING }, conflict: true, weight: 2 };
+        let told = |verdict: Verdict| Part::ALL.iter().map(|part| verdict.get(*part)).collect::<Vec<_>>().join(" ");
+        assert_eq!(told(verdict), "wrong_unit pass pass pass pass pass pass true 2");
+        let passing = Verdict { codes: Codes::PASSING, conflict: false, weight: 1 };
+        assert_eq!(told(passing), "pass pass pass pass pass pass pass false 1");
+        // a part that is a check goes by its name
+        for (check, part) in Check::ALL.iter().zip(Part::ALL) {
+            assert_eq!(check.as_str(), part.as_str());
+        }
+    }
+
+    #[test]
     fn a_month_passes_when_no_sign_is_a_cross_or_dots_and_nobody_else_claims_it() {
         for codes in every() {
             let passing = |check: &Check| matches!(codes.sign(*check), Sign::Pass | Sign::NotApplicable);
             assert_eq!(codes.pass(), Check::ALL.iter().all(passing), "{codes:?}");
         }
-        assert!(Verdict { codes: ALL_PASS, conflict: false, weight: 1 }.passed());
-        assert!(!Verdict { codes: ALL_PASS, conflict: true, weight: 1 }.passed());
+        assert!(Verdict { codes: Codes::PASSING, conflict: false, weight: 1 }.passed());
+        assert!(!Verdict { codes: Codes::PASSING, conflict: true, weight: 1 }.passed());
     }
 
     #[test]
     fn the_packed_layout_is_the_one_the_view_unpacks() {
         let verdict = |codes, conflict, weight| Verdict { codes, conflict, weight }.pack();
-        assert_eq!(verdict(ALL_PASS, false, 1), 1 << 23);
-        assert_eq!(verdict(ALL_PASS, true, 2), 1 << 21 | 1 << 22);
+        let own = Codes { dispatch: DispatchCode::NotApplicable, ..Codes::PASSING };
+        assert_eq!(verdict(own, false, 1), 1 << 23);
+        assert_eq!(verdict(own, true, 2), 1 << 21 | 1 << 22);
         let worst = Codes {
             wage: WageCode::NoRecord,
             pension: InsuranceCode::NoRecord,

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use sqlx::AssertSqlSafe;
 
+use super::facts::Shard;
 use super::runs::Started;
 use super::{Store, StoreError};
 use crate::domain::facts::{PersonId, UnitId};
@@ -28,7 +29,7 @@ impl Store {
         Ok(sqlx::query_as!(
             Verified,
             "select seq, business_date, policy_version from verified
-             where year = $1 and (shards = $2 and shard = $3 or shards = 1) order by seq desc, business_date desc limit 1",
+             where year = $1 and (shards = $2 and shard = $3 or shards = 1) order by seq desc, business_date desc, run_number desc limit 1",
             year as i16,
             shards as i16,
             shard as i16
@@ -169,6 +170,35 @@ impl Store {
         Ok(rows.into_iter().map(UnitId).collect())
     }
 
+    /// Persons of the shard of whom a verification other than the last of everybody wrote something since that began. It judged by what was
+    /// so then: a day, a policy, settings that may have changed and changed back.
+    pub async fn persons_judged_apart(&self, year: i32, shard: Shard) -> Result<Vec<PersonId>, StoreError> {
+        let Shard { number, of } = shard;
+        let rows = sqlx::query_scalar!(
+            "with mark as (
+               select v.run_number, started_at from verified v join run using (run_number)
+               where year = $1 and (shards = $2 and shard = $3 or shards = 1)
+               order by v.seq desc, v.business_date desc, v.run_number desc limit 1
+             ), apart as (
+               select run.run_number, run.run_number > mark.run_number as later from run, mark
+               where kind = 'verify' and run.run_number <> mark.run_number
+                 and (run.run_number > mark.run_number or finished_at is null or finished_at >= mark.started_at)
+             )
+             select person_id from verification
+             where exists (select from apart) and year = $1 and person_id % $2 = $3
+               and (exists (select from apart where later)
+                    and greatest(runs[1], runs[2], runs[3], runs[4], runs[5], runs[6],
+                                 runs[7], runs[8], runs[9], runs[10], runs[11], runs[12]) > (select run_number from mark)
+                    or runs && array(select run_number from apart where not later))",
+            year as i16,
+            of as i16,
+            number as i16
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(PersonId).collect())
+    }
+
     /// Of these persons, those who are placed in the year at the sequence.
     pub async fn placed_among(&self, year: i32, seq: i64, persons: &[PersonId]) -> Result<Vec<PersonId>, StoreError> {
         let ids: Vec<i64> = persons.iter().map(|person| person.0).collect();
@@ -177,6 +207,19 @@ impl Store {
              where year = $1 and from_seq <= $2 and (to_seq is null or to_seq > $2) and person_id = any($3) order by person_id",
             year as i16,
             seq,
+            &ids
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(PersonId).collect())
+    }
+
+    /// Of these persons, those who have results of the year.
+    pub async fn judged_among(&self, year: i32, persons: &[PersonId]) -> Result<Vec<PersonId>, StoreError> {
+        let ids: Vec<i64> = persons.iter().map(|person| person.0).collect();
+        let rows = sqlx::query_scalar!(
+            "select distinct person_id from verification where year = $1 and person_id = any($2)",
+            year as i16,
             &ids
         )
         .fetch_all(&self.pool)

@@ -90,7 +90,7 @@ impl Store {
         &self,
         connection: &mut PgConnection,
         (year, seq, run): (i32, i64, i32),
-        persons: (Option<i64>, Option<i64>),
+        persons: (i64, i64),
     ) -> Result<(), StoreError> {
         let kind = EventKind::CellChanged.as_str();
         // almost always nobody did: one look, and no more
@@ -123,7 +123,7 @@ impl Store {
              from changed_verification c join unit u on u.unit_id = c.employer_id
              left join verification v on v.person_id = c.person_id and v.employer_id = c.employer_id and v.year = $1
                                      and v.person_id between $4 and $5
-             where c.employer_id = any($6)
+             where c.employer_id = any($6) and c.cells is not null
                and (v.person_id is null or (v.seq, (select max(run) from unnest(v.runs) as run)) <= ($2, $3))
              order by c.employer_id, c.person_id",
         )

@@ -151,7 +151,7 @@ impl Store {
         shard: Shard,
         size: i64,
     ) -> Result<Vec<Persons>, StoreError> {
-        let ends: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(format!(
+        let mut ends: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(format!(
             "select max(person_id) from (
                  select person_id, (dense_rank() over (order by person_id) - 1) / $3 as chunk from placement
                  where year = $1 and from_seq <= $2 and (to_seq is null or to_seq > $2) and {}) as placed
@@ -163,6 +163,16 @@ impl Store {
         .bind(size)
         .fetch_all(&self.pool)
         .await?;
+        // whoever is placed no more may have results that are to go
+        let judged: Option<i64> =
+            sqlx::query_scalar!("select max(person_id) from verification where year = $1", year as i16)
+                .fetch_one(&self.pool)
+                .await?;
+        match (ends.last_mut(), judged) {
+            (Some(last), Some(judged)) => *last = judged.max(*last),
+            (None, Some(judged)) => ends.push(judged),
+            (_, None) => {}
+        }
         let starts = std::iter::once(0).chain(ends.iter().copied());
         Ok(starts.zip(ends.iter().copied()).map(|(after, up_to)| Persons::Range { after, up_to, shard }).collect())
     }

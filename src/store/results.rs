@@ -35,6 +35,14 @@ pub struct ChangedRow {
     pub pending: i16,
 }
 
+/// What a verification changes of what is stored.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    pub rows: Vec<ChangedRow>,
+    /// Rows of placements that are not there any more.
+    pub gone: Vec<(PersonId, UnitId)>,
+}
+
 /// A verification that ended.
 #[derive(Clone, Debug)]
 pub struct PastVerification {
@@ -216,17 +224,15 @@ impl Store {
         Ok(rows)
     }
 
-    /// Writes rows that differ, as judged at a publish sequence, all or none, and keeps what they replace; what was judged at a later
-    /// sequence, or by a later run at the same one, stands.
-    pub async fn save_year_rows(&self, year: i32, seq: i64, run: i32, rows: &[ChangedRow]) -> Result<(), StoreError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
+    /// Writes rows that differ, as judged at a publish sequence, and takes away those of placements that are gone, all or none; keeps what
+    /// was there. What was judged at a later sequence, or by a later run at the same one, stands.
+    pub async fn save_year_rows(&self, year: i32, seq: i64, run: i32, changes: &Changes) -> Result<(), StoreError> {
+        let Changes { rows, gone } = changes;
         // named, so that of the stored rows only this range is looked at and not all of them
-        let persons = || rows.iter().map(|changed| changed.row.person.0);
-        let (first, last) = (persons().min(), persons().max());
+        let persons = || rows.iter().map(|changed| changed.row.person.0).chain(gone.iter().map(|(person, _)| person.0));
+        let (Some(first), Some(last)) = (persons().min(), persons().max()) else { return Ok(()) };
         let mut transaction = self.begin().await?;
-        copy_changed(&mut transaction, rows).await?;
+        copy_changed(&mut transaction, changes).await?;
         // in one order, so that two who verify the same persons wait and do not deadlock
         sqlx::query(
             "select from verification v join changed_verification c using (person_id, employer_id)
@@ -256,7 +262,7 @@ impl Store {
         sqlx::query(
             "insert into verification (person_id, employer_id, year, cells, runs, seq, cause, pending)
              select person_id, employer_id, $1, cells, runs, $2, cause, pending from changed_verification
-             order by person_id, employer_id
+             where cells is not null order by person_id, employer_id
              on conflict (person_id, employer_id, year) do update
              set cells = excluded.cells, runs = excluded.runs, seq = excluded.seq, cause = excluded.cause,
                  pending = excluded.pending
@@ -267,6 +273,20 @@ impl Store {
         .bind(run)
         .execute(&mut *transaction)
         .await?;
+        if !gone.is_empty() {
+            sqlx::query(
+                "delete from verification v using changed_verification c
+                 where v.person_id = c.person_id and v.employer_id = c.employer_id and v.year = $1 and v.person_id between $4 and $5
+                   and c.cells is null and (v.seq, (select max(run) from unnest(v.runs) as run)) <= ($2, $3)",
+            )
+            .bind(year as i16)
+            .bind(seq)
+            .bind(run)
+            .bind(first)
+            .bind(last)
+            .execute(&mut *transaction)
+            .await?;
+        }
         self.ensure_ours(&mut transaction).await?;
         transaction.commit().await?;
         Ok(())
@@ -335,7 +355,8 @@ impl Store {
     }
 }
 
-async fn copy_changed(connection: &mut PgConnection, rows: &[ChangedRow]) -> Result<(), StoreError> {
+/// Those that are gone have no cells.
+async fn copy_changed(connection: &mut PgConnection, changes: &Changes) -> Result<(), StoreError> {
     sqlx::query(
         "create temporary table changed_verification
              (person_id bigint, employer_id integer, cells integer[], runs integer[], cause smallint, pending smallint)
@@ -344,7 +365,7 @@ async fn copy_changed(connection: &mut PgConnection, rows: &[ChangedRow]) -> Res
     .execute(&mut *connection)
     .await?;
     let mut copy = CopyRows::default();
-    for ChangedRow { row, cause, pending } in rows {
+    for ChangedRow { row, cause, pending } in &changes.rows {
         copy.begin(6)
             .int8(row.person.0)
             .int4(row.employer.0)
@@ -352,6 +373,9 @@ async fn copy_changed(connection: &mut PgConnection, rows: &[ChangedRow]) -> Res
             .int4_array(&row.runs)
             .int2(*cause)
             .int2(*pending);
+    }
+    for (person, employer) in &changes.gone {
+        copy.begin(6).int8(person.0).int4(employer.0).null().null().null().null();
     }
     copy.send(connection, "changed_verification").await?;
     Ok(())

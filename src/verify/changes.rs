@@ -30,7 +30,7 @@ words! {
         Policy = "policy",
         /// A pull's settings changed.
         Job = "job",
-        /// This employer or person was asked for.
+        /// This employer or person was asked for, or was by itself since everybody was judged: what was so then may be otherwise.
         Asked = "asked",
         /// A month was ticked or unticked: whether it is a rival of the person's other placements.
         Choice = "choice",
@@ -48,7 +48,7 @@ impl Causes {
         Self(1 << cause.number())
     }
 
-    fn add(&mut self, cause: Cause) {
+    pub fn add(&mut self, cause: Cause) {
         self.0 |= 1 << cause.number();
     }
 
@@ -86,11 +86,15 @@ pub async fn since_last(
         Work::These(touched) => touched,
         everybody @ Work::Everybody(_) => return Ok(everybody),
     };
+    for person in store.persons_judged_apart(year, shard).await? {
+        touched.entry(person).or_default().add(Cause::Asked);
+    }
     let ids: Vec<PersonId> =
         touched.keys().copied().filter(|person| person.0 % i64::from(shard.of) == i64::from(shard.number)).collect();
     let placed = store.placed_among(year, now.seq, &ids).await?;
-    let placed: BTreeSet<PersonId> = placed.into_iter().collect();
-    touched.retain(|person, _| placed.contains(person));
+    // whoever is placed no more may have results that are to go
+    let concerned: BTreeSet<PersonId> = placed.into_iter().chain(store.judged_among(year, &ids).await?).collect();
+    touched.retain(|person, _| concerned.contains(person));
     Ok(Work::These(touched))
 }
 

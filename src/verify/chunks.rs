@@ -8,10 +8,10 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::judging::{Chunk, EmployerYears, YearRules};
-use super::{Stages, Summary, VerifyError, WhyChunk, changed_rows};
+use super::{Stages, Summary, VerifyError, WhyChunk, changed_rows, gone};
 use crate::store::Store;
 use crate::store::facts::{Persons, Scope};
-use crate::store::results::{ChangedRow, YearRow};
+use crate::store::results::{Changes, YearRow};
 use crate::store::runs::Started;
 
 /// Chunks that are read at the same time.
@@ -26,7 +26,7 @@ struct Loaded {
 
 /// Judged, and not written yet.
 struct Written {
-    changed: Vec<ChangedRow>,
+    changed: Changes,
     /// Placements judged so far.
     placements: u64,
 }
@@ -108,8 +108,10 @@ async fn judge_chunks(
         rules.meet(store, &chunk, &mut employers).await?;
         let judging = tokio::task::spawn_blocking(move || {
             let years = rules.judge(&chunk, &employers);
-            let changed = changed_rows(&years, &stored, &why, run, tell, &mut summary);
-            (summary, employers, changed)
+            let gone = gone(&chunk.gathered.placements, &stored);
+            summary.removed_placements += gone.len() as u64;
+            let rows = changed_rows(&years, &stored, &why, run, tell, &mut summary);
+            (summary, employers, Changes { rows, gone })
         });
         let changed;
         (summary, employers, changed) =

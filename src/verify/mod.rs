@@ -1,6 +1,6 @@
 //! Facts to verdicts: gather, judge, write what changed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::domain::facts::{PersonId, UnitId};
 use crate::domain::ids::Uscc;
 use crate::domain::month::Month;
 use crate::domain::policy::Policy;
-use crate::domain::verdict::{Check, Sign, Verdict};
+use crate::domain::verdict::{Check, Part, Sign, Verdict};
 pub use crate::policy::Reading;
 use crate::store::changes::Verified;
 use crate::store::facts::{Persons, Scope, Shard};
@@ -32,7 +32,7 @@ pub mod view;
 
 use changes::{Cause, Causes, Point, Work, since_last};
 use chunks::run_chunks;
-use gather::GatherError;
+use gather::{GatherError, Placed};
 use judging::{Chunk, EmployerYears, YearRules};
 
 /// Why a verification did not end.
@@ -57,11 +57,14 @@ pub struct Selection {
     /// Everybody, whether or not anything changed.
     pub full: bool,
     pub shard: Shard,
+    /// Why the employer or the persons are judged.
+    pub because: Causes,
 }
 
 impl Default for Selection {
     fn default() -> Self {
-        Self { employer: None, persons: Vec::new(), full: false, shard: Shard::WHOLE }
+        let because = Causes::of(Cause::Asked);
+        Self { employer: None, persons: Vec::new(), full: false, shard: Shard::WHOLE, because }
     }
 }
 
@@ -72,6 +75,11 @@ impl Selection {
 
     pub fn of_persons(persons: Vec<PersonId>) -> Self {
         Self { persons, ..Self::default() }
+    }
+
+    #[must_use]
+    pub fn because(self, because: Causes) -> Self {
+        Self { because, ..self }
     }
 
     fn is_part(&self) -> bool {
@@ -91,6 +99,9 @@ pub struct Summary {
     /// Placements of which at least one month was written.
     pub changed_placements: u64,
     pub changed_months: u64,
+    /// Results that went because their placement did.
+    #[serde(skip_serializing_if = "is_none")]
+    pub removed_placements: u64,
     /// Everybody was judged, not only those whom something touched.
     pub full: bool,
     /// Persons by why they were judged.
@@ -103,6 +114,11 @@ pub struct Summary {
     pub stages: Stages,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
 /// Milliseconds that the stages of a verification took, which run beside each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stages {
@@ -111,13 +127,13 @@ pub struct Stages {
     pub write_ms: u64,
 }
 
-/// One check of one month that says something else than before.
+/// One part of one month's verdict that says something else than before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
     pub person: PersonId,
     pub employer_uscc: String,
     pub month: Month,
-    pub check: Check,
+    pub check: Part,
     pub before: Option<&'static str>,
     pub now: &'static str,
 }
@@ -220,7 +236,7 @@ async fn work(
     summary: &mut Summary,
 ) -> Result<Vec<(Persons, WhyChunk)>, StoreError> {
     if let Some(chunks) = named(store, year, selection, point).await? {
-        return Ok(chunks.into_iter().map(|persons| (persons, WhyChunk::All(Causes::of(Cause::Asked)))).collect());
+        return Ok(chunks.into_iter().map(|persons| (persons, WhyChunk::All(selection.because))).collect());
     }
     let work = if selection.full {
         Work::Everybody(Cause::Full)
@@ -358,13 +374,20 @@ fn changed_rows(
     changed
 }
 
-/// What a row says otherwise than before, check by check.
+/// Stored rows of persons that were judged whose placement is not there any more.
+fn gone(placements: &[Placed], stored: &[YearRow]) -> Vec<(PersonId, UnitId)> {
+    let placed: HashSet<(PersonId, UnitId)> =
+        placements.iter().map(|placed| (placed.person, placed.employer)).collect();
+    stored.iter().map(|row| (row.person, row.employer)).filter(|row| !placed.contains(row)).collect()
+}
+
+/// What a row says otherwise than before, part by part.
 pub fn differences<'a>(before: Option<&'a YearRow>, now: &'a JudgedYear) -> impl Iterator<Item = Difference> + 'a {
     now.verdicts.iter().enumerate().flat_map(move |(place, verdict)| {
         let old = before.and_then(|row| Verdict::unpack(row.cells[place]));
         let month = Month::all_of(now.year).nth(place);
-        Check::ALL.iter().filter_map(move |check| {
-            let (was, is) = (old.map(|old| old.codes.get(*check)), verdict.codes.get(*check));
+        Part::ALL.iter().filter_map(move |check| {
+            let (was, is) = (old.map(|old| old.get(*check)), verdict.get(*check));
             (was != Some(is)).then_some(Difference {
                 person: now.person,
                 employer_uscc: now.uscc.to_string(),

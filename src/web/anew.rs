@@ -1,7 +1,7 @@
 //! After a change that others see: whoever it touches is judged anew within a moment, many at once, and nobody waits for it. What a dying
 //! process leaves of it, the night does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
@@ -12,6 +12,7 @@ use crate::errors;
 use crate::policy::Reading;
 use crate::store::Store;
 use crate::store::runs::Trigger;
+use crate::verify::changes::{Cause, Causes};
 use crate::verify::{Selection, verify};
 
 /// Whom changes touched, and who is not judged anew yet.
@@ -24,19 +25,19 @@ pub(super) struct Anew {
 /// Of one business year.
 #[derive(Debug, Default)]
 struct Touched {
-    persons: BTreeSet<PersonId>,
-    employers: BTreeSet<UnitId>,
+    persons: BTreeMap<PersonId, Causes>,
+    employers: BTreeMap<UnitId, Causes>,
 }
 
 impl Anew {
     /// One person, at every employer of theirs.
-    pub(super) fn judge_person(&self, person: PersonId, year: i32) {
-        self.note(year, |touched| touched.persons.insert(person));
+    pub(super) fn judge_person(&self, person: PersonId, year: i32, because: Cause) {
+        self.note(year, |touched| touched.persons.entry(person).or_default().add(because));
     }
 
     /// Everybody whom the employer has placed, at every employer of theirs.
-    pub(super) fn judge_placed(&self, employer: UnitId, year: i32) {
-        self.note(year, |touched| touched.employers.insert(employer));
+    pub(super) fn judge_placed(&self, employer: UnitId, year: i32, because: Cause) {
+        self.note(year, |touched| touched.employers.entry(employer).or_default().add(because));
     }
 
     /// How many persons and employers wait to be judged; those that are being judged wait no more.
@@ -45,7 +46,7 @@ impl Anew {
         touched.values().map(|of_year| of_year.persons.len() + of_year.employers.len()).sum()
     }
 
-    fn note(&self, year: i32, note: impl FnOnce(&mut Touched) -> bool) {
+    fn note(&self, year: i32, note: impl FnOnce(&mut Touched)) {
         note(self.touched.lock().unwrap_or_else(PoisonError::into_inner).entry(year).or_default());
         self.rung.notify_one();
     }
@@ -67,21 +68,21 @@ impl Anew {
         }
     }
 
-    /// Who is judged next: an employer, or all the persons of a year.
+    /// Who is judged next: an employer, or all the persons of a year who are judged for the same causes.
     fn take_next(&self) -> Option<(i32, Selection)> {
         let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let mut of_year = touched.first_entry()?;
             let year = *of_year.key();
             let Touched { persons, employers } = of_year.get_mut();
-            if let Some(employer) = employers.pop_first() {
-                return Some((year, Selection::of_employer(employer)));
+            if let Some((employer, because)) = employers.pop_first() {
+                return Some((year, Selection::of_employer(employer).because(because)));
             }
-            let persons = std::mem::take(persons);
+            if let Some((_, because)) = persons.first_key_value().map(|(person, because)| (*person, *because)) {
+                let together = persons.extract_if(.., |_, causes| *causes == because).map(|(person, _)| person);
+                return Some((year, Selection::of_persons(together.collect()).because(because)));
+            }
             of_year.remove();
-            if !persons.is_empty() {
-                return Some((year, Selection::of_persons(persons.into_iter().collect())));
-            }
         }
     }
 }
@@ -94,15 +95,29 @@ mod tests {
     fn who_waits_to_be_judged_waits_once_in_each_year() {
         let anew = Anew::default();
         assert_eq!(anew.waiting(), 0);
-        anew.judge_person(PersonId(1), 2025);
-        anew.judge_person(PersonId(1), 2025);
-        anew.judge_person(PersonId(1), 2026);
-        anew.judge_placed(UnitId(1), 2025);
-        assert_eq!(anew.waiting(), 3);
-        let mut left = Vec::new();
-        while anew.take_next().is_some() {
-            left.push(anew.waiting());
+        for (person, year, because) in [
+            (1, 2025, Cause::Choice),
+            (1, 2025, Cause::Entry),
+            (2, 2025, Cause::Choice),
+            (3, 2025, Cause::Choice),
+            (1, 2026, Cause::Choice),
+        ] {
+            anew.judge_person(PersonId(person), year, because);
         }
-        assert_eq!(left, [2, 1, 0], "whoever is judged waits no more, all others do");
+        anew.judge_placed(UnitId(1), 2025, Cause::Claim);
+        assert_eq!(anew.waiting(), 5);
+        let mut judged = Vec::new();
+        while let Some((year, selection)) = anew.take_next() {
+            let persons: Vec<i64> = selection.persons.iter().map(|person| person.0).collect();
+            let because: Vec<&str> = selection.because.list().into_iter().map(Cause::as_str).collect();
+            judged.push((year, persons, because.join(" "), anew.waiting()));
+        }
+        let expected = [
+            (2025, vec![], "claim", 4),
+            (2025, vec![1], "entry choice", 3),
+            (2025, vec![2, 3], "choice", 1),
+            (2026, vec![1], "choice", 0),
+        ];
+        assert_eq!(judged, expected.map(|(year, persons, because, left)| (year, persons, because.to_owned(), left)));
     }
 }

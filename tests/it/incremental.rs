@@ -13,6 +13,7 @@ use renzheng::declare::Declaring;
 use renzheng::declare::complete::{Completing, commitment, complete};
 use renzheng::declare::conflict::{self, Deciding};
 use renzheng::declare::import::{ImportKind, import};
+use renzheng::declare::register::Register;
 use renzheng::declare::tick::{Choosing, choose};
 use renzheng::domain::access::{Actor, Role, Scope as Reach};
 use renzheng::domain::facts::{PersonId, UnitId};
@@ -119,6 +120,16 @@ pub enum Step {
         person: u32,
         month: u8,
     },
+    /// Deleted, if nothing is completed.
+    Delete {
+        person: u32,
+        employer: u32,
+    },
+    /// The person, or everybody of the employer, is verified by themselves, by what is known and in force just then.
+    Apart {
+        person: Option<u32>,
+        employer: u32,
+    },
     Days(u16),
     Policy(u8),
     SettlesAfter(u8),
@@ -144,6 +155,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (person.clone(), 0..3_u32, 1..13_u8)
             .prop_map(|(person, employer, month)| Step::Decide { person, employer, month }),
         1 => (person.clone(), 1..13_u8).prop_map(|(person, month)| Step::TakeBack { person, month }),
+        1 => (person.clone(), 0..3_u32).prop_map(|(person, employer)| Step::Delete { person, employer }),
+        2 => (prop::option::of(person.clone()), 0..3_u32).prop_map(|(person, employer)| Step::Apart { person, employer }),
         2 => (person, 0..3_u32, 1..13_u8, 1..24_u8)
             .prop_map(|(person, employer, from_month, months)| Step::Contract { person, employer, from_month, months }),
         1 => (0..3_u32, 1..4_u8).prop_map(|(employer, class)| Step::Division { employer, class }),
@@ -432,6 +445,21 @@ impl Province {
                 let person = self.person(*person).await;
                 drop(conflict::undo(&self.harness.store, &supervisor(), person, month_of(*month), None).await);
             }
+            Step::Delete { person, employer } => {
+                let operator = Actor::operator("test");
+                let register = Register { store: &self.harness.store, policy: &self.policy.policy, actor: &operator };
+                let (unit, person) = (self.unit(*employer).await, self.person(*person).await);
+                // refused where there is no such placement, or it is completed: then nothing changed
+                drop(register.delete_placement(unit, YEAR as i16, person, "entered by mistake").await);
+            }
+            Step::Apart { person, employer } => {
+                let selection = match person {
+                    Some(person) => Selection::of_persons(vec![self.person(*person).await]),
+                    None => Selection::of_employer(self.unit(*employer).await),
+                };
+                let store = &self.harness.store;
+                verify(store, &self.policy, YEAR, &selection, "test", &|_| ()).await.expect("verified");
+            }
             Step::Days(days) => {
                 self.today = self.today.checked_add_days(Days::new((*days).into())).expect("a date");
                 self.set_day().await;
@@ -571,6 +599,49 @@ fn what_changed_alone_judged_again_is_what_judging_everything_gives_and_the_past
 fn after_two_hundred_random_steps_the_state_is_that_of_judging_everything_and_every_run_can_be_recomputed() {
     let incremental = lives(1, prop::collection::vec(prop::collection::vec(step(), 4), 50));
     assert!(incremental > 10, "only {incremental} nights judged less than everything: the test shows nothing");
+}
+
+/// What a person was judged by alone may be over by the night, and nothing says that it ever was: the day before a register is pulled again
+/// it is stale, a policy is tried and given up.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_judged_apart_is_judged_again_by_night() {
+    let mut province = Province::begin().await;
+    province.take(&Step::Employed { person: 2, employer: 2, from_month: 1, to_month: 12 }).await;
+    province.take(&Step::Certificate { person: 2, level: 3, valid_to_month: Some(6) }).await;
+    province.pull_all().await;
+    province.verify().await;
+    let before = cells(&province.stored().await);
+    province.take(&Step::Policy(1)).await;
+    province.take(&Step::Apart { person: Some(2), employer: 2 }).await;
+    assert_ne!(cells(&province.stored().await), before, "June is covered in part");
+    province.take(&Step::Policy(0)).await;
+    province.pull_all().await;
+    let night = province.verify().await;
+    assert_eq!((night.full, night.placements, night.changed_months), (false, 1, 1));
+    assert_eq!(cells(&province.stored().await), before);
+    let quiet = province.verify().await;
+    assert_eq!((quiet.placements, quiet.changed_months), (0, 0), "once is enough");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_go_with_their_placement_and_the_past_keeps_them() {
+    let mut province = Province::begin().await;
+    province.verify().await;
+    let (before, employer) = (province.stored().await, province.unit(2).await);
+    let run = province.past.last().expect("a verification").ended_at;
+    province.take(&Step::Delete { person: 2, employer: 2 }).await;
+    let night = province.verify().await;
+    assert_eq!((night.full, night.placements, night.removed_placements), (false, 0, 1));
+    let person = province.person(2).await;
+    let rest: Vec<YearRow> =
+        before.iter().filter(|row| row.person != person || row.employer != employer).cloned().collect();
+    assert_eq!((rest.len() + 1, &province.stored().await), (before.len(), &rest));
+    let store = &province.harness.store;
+    let run = store.last_verification(run).await.expect("found").expect("a run");
+    assert_eq!(store.year_rows_at(&Province::everybody(0), run.number).await.expect("rows"), before);
+    let full = Selection { full: true, ..Selection::default() };
+    let all = verify(store, &province.policy, YEAR, &full, "test", &|_| ()).await.expect("verified");
+    assert_eq!((all.changed_months, all.removed_placements), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,6 +14,7 @@ use crate::domain::facts::PersonId;
 use crate::domain::ids::Uscc;
 use crate::domain::month::Month;
 use crate::domain::ruling::PrevailingReason;
+use crate::verify::changes::Cause;
 use crate::web::Site;
 use crate::web::asker::Holder;
 use crate::web::input::{Body, Path, Query};
@@ -93,7 +94,7 @@ async fn decide(
     let employer = employer(&store, &actor, Action::ReadResults, &employer_uscc).await?;
     let deciding = Deciding { person, month, employer, reason, note };
     let decided = conflict::decide(&store, &actor, &deciding).await?;
-    site.anew.judge_person(person, month.year());
+    site.anew.judge_person(person, month.year(), Cause::Conflict);
     Ok(Reply(decided))
 }
 
@@ -114,6 +115,6 @@ async fn undo(
 ) -> Result<Reply<ConflictDecided>, Problem> {
     let Reconsidered { person_id: person, month, why } = reconsidered;
     let open = conflict::undo(&store, &actor, person, month, why.as_deref()).await?;
-    site.anew.judge_person(person, month.year());
+    site.anew.judge_person(person, month.year(), Cause::Conflict);
     Ok(Reply(open))
 }

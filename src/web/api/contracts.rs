@@ -16,6 +16,7 @@ use crate::declare::register::{Register, Step};
 use crate::domain::access::{Action, Denied};
 use crate::domain::entry::CountedBy;
 use crate::domain::money::Fen;
+use crate::verify::changes::Cause;
 use crate::web::Site;
 use crate::web::asker::Holder;
 use crate::web::input::{Body, Path};
@@ -116,7 +117,9 @@ async fn save(
         counted_by: said.counted_by,
     };
     let register = Register { store: &store, policy: &site.reading.policy, actor: &actor };
-    Ok(Reply(register.save_contract(&form, Step::Save(expected)).await?))
+    let entered = register.save_contract(&form, Step::Save(expected)).await?;
+    site.anew.judge_person(of.person_id, of.year.into(), Cause::Entry);
+    Ok(Reply(entered))
 }
 
 async fn terminate(
@@ -127,7 +130,9 @@ async fn terminate(
 ) -> Result<Reply<ContractEntered>, Problem> {
     let key = of.key(&store, &actor, Action::Enter).await?;
     let register = Register { store: &store, policy: &site.reading.policy, actor: &actor };
-    Ok(Reply(register.terminate_contract(&key, terminated_on).await?))
+    let terminated = register.terminate_contract(&key, terminated_on).await?;
+    site.anew.judge_person(of.person_id, of.year.into(), Cause::Entry);
+    Ok(Reply(terminated))
 }
 
 async fn delete(
@@ -138,5 +143,7 @@ async fn delete(
 ) -> Result<Reply<ContractDeleted>, Problem> {
     let key = of.key(&store, &actor, Action::Enter).await?;
     let register = Register { store: &store, policy: &site.reading.policy, actor: &actor };
-    Ok(Reply(register.delete_contract(&key, &why).await?))
+    let deleted = register.delete_contract(&key, &why).await?;
+    site.anew.judge_person(of.person_id, of.year.into(), Cause::Entry);
+    Ok(Reply(deleted))
 }

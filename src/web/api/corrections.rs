@@ -16,6 +16,7 @@ use crate::declare::settle::{Settled, settle as follow};
 use crate::domain::access::Action;
 use crate::domain::declaration::Declaration;
 use crate::domain::message::MessageKind;
+use crate::verify::changes::Cause;
 use crate::web::Site;
 use crate::web::input::{Body, Path};
 use crate::web::once::Writer;
@@ -105,15 +106,18 @@ async fn close(
 ) -> Result<Reply<Declaration>, Problem> {
     let declaring = declaring(&store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     let closed = corrections::close(&store, &actor, declaring, &because.reason).await?;
-    site.anew.judge_placed(declaring.employer, declaring.year);
+    site.anew.judge_placed(declaring.employer, declaring.year, Cause::Claim);
     Ok(Reply(closed))
 }
 
 async fn settle(
+    State(site): State<Site>,
     Writer { actor, store }: Writer,
     Path(of): Path<OfYear>,
     Body(because): Body<Because>,
 ) -> Result<Reply<Settled>, Problem> {
     let declaring = declaring(&store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
-    Ok(Reply(follow(&store, &actor, declaring, &because.reason).await?))
+    let settled = follow(&store, &actor, declaring, &because.reason).await?;
+    site.anew.judge_placed(declaring.employer, declaring.year, Cause::Claim);
+    Ok(Reply(settled))
 }

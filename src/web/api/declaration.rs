@@ -16,6 +16,7 @@ use crate::declare::overview::{Overview, overview};
 use crate::declare::standing::{PlacementLine, placements};
 use crate::domain::access::Action;
 use crate::store::consents::Consent;
+use crate::verify::changes::Cause;
 use crate::web::Site;
 use crate::web::asker::Holder;
 use crate::web::input::{Body, Path, Query};
@@ -143,7 +144,7 @@ async fn completion(
     let declaring = declaring(&store, &actor, Action::ReadResults, &of.uscc, of.year).await?;
     let completing = Completing::of(declaring, completion.accepted_commitment);
     let completed = complete(&store, &site.reading, &actor, &completing).await?;
-    site.anew.judge_placed(declaring.employer, declaring.year);
+    site.anew.judge_placed(declaring.employer, declaring.year, Cause::Claim);
     Ok(Reply(completed))
 }
 

@@ -22,6 +22,7 @@ use crate::domain::facts::{PersonId, RetirementTrack, UnitId};
 use crate::domain::ids::{ResidentId, Uscc, mask_name};
 use crate::store::people::Identity;
 use crate::store::{Store, StoreError};
+use crate::verify::changes::Cause;
 use crate::web::Site;
 use crate::web::asker::Holder;
 use crate::web::input::{Body, Path, Query};
@@ -220,7 +221,9 @@ async fn add(
         Person::Named { id_number: number, name } => Whom::Named { id: id_number(number)?, name },
     };
     let register = Register { store: &store, policy: &site.reading.policy, actor: &actor };
-    Ok(Reply(register.enter_over(&placing.form(employer, of.year, whom), Expected::Absent).await?))
+    let entered = register.enter_over(&placing.form(employer, of.year, whom), Expected::Absent).await?;
+    site.anew.judge_person(entered.person, of.year.into(), Cause::Entry);
+    Ok(Reply(entered))
 }
 
 async fn change(
@@ -233,7 +236,9 @@ async fn change(
     let employer = employer(&store, &actor, Action::Enter, &of.uscc).await?;
     let register = Register { store: &store, policy: &site.reading.policy, actor: &actor };
     let form = placing.form(employer, of.year, Whom::Placed(of.person_id));
-    Ok(Reply(register.enter_over(&form, expected).await?))
+    let entered = register.enter_over(&form, expected).await?;
+    site.anew.judge_person(of.person_id, of.year.into(), Cause::Entry);
+    Ok(Reply(entered))
 }
 
 async fn delete_one(
@@ -244,7 +249,9 @@ async fn delete_one(
 ) -> Result<Reply<PlacementDeleted>, Problem> {
     let employer = employer(&store, &actor, Action::DeletePlacement, &of.uscc).await?;
     let register = Register { store: &store, policy: &site.reading.policy, actor: &actor };
-    Ok(Reply(register.delete_placement(employer, of.year, of.person_id, &why).await?))
+    let deleted = register.delete_placement(employer, of.year, of.person_id, &why).await?;
+    site.anew.judge_person(of.person_id, of.year.into(), Cause::Entry);
+    Ok(Reply(deleted))
 }
 
 async fn carry_over(
@@ -254,5 +261,7 @@ async fn carry_over(
 ) -> Result<Reply<CarriedOver>, Problem> {
     let employer = employer(&store, &actor, Action::Enter, &of.uscc).await?;
     let register = Register { store: &store, policy: &site.reading.policy, actor: &actor };
-    Ok(Reply(register.carry_over(employer, of.year).await?))
+    let carried = register.carry_over(employer, of.year).await?;
+    site.anew.judge_placed(employer, of.year.into(), Cause::Entry);
+    Ok(Reply(carried))
 }

@@ -18,6 +18,7 @@ use crate::domain::facts::PersonId;
 use crate::domain::month::Month;
 use crate::store::declared::Listed;
 use crate::store::place::Place;
+use crate::verify::changes::Cause;
 use crate::web::Site;
 use crate::web::asker::Holder;
 use crate::web::input::{Body, Path, Query};
@@ -119,7 +120,7 @@ async fn decide_withdrawal(
     let WithdrawalDecision { approve, reason, refund_reference } = decision;
     let deciding = withdraw::Deciding { approve, reason: reason.to_owned(), refund_reference };
     let decided = withdraw::decide(&store, &actor, declaring, &deciding).await?;
-    site.anew.judge_placed(declaring.employer, declaring.year);
+    site.anew.judge_placed(declaring.employer, declaring.year, Cause::Claim);
     Ok(Reply(decided))
 }
 
@@ -209,7 +210,7 @@ async fn decide_amendment(
     let AmendmentDecision { approve, reason } = decision;
     let deciding = amend::Deciding { approve, reason: reason.to_owned() };
     let decided = amend::decide(&store, &site.reading.policy, &actor, declaring, &deciding).await?;
-    site.anew.judge_placed(declaring.employer, declaring.year);
+    site.anew.judge_placed(declaring.employer, declaring.year, Cause::Claim);
     Ok(Reply(decided))
 }
 

@@ -11,6 +11,7 @@ use super::whose::{OfPlacement, declaring};
 use crate::declare::tick::{Choosing, Chosen, choose};
 use crate::domain::access::Action;
 use crate::domain::month::Month;
+use crate::verify::changes::Cause;
 use crate::web::Site;
 use crate::web::input::{Body, Path};
 use crate::web::once::Writer;
@@ -53,7 +54,7 @@ async fn tick(
     };
     let chosen = choose(&store, &site.reading.policy, &actor, &choosing).await?;
     if chosen.changed > 0 {
-        site.anew.judge_person(choosing.person, choosing.declaring.year);
+        site.anew.judge_person(choosing.person, choosing.declaring.year, Cause::Choice);
     }
     Ok(Reply(chosen))
 }
