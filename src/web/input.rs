@@ -11,6 +11,7 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
 use sha2::{Digest, Sha256};
 use url::form_urlencoded;
 
@@ -143,15 +144,14 @@ impl<T: JsonSchema> OperationInput for Body<T> {
 fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let (line, column) = (error.inner().line(), error.inner().column());
     let (mut place, mut place_zh) = (format!("line {line}, column {column}"), format!("第{line}行第{column}列"));
-    let path = error.path().to_string();
-    if path.split(['.', '[', ']']).all(|part| part.is_empty() || is_index(part) || is_plain(part)) && path != "." {
+    let told = error.inner().to_string();
+    let told = told.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or_default();
+    if let Some(path) = plain_path(error.path(), told.starts_with("unknown field `")) {
         place = format!("`{path}` ({place})");
         place_zh = format!("{path}（{place_zh}）");
     }
     let fault = match error.inner().classify() {
         serde_json::error::Category::Data => {
-            let told = error.inner().to_string();
-            let told = told.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or_default();
             let unknown = || "unknown, missing or not of its kind".to_owned();
             format!("is not what /api/openapi.json describes: {}", wanted(told).unwrap_or_else(unknown))
         }
@@ -179,9 +179,24 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|sign| sign.is_ascii_lowercase() || sign == b'_')
 }
 
-/// A place in a list: a body has room for no longer one.
-fn is_index(part: &str) -> bool {
-    part.len() <= 7 && part.bytes().all(|sign| sign.is_ascii_digit())
+/// The way to a field, as the document names them, if it leads through nothing else; of a field that is unknown the way to where it stands,
+/// since its name is whatever was sent.
+fn plain_path(path: &serde_path_to_error::Path, is_unknown: bool) -> Option<String> {
+    let mut told = String::new();
+    let steps = path.iter().len() - usize::from(is_unknown && path.iter().len() > 0);
+    for step in path.iter().take(steps) {
+        match step {
+            Segment::Seq { index } => told.push_str(&format!("[{index}]")),
+            Segment::Map { key: name } | Segment::Enum { variant: name } if is_plain(name) => {
+                if !told.is_empty() {
+                    told.push('.');
+                }
+                told.push_str(name);
+            }
+            _ => return None,
+        }
+    }
+    (!told.is_empty()).then_some(told)
 }
 
 /// What serde misses or accepts, which are words of ours, without what it found: that may look like any words of serde's, but not come
@@ -234,7 +249,7 @@ mod tests {
             let mut reader = serde_json::Deserializer::from_str(body);
             let error = serde_path_to_error::deserialize::<_, Said>(&mut reader).expect_err(body);
             let problem = format!("{:?}", unreadable(&error));
-            assert!(!problem.contains("360023"), "{problem}");
+            assert!(!problem.contains("360023") && !problem.contains("3600.23"), "{problem}");
             (problem.split('"').nth(3).unwrap_or_default().to_owned(), problem)
         };
         for (body, expected) in [
@@ -249,7 +264,11 @@ mod tests {
             ),
             (
                 r#"{"month":1}"#,
-                "`month` (line 1, column 8) is not what /api/openapi.json describes: accepted is `kind` or `months`",
+                "line 1, column 8 is not what /api/openapi.json describes: accepted is `kind` or `months`",
+            ),
+            (
+                r#"{"3600.2319.9301.0123.45":1}"#,
+                "line 1, column 25 is not what /api/openapi.json describes: accepted is `kind` or `months`",
             ),
             (r#"{"kind""#, "line 1, column 7 is where the JSON ends too early"),
             // what is sent may look like words of serde

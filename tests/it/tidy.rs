@@ -249,16 +249,23 @@ fn no_test_sleeps() {
     assert_none(&found, "tests that wait instead of asking");
 }
 
-/// Two ideographs with a half-width mark between them: `通过,也` for `通过，也`.
+/// A half-width mark between two ideographs, or between one and what is put in there: `通过,也` for `通过，也`, `缺少:{}` for `缺少：{}`.
 fn has_half_width_mark(line: &str) -> bool {
-    let ideograph = |sign: &char| ('\u{4e00}'..='\u{9fff}').contains(sign);
+    let ideograph = |sign: char| ('\u{4e00}'..='\u{9fff}').contains(&sign);
     let signs: Vec<char> = line.chars().collect();
-    signs.windows(3).any(|three| ideograph(&three[0]) && ",;:!?".contains(three[1]) && ideograph(&three[2]))
+    signs.windows(3).any(|three| {
+        let (before, after) = (ideograph(three[0]), ideograph(three[2]));
+        let sides = (before || "}”".contains(three[0])) && (after || "{“".contains(three[2]));
+        ",;:!?".contains(three[1]) && sides && (before || after)
+    })
 }
 
 #[test]
 fn chinese_sentences_have_chinese_punctuation() {
-    assert!(has_half_width_mark("未通过,也") && !has_half_width_mark("未通过，也 (甲, 乙)"));
+    for wrong in ["未通过,也", "缺少:{}", "{month}:未"] {
+        assert!(has_half_width_mark(wrong), "{wrong}");
+    }
+    assert!(!has_half_width_mark("未通过，也 (甲, 乙) {a}:{b}"));
     let mut found = Vec::new();
     for file in rust_files().iter().filter(|file| of_src(file)) {
         let lines = file.text.lines().take(file.tests_from).enumerate().filter(|(_, line)| has_half_width_mark(line));
