@@ -128,7 +128,7 @@ async fn named_policy(context: &Context, current: &Policy, name: &str) -> anyhow
         return Ok(policy::load(Some(path))?.policy);
     }
     match context.store.find_policy(name).await? {
-        Some(text) => Ok(policy::parse(&text)?),
+        Some(text) => Ok(policy::recall(&text)?),
         None => {
             Err(usage(format!("`{name}` is no file, no version of a policy that was ever used, and not `current`")))
         }
@@ -156,7 +156,7 @@ async fn diff(
 
 fn describe_difference(difference: &PolicyDifference) -> String {
     let mut lines = vec![format!(
-        "{} placements judged by both: results of {} employers would change",
+        "{} placements judged: results of {} employers would change",
         difference.placements,
         difference.employers.len()
     )];

@@ -19,7 +19,7 @@ pub(super) struct ForesightArgs {
     /// How far ahead
     #[arg(long, default_value_t = 90)]
     days: u32,
-    /// Whose placements [default: of the running year, else of the one before]
+    /// Whose placements [default: of the running year, and those of the one before who are not carried over]
     #[arg(long)]
     year: Option<i32>,
 }
@@ -46,7 +46,14 @@ fn text(ahead: &LookAhead, days: u32) -> String {
     let rows: Vec<Vec<String>> = ahead
         .persons
         .iter()
-        .flat_map(|one| one.foreseen.iter().map(|foreseen| vec![one.person.0.to_string(), told(foreseen)]))
+        .flat_map(|one| {
+            let since = if one.year == ahead.year {
+                String::new()
+            } else {
+                format!(" (placed in {}, not carried over)", one.year)
+            };
+            one.foreseen.iter().map(move |foreseen| vec![one.person.0.to_string(), told(foreseen) + &since])
+        })
         .collect();
     format!("{head}\n{}", table(&["person", "what"], &rows, &[0]))
 }

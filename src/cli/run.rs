@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::context::{Context, checked_jobs, usage};
 use super::export::describe_export;
 use super::output::{Output, progress, with_estimate};
+use super::verify::unjudged;
 use super::{Common, Ended, reconcile};
 use crate::clock;
 use crate::config::{Job, JobKind, TaxMode};
@@ -303,10 +304,8 @@ fn has_refusals(report: &JobReport) -> bool {
         JobReport::Remind { reminded, .. } => reminded.failed > 0,
         JobReport::Reconcile { years, .. } => !is_clean(years),
         JobReport::Export { exported, .. } => exported.refused > 0,
-        JobReport::Verify { .. }
-        | JobReport::Push { .. }
-        | JobReport::Maintain { .. }
-        | JobReport::DeliverEvents { .. } => false,
+        JobReport::Verify { years, .. } => years.iter().any(|year| !year.summary.without_wage_class.is_empty()),
+        JobReport::Push { .. } | JobReport::Maintain { .. } | JobReport::DeliverEvents { .. } => false,
     }
 }
 
@@ -341,7 +340,7 @@ pub(super) fn describe(report: &JobReport) -> String {
 }
 
 fn describe_year(VerifiedYear { year, summary }: &VerifiedYear) -> String {
-    format!(
+    let judged = format!(
         "{year}: {} placements{}, {} of {} months pass; {} months of {} placements changed",
         summary.placements,
         if summary.full { "" } else { " touched" },
@@ -349,7 +348,8 @@ fn describe_year(VerifiedYear { year, summary }: &VerifiedYear) -> String {
         summary.months,
         summary.changed_months,
         summary.changed_placements
-    )
+    );
+    std::iter::once(judged).chain(unjudged(summary)).collect::<Vec<_>>().join("\n")
 }
 
 fn describe_pull(report: &Report) -> String {

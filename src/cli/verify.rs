@@ -20,7 +20,7 @@ use crate::store::audit::Act;
 use crate::store::facts::Shard;
 use crate::store::results::YearRow;
 use crate::verify::changes::Point;
-use crate::verify::{Difference, JudgedYear, Selection, Summary, judge_at};
+use crate::verify::{Difference, JudgedYear, Selection, Summary, Unjudged, judge_at};
 
 #[derive(Args)]
 pub(super) struct VerifyArgs {
@@ -158,10 +158,18 @@ fn describe(report: &Report) -> String {
         lines.push(format!("    persons by cause: {}", causes.join(", ")));
     }
     lines.extend(summary.differences.iter().map(told));
-    lines.extend(summary.without_wage_class.iter().map(|uscc| {
-        format!("    {uscc} was not judged: the policy has no wage class for its division, and it says none itself")
-    }));
+    lines.extend(unjudged(summary));
     lines.join("\n")
+}
+
+/// Who was not judged, and what to do.
+pub(super) fn unjudged(summary: &Summary) -> impl Iterator<Item = String> + '_ {
+    summary.without_wage_class.iter().map(|(uscc, Unjudged { division, placements })| {
+        format!(
+            "    {uscc}: {placements} placements were not judged, what was stored of them stays: the policy has no wage class for division \
+             {division}, and the employer says none itself; enter it with a division of the policy's lists, or a `wage_class`, or complete the lists"
+        )
+    })
 }
 
 fn told(difference: &Difference) -> String {
@@ -183,7 +191,7 @@ async fn as_of(
     let point = Point { seq: store.head_at(at).await?, business_date: clock::business_date(at) };
     let policy = match store.last_verification(at).await? {
         Some(past) => match store.find_policy(&past.policy_version).await? {
-            Some(text) => policy::parse(&text)?,
+            Some(text) => policy::recall(&text)?,
             None => context.policy()?.policy,
         },
         None => context.policy()?.policy,
@@ -213,5 +221,8 @@ async fn as_of(
         summary.passed,
         summary.months
     );
-    Ok(Ended::Done)
+    for line in unjudged(&summary) {
+        eprintln!("{line}");
+    }
+    Ok(Ended::of(!summary.without_wage_class.is_empty()))
 }

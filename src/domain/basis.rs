@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::dated::Dated;
+use super::dated::{Dated, Entry};
 use super::month::Month;
 use super::policy::{BackPayment, Policy};
 use super::said::Said;
@@ -39,8 +39,14 @@ fn entry<T>(list: &'static str, dated: &Dated<T>, on: NaiveDate) -> Option<Polic
     Some(PolicyEntry { list, from: entry.from, until: entry.until, source: entry.source.clone() })
 }
 
-/// What the check of `month` goes by under `policy`. `class_is_own`: the employer says its wage class itself.
-pub fn basis(check: Check, month: Month, policy: &Policy, class_is_own: bool) -> Basis {
+/// The list by which a division has its class in a month; a list that began later is told with its own first day.
+fn class_list(policy: &Policy, division: &str, on: NaiveDate) -> Option<PolicyEntry> {
+    let Entry { from, until, source, .. } = policy.class_list_on(division, on)?;
+    Some(PolicyEntry { list: "wage_classes", from: *from, until: *until, source: source.clone() })
+}
+
+/// What the check of `month` goes by under `policy`. `division`: whose wage class holds; none where the employer says its class itself.
+pub fn basis(check: Check, month: Month, policy: &Policy, division: Option<&str>) -> Basis {
     let on = month.first_day();
     let (rule, law, entries): (Said, &'static str, Vec<Option<PolicyEntry>>) = match check {
         Check::Wage => (
@@ -51,7 +57,7 @@ pub fn basis(check: Check, month: Month, policy: &Policy, class_is_own: bool) ->
             "联网认证系统用户手册 3.2; 最低工资规定 art. 12",
             vec![
                 entry("minimum_wage", &policy.minimum_wages, on),
-                if class_is_own { None } else { entry("wage_classes", &policy.class_lists, on) },
+                division.and_then(|division| class_list(policy, division, on)),
                 entry("wage_basis", &policy.wage_basis, on),
             ],
         ),

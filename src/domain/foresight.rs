@@ -7,7 +7,7 @@ use super::age::retirement_date;
 use super::certificate::{Interval, in_force};
 use super::contract::contract_code;
 use super::dated::Dated;
-use super::facts::{Contract, RetirementTrack, Scheme};
+use super::facts::{Contract, RetirementTrack, Scheme, Wage};
 use super::judge::Case;
 use super::money::Fen;
 use super::month::Month;
@@ -43,6 +43,8 @@ pub struct Outlook<'a> {
     pub rules: &'a MonthRules,
     /// Months of the year that have ended, with their codes.
     pub months: &'a [(Month, Codes)],
+    /// The person's wages, those of the years beside this one too: at New Year the last one is last year's.
+    pub wages: &'a [Wage],
 }
 
 /// What lies within `days` of the business date, or has happened this year, in the order of [`Foreseen`].
@@ -55,7 +57,7 @@ pub fn foresee(outlook: &Outlook<'_>, minimum_wages: &Dated<MinimumWages>, days:
     found.extend(certificates(outlook, today, horizon, employed));
     found.extend(contracts(outlook.case.facts.contracts, today, horizon));
     found.extend(insurances(outlook));
-    found.extend(minimum_wage(outlook.case, minimum_wages, horizon));
+    found.extend(minimum_wage(outlook, minimum_wages, horizon));
     let subject = &outlook.case.subject;
     let track = subject.track.unwrap_or_else(|| RetirementTrack::default_for(subject.sex));
     let on = retirement_date(subject.born_on, track, &outlook.rules.retirement);
@@ -151,9 +153,9 @@ fn insurances(outlook: &Outlook<'_>) -> Vec<Foreseen> {
     found
 }
 
-fn minimum_wage(case: &Case<'_>, minimum_wages: &Dated<MinimumWages>, horizon: NaiveDate) -> Option<Foreseen> {
-    let Case { subject, terms, facts, .. } = case;
-    let of_payer = || facts.wages.iter().filter(|wage| wage.payer == subject.wage_payer);
+fn minimum_wage(outlook: &Outlook<'_>, minimum_wages: &Dated<MinimumWages>, horizon: NaiveDate) -> Option<Foreseen> {
+    let Case { subject, terms, .. } = outlook.case;
+    let of_payer = || outlook.wages.iter().filter(|wage| wage.payer == subject.wage_payer);
     let last_period = of_payer().map(|wage| wage.period).max()?;
     let last_paid: Fen = of_payer().filter(|wage| wage.period == last_period).map(|wage| wage.amount).sum();
     let for_month = last_period.plus(-i32::from(terms.wage_lag));
@@ -300,7 +302,8 @@ mod tests {
                 dispatch: None,
             },
             terms: EmployerTerms { wage_class: WageClass::One, wage_lag, province: 36 },
-            facts: Facts { wages, insurances: &[], certificates, contracts, filings: &[] },
+            // none of the year itself: what was paid last may be of the year before
+            facts: Facts { wages: &[], insurances: &[], certificates, contracts, filings: &[] },
             known: Knowledge { certificates: RegisterKnowledge { current, refused: false }, ..Knowledge::default() },
             business_date: day("2026-04-15"),
         };
@@ -313,7 +316,7 @@ mod tests {
             retirement: RetirementRules::NATIONAL_2025,
             weights: WeightRules::NATIONAL,
         };
-        foresee(&Outlook { case: &case, rules: &rules, months }, &minimum_wages(), days)
+        foresee(&Outlook { case: &case, rules: &rules, months, wages }, &minimum_wages(), days)
     }
 
     fn paid(period: &str, payer: UnitId, amount: &str) -> Wage {

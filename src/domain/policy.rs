@@ -90,6 +90,18 @@ pub struct ClassList {
     pub zones: BTreeMap<String, ClassedUnit>,
 }
 
+impl ClassList {
+    /// Divisions and zones, by code or key.
+    pub fn units(&self) -> impl Iterator<Item = (&String, &ClassedUnit)> {
+        self.divisions.iter().chain(&self.zones)
+    }
+
+    /// Every unit of `earlier` that this one no longer names.
+    pub fn dropped<'a>(&'a self, earlier: &'a Self) -> impl Iterator<Item = (&'a String, &'a ClassedUnit)> {
+        earlier.units().filter(|(unit, _)| class_in(self, unit).is_none())
+    }
+}
+
 /// A day of every year; 29 February is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DayOfYear {
@@ -286,9 +298,18 @@ impl Policy {
         self.class_lists.entries().last().and_then(|entry| class_in(&entry.value, division))
     }
 
-    /// The class by the list in force on a day; a list that lacks the unit, or a day without a list, gives `None`.
+    /// The list by which a division (six digits) or zone (its key) has its class on a day: the one in force, or, before the unit is
+    /// named for the first time, the first later one that names it. A new unit is carved out of old ones, and its ground needs a class
+    /// in the months before too. `None` where no list is in force, and for a unit that neither it nor a later one names.
+    pub fn class_list_on(&self, division: &str, on: NaiveDate) -> Option<&Entry<ClassList>> {
+        let in_force = self.class_lists.entry_on(on).ok()?;
+        let later = self.class_lists.entries().iter().filter(|entry| entry.from > in_force.from);
+        std::iter::once(in_force).chain(later).find(|entry| class_in(&entry.value, division).is_some())
+    }
+
+    /// The class on a day, by [`Policy::class_list_on`].
     pub fn class_on(&self, division: &str, on: NaiveDate) -> Option<WageClass> {
-        self.class_lists.on(on).ok().and_then(|list| class_in(list, division))
+        self.class_list_on(division, on).and_then(|entry| class_in(&entry.value, division))
     }
 
     pub fn minimum_wage(&self, class: WageClass, on: NaiveDate) -> Result<Fen, NoRule> {

@@ -333,11 +333,30 @@ pub fn conflict_remedy(month: Month, dispatched: bool) -> Remedy {
     Remedy::new(what, &[Party::Handler, Party::FederationStaff], document)
 }
 
-/// What to do while a check waits. `late`: a source is past its day; then it is the agency's and the staff's affair.
-pub fn while_pending(waiting: Waiting, until: Option<chrono::NaiveDate>, late: bool) -> Remedy {
+/// How the sources stand that are waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    InTime,
+    /// One is past its day: it is the agency's and the staff's affair.
+    Late,
+    /// None was ever pulled whole.
+    Never,
+    /// No job asks for this kind of record.
+    NoSource,
+}
+
+/// What to do while a check waits.
+pub fn while_pending(waiting: Waiting, until: Option<chrono::NaiveDate>, delivery: Delivery) -> Remedy {
     let nothing = Said::new("no document is asked for", "无需提交材料");
     let (what, parties): (Said, &[Party]) = match (waiting, until) {
-        (Waiting::NotSettled, Some(day)) if !late => (
+        (Waiting::NotSettled | Waiting::Stale, _) if delivery == Delivery::NoSource => (
+            Said::new(
+                "nothing for the employer: nobody delivers this, staff have a source set up",
+                "单位无需处理：尚无数据来源，由残联安排接入",
+            ),
+            &[Party::FederationStaff],
+        ),
+        (Waiting::NotSettled, Some(day)) if delivery != Delivery::Late => (
             Said::new(
                 format!("nothing until {day}: the month turns by itself when the source has delivered"),
                 format!("{day}前无需处理：数据到齐后自动更新"),
@@ -348,6 +367,13 @@ pub fn while_pending(waiting: Waiting, until: Option<chrono::NaiveDate>, late: b
             Said::new(
                 "nothing for the employer: a source is late, staff ask the agency for it and pull again",
                 "单位无需处理：数据提供部门逾期，由残联催报并重新拉取",
+            ),
+            &[Party::FederationStaff, Party::Agency],
+        ),
+        (Waiting::Stale, _) if delivery == Delivery::Never => (
+            Said::new(
+                "nothing for the employer: the source was never pulled whole, staff have it pulled",
+                "单位无需处理：该数据来源从未完整拉取，由残联安排拉取",
             ),
             &[Party::FederationStaff, Party::Agency],
         ),
@@ -449,17 +475,29 @@ mod tests {
     }
 
     #[test]
+    fn a_register_that_was_never_pulled_or_has_no_source_is_not_told_as_late() {
+        let what = |waiting, delivery| while_pending(waiting, None, delivery).what.en;
+        assert!(what(Waiting::Stale, Delivery::Late).contains("was not pulled lately"));
+        assert!(what(Waiting::Stale, Delivery::Never).contains("was never pulled whole"));
+        for waiting in [Waiting::Stale, Waiting::NotSettled] {
+            assert!(what(waiting, Delivery::NoSource).contains("nobody delivers this"), "{waiting:?}");
+        }
+    }
+
+    #[test]
     fn while_a_month_waits_the_employer_has_nothing_to_do() {
         let day: chrono::NaiveDate = "2026-02-14".parse().expect("day");
-        let early = while_pending(Waiting::NotSettled, Some(day), false);
+        let early = while_pending(Waiting::NotSettled, Some(day), Delivery::InTime);
         assert!(early.what.en.contains("nothing until 2026-02-14") && early.by_whom.is_empty(), "{early:?}");
-        let late = while_pending(Waiting::NotSettled, Some(day), true);
+        let late = while_pending(Waiting::NotSettled, Some(day), Delivery::Late);
         assert_eq!(late.by_whom[0].party, Party::FederationStaff);
         for waiting in [Waiting::NotSettled, Waiting::Stale, Waiting::RefusedRecord, Waiting::RepullDue] {
             for until in [None, Some(day)] {
-                let remedy = while_pending(waiting, until, false);
-                assert_told(&remedy, "pending");
-                assert!(!remedy.by_whom.iter().any(|by| by.party == Party::Handler), "{waiting:?}");
+                for delivery in [Delivery::InTime, Delivery::Late, Delivery::Never, Delivery::NoSource] {
+                    let remedy = while_pending(waiting, until, delivery);
+                    assert_told(&remedy, "pending");
+                    assert!(!remedy.by_whom.iter().any(|by| by.party == Party::Handler), "{waiting:?}");
+                }
             }
         }
     }

@@ -111,8 +111,17 @@ impl<'de> Deserialize<'de> for RawDayOfYear {
     }
 }
 
+/// Which texts are read: what is demanded of a file grows, what was once accepted stays readable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Text {
+    /// A file to be used.
+    File,
+    /// A version that was used, as the database keeps it.
+    Kept,
+}
+
 /// Reads and checks a whole file.
-pub(super) fn parse(text: &str) -> Result<Policy, Fault> {
+pub(super) fn parse(text: &str, which: Text) -> Result<Policy, Fault> {
     let raw: RawPolicy = toml::from_str(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
         fault(text, at, error.message().to_owned())
@@ -134,7 +143,7 @@ pub(super) fn parse(text: &str) -> Result<Policy, Fault> {
         province,
         province_name: raw.name,
         minimum_wages: reader.covering("minimum_wage", raw.minimum_wage, |wages| minimum_wage_fault(*wages))?,
-        class_lists: reader.covering("wage_classes", raw.wage_classes, |list| class_fault(list, province))?,
+        class_lists: reader.class_lists(raw.wage_classes, province, which)?,
         wage_basis: reader.covering("wage_basis", raw.wage_basis, |_| None)?,
         back_payment: reader.covering("back_payment", raw.back_payment, |_| None)?,
         certificate_month: reader.covering("certificate_month", raw.certificate_month, |_| None)?,
@@ -243,6 +252,36 @@ impl Reader<'_> {
         ))
     }
 
+    /// No list of a file drops a unit of the one before it: who is entered there would have months without a standard.
+    fn class_lists(&self, raw: Entries<ClassList>, province: u8, which: Text) -> Result<Dated<ClassList>, Fault> {
+        let places: Vec<(NaiveDate, usize)> =
+            raw.iter().map(|entry| (entry.as_ref().from.0, entry.span().start)).collect();
+        let lists = self.covering("wage_classes", raw, |list| class_fault(list, province))?;
+        if which == Text::Kept {
+            return Ok(lists);
+        }
+        for pair in lists.entries().windows(2) {
+            let [earlier, later] = pair else { continue };
+            let dropped: Vec<String> = later
+                .value
+                .dropped(&earlier.value)
+                .map(|(code, unit)| format!("`{code}` ({}, class {})", unit.name, unit.class))
+                .collect();
+            if dropped.is_empty() {
+                continue;
+            }
+            let place = places.iter().find(|(from, _)| *from == later.from).map_or(0, |(_, at)| *at);
+            let found = format!(
+                "wage_classes: the list from {} lacks {}, which the one from {} names; name every unit again: one that was merged into another keeps its line, with the class of the place that it is part of now",
+                later.from,
+                dropped.join(", "),
+                earlier.from
+            );
+            return Err(fault(self.text, place, found));
+        }
+        Ok(lists)
+    }
+
     fn days(&self, what: &'static str, raw: Entries<u32>) -> Result<Dated<u32>, Fault> {
         self.covering(what, raw, |days| (*days > 3660).then(|| format!("{days} days, where up to 3660 are accepted")))
     }
@@ -309,7 +348,7 @@ fn class_fault(list: &ClassList, province: u8) -> Option<String> {
     if let Some(key) = list.zones.keys().find(|key| key.bytes().all(|byte| byte.is_ascii_digit())) {
         return Some(format!("zone `{key}`: digits alone are a division"));
     }
-    let unnamed = list.divisions.iter().chain(&list.zones).find(|(_, unit)| unit.name.trim().is_empty());
+    let unnamed = list.units().find(|(_, unit)| unit.name.trim().is_empty());
     if let Some((code, _)) = unnamed {
         return Some(format!("`{code}` has no name"));
     }

@@ -5,6 +5,7 @@ mod file;
 use std::path::{Path, PathBuf};
 
 use crate::domain::policy::Policy;
+use file::Text;
 
 /// Jiangxi's rules, part of the program.
 pub const BUILT_IN: &str = include_str!("jiangxi.toml");
@@ -43,13 +44,22 @@ pub fn load(path: Option<&Path>) -> Result<Reading, PolicyError> {
     Ok(Reading { policy: named(&name, &text)?, text })
 }
 
-/// A policy from text: a version kept in the database, say.
+/// A policy from the text of a file.
 pub fn parse(text: &str) -> Result<Policy, PolicyError> {
     named("policy", text)
 }
 
+/// A version that was used, from the text that the database keeps: readable by what was demanded when it came into use.
+pub fn recall(text: &str) -> Result<Policy, PolicyError> {
+    read("policy", text, Text::Kept)
+}
+
 fn named(file: &str, text: &str) -> Result<Policy, PolicyError> {
-    file::parse(text).map_err(|fault| PolicyError::Refused {
+    read(file, text, Text::File)
+}
+
+fn read(file: &str, text: &str, which: Text) -> Result<Policy, PolicyError> {
+    file::parse(text, which).map_err(|fault| PolicyError::Refused {
         file: file.to_owned(),
         line: fault.line,
         column: fault.column,

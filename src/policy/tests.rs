@@ -285,6 +285,60 @@ fn divisions_of_another_province_and_repeated_ones_are_refused() {
     assert_eq!(found, "wage_classes: `360102` has no name");
 }
 
+/// The built-in file with a second list from July 2025: the first one as `change` leaves it.
+fn with_second_list(change: impl Fn(&str) -> String) -> String {
+    let (head, list) = BUILT_IN.split_at(BUILT_IN.find("[[wage_classes]]").expect("the list"));
+    let second = list.replacen("from = 2013-01-01", "from = 2025-07-01", 1);
+    assert_ne!(second, list);
+    format!("{head}{list}\n{}", change(&second))
+}
+
+fn without(list: &str, lines: &[&str]) -> String {
+    let kept = list.lines().filter(|line| !lines.iter().any(|start| line.starts_with(start)));
+    kept.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn a_list_that_drops_a_unit_of_the_one_before_is_refused_with_its_line_and_what_to_do() {
+    let text = with_second_list(|list| without(list, &["360103", "lushan_administration"]));
+    let refused = parse(&text).expect_err("refused").to_string();
+    let line = text.lines().count() - text.lines().rev().position(|line| line == "[[wage_classes]]").expect("a line");
+    assert_eq!(
+        refused,
+        format!(
+            "policy:{line}:1: wage_classes: the list from 2025-07-01 lacks `360103` (西湖区, class 1), `lushan_administration` (庐山管理局, class 2), which the one from 2013-01-01 names; name every unit again: one that was merged into another keeps its line, with the class of the place that it is part of now"
+        )
+    );
+    parse(&with_second_list(str::to_owned)).expect("a list that names all");
+    let again = with_second_list(|list| list.replacen("\"西湖区\", class = \"1\"", "\"西湖区\", class = \"3\"", 1));
+    let merged = parse(&again).expect("a unit that became part of another place");
+    let class = |on| merged.class_on("360103", day(on));
+    assert_eq!((class("2025-06-30"), class("2025-07-01")), (Some(WageClass::One), Some(WageClass::Three)));
+}
+
+#[test]
+fn a_version_that_was_used_stays_readable_whatever_is_demanded_of_a_file_today() {
+    let text = with_second_list(|list| without(list, &["360103"]));
+    let kept = recall(&text).expect("readable");
+    assert_eq!(kept.class_on("360103", day("2025-06-30")), Some(WageClass::One));
+    assert_eq!(kept.class_on("360103", day("2025-07-01")), None, "no list says so, and none is guessed");
+    assert_eq!(recall(BUILT_IN).expect("readable"), jiangxi());
+}
+
+#[test]
+fn a_unit_that_a_later_list_names_first_has_that_class_in_the_months_before_too() {
+    let text = with_second_list(|list| format!("{list}360184 = {{ name = \"新设区\", class = \"2\" }}\n"));
+    let policy = parse(&text).expect("a policy");
+    for on in ["2013-01-01", "2025-06-01", "2025-07-01", "2030-01-01"] {
+        assert_eq!(policy.class_on("360184", day(on)), Some(WageClass::Two), "{on}");
+    }
+    let list = policy.class_list_on("360184", day("2025-01-01")).expect("a list");
+    assert_eq!(list.from, day("2025-07-01"));
+    assert_eq!(policy.class_list_on("360102", day("2025-01-01")).expect("a list").from, day("2013-01-01"));
+    assert_eq!(policy.class_on("360184", day("2012-12-31")), None, "before the policy begins");
+    assert_eq!(policy.class_on("360185", day("2025-01-01")), None, "no list names it");
+}
+
 #[test]
 fn impossible_values_are_refused() {
     for (original, changed, expected) in [

@@ -85,8 +85,15 @@ impl Schedule {
 
     async fn verify(&self, store: &Store, task: &Claimed) -> Result<Ending, Failure> {
         let by = Trigger { date: task.date_of_runs(), ..(&task.created_by).into() };
-        verify_years(store, &self.policy, by, &|_| ()).await?;
-        Ok(Ending::Done)
+        let years = verify_years(store, &self.policy, by, &|_| ()).await?;
+        let unjudged = years.iter().flat_map(|year| year.summary.without_wage_class.values());
+        let (employers, placements) =
+            unjudged.fold((0, 0), |(employers, all), one| (employers + 1, all + one.placements));
+        if employers == 0 {
+            return Ok(Ending::Done);
+        }
+        tracing::warn!(employers, placements, "not judged: the policy has no wage class for their divisions");
+        Ok(Ending::DoneWithRefusals)
     }
 
     /// Removes what is kept no longer.

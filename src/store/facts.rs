@@ -191,6 +191,38 @@ impl Store {
         Ok(rows.into_iter().map(PersonId).collect())
     }
 
+    /// The divisions of the employers who say no wage class themselves, each once.
+    pub async fn list_divisions_without_own_class(&self, seq: i64) -> Result<Vec<String>, StoreError> {
+        Ok(sqlx::query_scalar!(
+            "select distinct division from employer
+             where wage_class is null and from_seq <= $1 and (to_seq is null or to_seq > $1)",
+            seq
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Employers of these divisions who say no wage class themselves: each with its division and how many placements it has in the year.
+    pub async fn count_placements_in(
+        &self,
+        divisions: &[String],
+        year: i32,
+        seq: i64,
+    ) -> Result<Vec<(UnitId, String, u64)>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select employer_id, division, count(*) as "placements!" from employer e join placement p using (employer_id)
+               where e.wage_class is null and e.division = any($1) and e.from_seq <= $3 and (e.to_seq is null or e.to_seq > $3)
+                 and p.year = $2 and p.from_seq <= $3 and (p.to_seq is null or p.to_seq > $3)
+               group by employer_id, division"#,
+            divisions,
+            year as i16,
+            seq
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| (UnitId(row.employer_id), row.division, row.placements as u64)).collect())
+    }
+
     /// `person_id`, `concerned_seq` (wide); `employer_id`, `dispatch_unit`, `wage_payer`, `pension_payer`, `medical_payer`,
     /// `retirement_track`, `born_on`, `sex`; by person and employer.
     pub async fn placement_columns(&self, scope: &Scope) -> Result<Columns, StoreError> {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres};
@@ -130,6 +132,19 @@ impl Store {
         }
         publish.commit().await?;
         Ok(true)
+    }
+
+    /// When these sources came into being, in business time.
+    pub async fn sources_set_up(&self, sources: &[SourceId]) -> Result<HashMap<SourceId, DateTime<Utc>>, StoreError> {
+        let ids: Vec<i16> = sources.iter().map(|source| source.0).collect();
+        let rows = sqlx::query!(
+            r#"select source_id, min(published_at) as "at!" from job join publish on seq = from_seq
+               where source_id = any($1) group by source_id"#,
+            &ids
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| (SourceId(row.source_id), row.at)).collect())
     }
 
     /// The settings in force at a publish sequence.

@@ -106,6 +106,7 @@ async fn judge_chunks(
         let began = Instant::now();
         let rules = Arc::clone(&rules);
         rules.meet(store, &chunk, &mut employers).await?;
+        employers.add_unjudged(&chunk, &mut summary.without_wage_class);
         let judging = tokio::task::spawn_blocking(move || {
             let years = rules.judge(&chunk, &employers);
             let gone = gone(&chunk.gathered.placements, &stored);
@@ -121,7 +122,6 @@ async fn judge_chunks(
             break;
         }
     }
-    summary.without_wage_class = employers.without_wage_class().map(|(uscc, _)| uscc.to_string()).collect();
     Ok((summary, took))
 }
 

@@ -114,6 +114,25 @@ pub async fn gather(store: &Store, scope: &Scope) -> Result<Gathered, GatherErro
     })
 }
 
+/// The wages of the persons of a scope, whether or not they are placed in its year.
+pub async fn wages_of(store: &Store, scope: &Scope) -> Result<Vec<(PersonId, Wage)>, GatherError> {
+    let mut columns = store.wage_columns(scope).await?;
+    let (persons, versions) = (columns.take_int8("person_id")?, columns.take_int8("version_id")?);
+    let (amounts, periods) = (columns.take_int8("amount_fen")?, columns.take_int4("period")?);
+    let payers = columns.take_int4("payer")?;
+    (0..persons.len())
+        .map(|row| {
+            let wage = Wage {
+                version: VersionId(versions[row]),
+                period: Month::from_index(periods[row]).ok_or(GatherError::Word("period"))?,
+                payer: UnitId(payers[row]),
+                amount: Fen(amounts[row]),
+            };
+            Ok((PersonId(persons[row]), wage))
+        })
+        .collect()
+}
+
 fn placements(mut columns: Columns) -> Result<Vec<Placed>, GatherError> {
     let (persons, concerned) = (columns.take_int8("person_id")?, columns.take_int8("concerned_seq")?);
     let (employers, dispatches) = (columns.take_int4("employer_id")?, columns.take_int4("dispatch_unit")?);

@@ -1,6 +1,6 @@
 //! The rules of a year, the facts of some of its persons, and the judge between them: where whole provinces, single cells and looks ahead begin.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rayon::prelude::*;
 
@@ -8,7 +8,7 @@ use super::changes::Point;
 use super::contest::Contest;
 use super::gather::{GatherError, Gathered, Placed, gather};
 use super::knowledge::{DivisionKnowledge, Refusals, Sources, knowledge};
-use super::{JudgedYear, VerifyError};
+use super::{JudgedYear, Unjudged, VerifyError};
 use crate::domain::dated::NoRule;
 use crate::domain::facts::UnitId;
 use crate::domain::ids::Uscc;
@@ -65,9 +65,23 @@ impl EmployerYears {
         self.0.get(&unit).map(|employer| &employer.entered)
     }
 
-    /// Those that cannot be judged.
-    pub fn without_wage_class(&self) -> impl Iterator<Item = (Uscc, &Employer)> {
-        self.0.values().filter(|employer| employer.terms.is_none()).map(|employer| (employer.uscc, &employer.entered))
+    /// Why the employer cannot be judged; `None` if it can, or was not met.
+    pub fn without_wage_class(&self, unit: UnitId) -> Option<VerifyError> {
+        let employer = self.0.get(&unit).filter(|employer| employer.terms.is_none())?;
+        Some(VerifyError::NoWageClass { uscc: employer.uscc, division: employer.entered.division.clone() })
+    }
+
+    /// Adds the placements of a chunk that cannot be judged to those of the chunks before.
+    pub fn add_unjudged(&self, chunk: &Chunk, unjudged: &mut BTreeMap<String, Unjudged>) {
+        if self.0.values().all(|employer| employer.terms.is_some()) {
+            return;
+        }
+        for placed in &chunk.gathered.placements {
+            let Some(EmployerYear { uscc, entered, terms: None, .. }) = self.0.get(&placed.employer) else { continue };
+            let division = entered.division.clone();
+            let of_employer = unjudged.entry(uscc.to_string()).or_insert(Unjudged { division, placements: 0 });
+            of_employer.placements += 1;
+        }
     }
 }
 
@@ -97,14 +111,49 @@ impl YearRules {
             return Ok(());
         }
         let new: Vec<UnitId> = new.into_iter().collect();
-        let codes = store.unit_codes(&new).await?;
-        for entered in store.list_employers(self.point.seq, &new).await? {
+        self.meet_these(store, &new, employers).await
+    }
+
+    async fn meet_these(
+        &self,
+        store: &Store,
+        units: &[UnitId],
+        employers: &mut EmployerYears,
+    ) -> Result<(), StoreError> {
+        let codes = store.unit_codes(units).await?;
+        for entered in store.list_employers(self.point.seq, units).await? {
             let Some(uscc) = codes.get(&entered.unit).copied() else { continue };
             let division = self.sources.for_division(&entered.division);
             let terms = self.terms(&entered);
             employers.0.insert(entered.unit, EmployerYear { entered, uscc, division, terms });
         }
         Ok(())
+    }
+
+    /// Refuses an employer that cannot be judged.
+    pub(super) async fn refuse_unjudgeable(&self, store: &Store, employer: UnitId) -> Result<(), VerifyError> {
+        let mut met = EmployerYears::default();
+        self.meet_these(store, &[employer], &mut met).await?;
+        met.without_wage_class(employer).map_or(Ok(()), Err)
+    }
+
+    /// Everybody who cannot be judged, touched or not: what stood before stands until somebody hears of it.
+    pub(super) async fn all_unjudged(&self, store: &Store) -> Result<BTreeMap<String, Unjudged>, StoreError> {
+        let seq = self.point.seq;
+        let mut divisions = store.list_divisions_without_own_class(seq).await?;
+        let has_class =
+            |division: &String, rules: &MonthRules| self.policy.class_on(division, rules.month.first_day()).is_some();
+        divisions.retain(|division| !self.months.iter().all(|rules| has_class(division, rules)));
+        if divisions.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let placed = store.count_placements_in(&divisions, self.year, seq).await?;
+        let units: Vec<UnitId> = placed.iter().map(|(unit, ..)| *unit).collect();
+        let codes = store.unit_codes(&units).await?;
+        let told = placed.into_iter().filter_map(|(unit, division, placements)| {
+            Some((codes.get(&unit)?.to_string(), Unjudged { division, placements }))
+        });
+        Ok(told.collect())
     }
 
     /// The employer's terms month by month: a class list may change within the year.

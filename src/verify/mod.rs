@@ -1,6 +1,6 @@
 //! Facts to verdicts: gather, judge, write what changed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -40,7 +40,10 @@ use judging::{Chunk, EmployerYears, YearRules};
 pub enum VerifyError {
     #[error(transparent)]
     NoRule(#[from] NoRule),
-    #[error("employer {uscc} is in division {division}, which has no wage class in the policy, and says none itself")]
+    #[error(
+        "employer {uscc} is in division {division}, which has no wage class in the policy, and says none itself: \
+         enter it with a division of the policy's lists, or a `wage_class`, or complete the lists"
+    )]
     NoWageClass { uscc: Uscc, division: String },
     #[error("the results could not be stored")]
     Store(#[from] StoreError),
@@ -106,8 +109,9 @@ pub struct Summary {
     pub full: bool,
     /// Persons by why they were judged.
     pub causes: BTreeMap<&'static str, u64>,
-    /// Employers whose placements could not be judged: the policy has no wage class for their division, nor do they say one.
-    pub without_wage_class: BTreeSet<String>,
+    /// Whose placements could not be judged, by USCC: the policy has no wage class for the division, nor does the employer say one.
+    /// What was stored of them before stays as it was.
+    pub without_wage_class: BTreeMap<String, Unjudged>,
     /// What changed, where single employers or persons were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
@@ -117,6 +121,13 @@ pub struct Summary {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 fn is_none(count: &u64) -> bool {
     *count == 0
+}
+
+/// What could not be judged of one employer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unjudged {
+    pub division: String,
+    pub placements: u64,
 }
 
 /// Milliseconds that the stages of a verification took, which run beside each other.
@@ -145,7 +156,8 @@ const NAMED: usize = 2_500;
 /// Differences that are told one by one.
 const MOST_TOLD: usize = 1000;
 
-/// Verifies a year, or part of it, and writes the rows that differ. `progress` hears how many placements are done.
+/// Verifies a year, or part of it, and writes the rows that differ. An employer that was asked for and cannot be judged is refused; of
+/// others that cannot be the summary tells. `progress` hears how many placements are done.
 pub async fn verify(
     store: &Store,
     reading: &Reading,
@@ -182,11 +194,17 @@ async fn verify_as(
     let version = &reading.policy.version;
     store.describe_verification(run, point.seq, version, &reading.text).await?;
     let rules = YearRules::load(store, &reading.policy, year, point).await?;
+    if let Some(employer) = selection.employer {
+        rules.refuse_unjudgeable(store, employer).await?;
+    }
+    let everybody = !selection.is_part() && selection.shard.of == 1;
+    let all_unjudged = if everybody { Some(rules.all_unjudged(store).await?) } else { None };
     let mut summary = Summary { seq: point.seq, ..Summary::default() };
     let chunks = work(store, year, selection, point, version, &mut summary).await?;
     journal::stage("judge");
     // boxed: its three stages are a large future
-    let summary = Box::pin(run_chunks(store, rules, chunks, run, selection.is_part(), summary, progress)).await?;
+    let mut summary = Box::pin(run_chunks(store, rules, chunks, run, selection.is_part(), summary, progress)).await?;
+    summary.without_wage_class = all_unjudged.unwrap_or(summary.without_wage_class);
     if !selection.is_part() {
         let Point { seq, business_date } = point;
         let verified = Verified { seq, business_date, policy_version: version.clone() };
@@ -291,6 +309,7 @@ pub async fn judge_by(
             let mut years = rules.judge(&chunk, employers);
             years.retain(|one| selection.employer.is_none_or(|employer| one.employer == employer));
             if place == 0 {
+                employers.add_unjudged(&chunk, &mut summary.without_wage_class);
                 for one in &years {
                     count(&mut summary, one);
                 }
@@ -299,8 +318,6 @@ pub async fn judge_by(
         }
         each(lists);
     }
-    let classless = employers.first().into_iter().flat_map(EmployerYears::without_wage_class);
-    summary.without_wage_class = classless.map(|(uscc, _)| uscc.to_string()).collect();
     Ok(summary)
 }
 

@@ -8,6 +8,7 @@ use super::changes::Point;
 use super::judging::YearRules;
 use super::{JudgedYear, Selection, VerifyError, judge_by};
 use crate::domain::facts::{PersonId, UnitId};
+use crate::domain::ids::Uscc;
 use crate::domain::policy::Policy;
 use crate::domain::verdict::{Check, Verdict};
 use crate::store::Store;
@@ -18,6 +19,7 @@ pub struct PolicyChange {
     pub employer_uscc: String,
     /// Nothing: the weight, or whether the month passes at all, alone.
     pub check: Option<Check>,
+    /// The code, or `not_judged` by a policy that has no wage class for the employer.
     pub from: String,
     pub to: String,
     pub months: u64,
@@ -36,6 +38,7 @@ pub struct EmployerEffect {
 /// What two policies judge differently in one year.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct PolicyDifference {
+    /// Judged by one of them, or both.
     pub placements: u64,
     pub changes: Vec<PolicyChange>,
     /// Employers of whom anything would change, by USCC.
@@ -54,15 +57,21 @@ pub async fn policy_difference(
     let mut found = Changes::default();
     judge_by(store, &rules, &Selection::default(), &mut |lists| {
         let [before, after] = lists.as_slice() else { return };
-        let before: HashMap<(PersonId, UnitId), &JudgedYear> =
+        let mut before: HashMap<(PersonId, UnitId), &JudgedYear> =
             before.iter().map(|one| ((one.person, one.employer), one)).collect();
         for now in after {
-            found.compare(before.get(&(now.person, now.employer)).copied(), now);
+            found.compare(now.uscc, before.remove(&(now.person, now.employer)), Some(now));
+        }
+        for one in before.into_values() {
+            found.compare(one.uscc, Some(one), None);
         }
     })
     .await?;
     Ok(found.told())
 }
+
+/// What a month is called that one of the policies does not judge.
+const NOT_JUDGED: &str = "not_judged";
 
 /// Changes under construction.
 #[derive(Default)]
@@ -73,33 +82,41 @@ struct Changes {
 }
 
 impl Changes {
-    fn compare(&mut self, before: Option<&JudgedYear>, now: &JudgedYear) {
+    /// One placement, by the policies that judge it: at least one does.
+    fn compare(&mut self, uscc: Uscc, before: Option<&JudgedYear>, after: Option<&JudgedYear>) {
         self.placements += 1;
-        let employer = now.uscc.to_string();
+        let employer = uscc.to_string();
         let mut effect = EmployerEffect::default();
-        for (place, verdict) in now.verdicts.iter().enumerate() {
-            let old = before.map(|before| before.verdicts[place]);
-            let months_of = |verdict: &Verdict| if verdict.passed() { u64::from(verdict.weight) } else { 0 };
-            effect.passed_before += u64::from(old.is_some_and(|old| old.passed()));
-            effect.passed_after += u64::from(verdict.passed());
-            effect.person_months_before += old.as_ref().map_or(0, months_of);
-            effect.person_months_after += months_of(verdict);
-            if old.as_ref() == Some(verdict) {
+        for place in 0..12 {
+            let [old, new] = [before, after].map(|one| one.map(|one| one.verdicts[place]));
+            let passed = |verdict: Option<Verdict>| u64::from(verdict.is_some_and(|verdict| verdict.passed()));
+            let months_of = |verdict: Option<Verdict>| {
+                verdict.filter(|verdict| verdict.passed()).map_or(0, |verdict| u64::from(verdict.weight))
+            };
+            effect.passed_before += passed(old);
+            effect.passed_after += passed(new);
+            effect.person_months_before += months_of(old);
+            effect.person_months_after += months_of(new);
+            if old == new {
                 continue;
             }
             let mut checks = 0;
             for check in Check::ALL {
-                let (was, is) = (old.map_or("unknown", |old| old.codes.get(*check)), verdict.codes.get(*check));
+                let code = |verdict: Option<Verdict>| verdict.map_or(NOT_JUDGED, |verdict| verdict.codes.get(*check));
+                let (was, is) = (code(old), code(new));
                 if was != is {
                     checks += 1;
                     self.add(&employer, Some(*check), was.to_owned(), is.to_owned());
                 }
             }
             if checks == 0 {
-                let told = |verdict: &Verdict| {
-                    format!("weight {}, {}", verdict.weight, if verdict.passed() { "passed" } else { "not passed" })
+                let told = |verdict: Option<Verdict>| match verdict {
+                    Some(verdict) => {
+                        format!("weight {}, {}", verdict.weight, if verdict.passed() { "passed" } else { "not passed" })
+                    }
+                    None => NOT_JUDGED.to_owned(),
                 };
-                self.add(&employer, None, old.as_ref().map_or_else(|| "unknown".to_owned(), told), told(verdict));
+                self.add(&employer, None, told(old), told(new));
             }
         }
         let total = self.employers.entry(employer).or_default();

@@ -21,16 +21,23 @@ pub struct View {
 }
 
 impl View {
-    /// As it stands now.
-    pub async fn load(store: &Store, policy: &Policy, year: i32, persons: Vec<PersonId>) -> Result<Self, VerifyError> {
+    /// As it stands now, for `asked`, which is refused if it cannot be judged. Of the persons' other employers those that cannot be
+    /// have no case, as they have none when everybody is judged.
+    pub async fn load(
+        store: &Store,
+        policy: &Policy,
+        asked: UnitId,
+        year: i32,
+        persons: Vec<PersonId>,
+    ) -> Result<Self, VerifyError> {
         let point = Point { seq: store.head().await?, business_date: store.today().await? };
         let rules = YearRules::load(store, policy, year, point).await?;
         let scope = Scope { year, seq: point.seq, persons: Persons::These(persons) };
         let chunk = Chunk::read(store, &scope).await?;
         let mut employers = EmployerYears::default();
         rules.meet(store, &chunk, &mut employers).await?;
-        if let Some((uscc, entered)) = employers.without_wage_class().next() {
-            return Err(VerifyError::NoWageClass { uscc, division: entered.division.clone() });
+        if let Some(unjudgeable) = employers.without_wage_class(asked) {
+            return Err(unjudgeable);
         }
         Ok(Self { rules, chunk, employers })
     }

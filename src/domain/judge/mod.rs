@@ -261,13 +261,15 @@ struct Contribution {
 }
 
 impl Contribution {
-    /// Why a record of the month and scheme does not count for the unit asked for; `None` if it does.
-    fn passed_over(self, record: &Insurance) -> Option<PassedOver> {
+    /// Why a record of the month and scheme does not carry the code; `None` if it does. `paid`: the unit asked for paid, by some record.
+    fn passed_over(self, record: &Insurance, paid: bool) -> Option<PassedOver> {
         match (record.coverage, record.insured) {
             (Coverage::Resident, _) => Some(PassedOver::ResidentScheme),
             (Coverage::Employee, None) => Some(PassedOver::OwnAccount),
             (Coverage::Employee, Some(unit)) if unit != self.payer => Some(PassedOver::AnotherUnit),
-            (Coverage::Employee, Some(_)) => None,
+            (Coverage::Employee, Some(_)) => {
+                (paid && record.status == ContributionStatus::Owed).then_some(PassedOver::Owed)
+            }
         }
     }
 
@@ -281,7 +283,8 @@ impl Contribution {
     ) -> InsuranceCode {
         let mut note = |what| note(self.check, what);
         let (mut paid, mut paid_back, mut owed, mut elsewhere, mut resident) = (false, false, false, false, false);
-        for record in insurances.iter().filter(|record| record.scheme == self.scheme && record.period == month) {
+        let of_month = || insurances.iter().filter(|record| record.scheme == self.scheme && record.period == month);
+        for record in of_month() {
             match (record.coverage, record.insured == Some(self.payer), record.status, record.payment) {
                 (Coverage::Employee, true, ContributionStatus::Paid, Payment::Normal) => paid = true,
                 (Coverage::Employee, true, ContributionStatus::Paid, Payment::BackPayment) => paid_back = true,
@@ -289,7 +292,9 @@ impl Contribution {
                 (Coverage::Employee, false, _, _) => elsewhere = true,
                 (Coverage::Resident, _, _, _) => resident = true,
             }
-            note(match self.passed_over(record) {
+        }
+        for record in of_month() {
+            note(match self.passed_over(record, paid || paid_back) {
                 None => Note::RestsOn(record.version),
                 Some(why) => Note::PassedOver(record.version, why),
             });

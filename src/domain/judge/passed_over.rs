@@ -12,6 +12,8 @@ words! {
         /// Employee insurance that the person pays on an own account (灵活就业).
         OwnAccount = "own_account",
         ResidentScheme = "resident_scheme",
+        /// A month that is owed by one record of the unit asked for, and paid by another.
+        Owed = "owed",
         /// A soldier's certificate of a level that is not counted.
         LevelNotCounted = "level_not_counted",
         /// A certificate or contract that is in force on no day asked for.
@@ -37,6 +39,10 @@ impl PassedOver {
                 ("it is on the person's own account (flexible employment)", "以个人（灵活就业）身份参保，不是单位参保")
             }
             Self::ResidentScheme => ("residents' insurance is no employee insurance", "居民保险不是职工保险"),
+            Self::Owed => (
+                "it says that the month is owed, another record of the same unit says that it was paid",
+                "该记录为欠费，同一单位另有已缴记录",
+            ),
             Self::LevelNotCounted => ("soldiers' levels 9 and 10 are not counted", "残疾军人证九级、十级不计入"),
             Self::OtherDates => ("it is not in force on any day asked for", "有效期不在所查期间内"),
             Self::NotInForce => {

@@ -40,7 +40,7 @@ pub async fn asked_documents(
     year: i32,
     persons: Vec<PersonId>,
 ) -> Result<Vec<AskedDocument>, VerifyError> {
-    let view = View::load(store, &reading.policy, year, persons).await?;
+    let view = View::load(store, &reading.policy, employer, year, persons).await?;
     let placements: Vec<&Placed> =
         view.chunk.gathered.placements.iter().filter(|placed| placed.employer == employer).collect();
     let named = placements.iter().flat_map(|placed| {

@@ -6,7 +6,7 @@ pub mod records;
 pub mod text;
 pub mod waiting;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::NaiveDate;
 use schemars::JsonSchema;
@@ -33,6 +33,8 @@ use crate::domain::verdict::{Check, Sign, Verdict};
 use crate::policy::Reading;
 use crate::store::Store;
 use crate::store::entries::Employer;
+use crate::store::facts::Freshness;
+use crate::store::jobs::SourceId;
 use crate::store::quarantine::RefusedRecord;
 
 /// Which cell is explained, and to whom.
@@ -113,7 +115,7 @@ pub struct CheckEvidence {
 pub async fn explain(store: &Store, reading: &Reading, asked: Asked) -> Result<Option<Explanation>, VerifyError> {
     let Asked { employer, person, month, reveal } = asked;
     let policy = &reading.policy;
-    let view = View::load(store, policy, month.year(), vec![person]).await?;
+    let view = View::load(store, policy, employer, month.year(), vec![person]).await?;
     let Some(placed) = view.chunk.gathered.placements.iter().find(|placed| placed.employer == employer) else {
         return Ok(None);
     };
@@ -240,11 +242,16 @@ impl Cell<'_> {
         (evidence.rests_on, evidence.passed_over) = split(self.case, notes, origins, self.units);
         let (view, period) = (self.view, evidence.period);
         let division = self.of_employer.division.as_str();
-        let sources: Vec<SourceState> = view
-            .rules
-            .sources
-            .answering(record, scheme, division)
-            .map(|source| SourceState::of(source, period, view.rules.point.business_date))
+        let answering: Vec<&Freshness> = view.rules.sources.answering(record, scheme, division).collect();
+        let never: Vec<SourceId> =
+            answering.iter().filter(|source| source.last_whole_on.is_none()).map(|source| source.source).collect();
+        let set_up = if never.is_empty() { HashMap::new() } else { store.sources_set_up(&never).await? };
+        let sources: Vec<SourceState> = answering
+            .into_iter()
+            .map(|source| {
+                let set_up_on = set_up.get(&source.source).copied().map(clock::business_date);
+                SourceState::of(source, period, view.rules.point.business_date, set_up_on)
+            })
             .collect();
         if matches!(evidence.sign, Sign::Fail | Sign::Pending) {
             evidence.refused = of_check(self.refused, record, scheme, period);
@@ -270,7 +277,7 @@ impl Cell<'_> {
 
     /// What the judge said of one check.
     fn noted(&self, check: Check, notes: &[Note]) -> CheckEvidence {
-        let class_is_own = self.of_employer.wage_class.is_some();
+        let division = self.of_employer.wage_class.is_none().then_some(self.of_employer.division.as_str());
         let mut evidence = CheckEvidence {
             check,
             code: self.verdict.codes.get(check),
@@ -290,7 +297,7 @@ impl Cell<'_> {
             passed_over: Vec::new(),
             contracts_passed_over: Vec::new(),
             refused: Vec::new(),
-            basis: basis(check, self.month, self.policy, class_is_own),
+            basis: basis(check, self.month, self.policy, division),
             remedy: None,
         };
         let contract = |place: usize| self.case.facts.contracts.get(place).map(ContractEvidence::from);

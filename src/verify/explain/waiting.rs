@@ -8,7 +8,7 @@ use crate::clock;
 use crate::domain::facts::{RecordKind, Scheme};
 use crate::domain::judge::Waiting;
 use crate::domain::month::Month;
-use crate::domain::remedy::{Remedy, while_pending};
+use crate::domain::remedy::{Delivery, Remedy, while_pending};
 use crate::domain::said::Said;
 use crate::store::facts::Freshness;
 use crate::store::quarantine::RefusedRecord;
@@ -19,6 +19,9 @@ pub struct SourceState {
     pub job: String,
     /// Shanghai date of the fetch of the last whole pull.
     pub last_whole_on: Option<NaiveDate>,
+    /// Of one that was never pulled whole: the Shanghai date on which it was set up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set_up_on: Option<NaiveDate>,
     /// By period: the last one that is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settled_through: Option<Month>,
@@ -31,7 +34,8 @@ pub struct SourceState {
 }
 
 impl SourceState {
-    pub fn of(source: &Freshness, period: Option<Month>, today: NaiveDate) -> Self {
+    /// `set_up_on`: when the job came into being, where that is known.
+    pub fn of(source: &Freshness, period: Option<Month>, today: NaiveDate, set_up_on: Option<NaiveDate>) -> Self {
         let settings = &source.settings;
         let days = |number: i32| Days::new(number.max(0) as u64);
         let by_period = matches!(settings.record, RecordKind::Wage | RecordKind::Insurance);
@@ -46,6 +50,7 @@ impl SourceState {
         Self {
             job: settings.job.clone(),
             last_whole_on: source.last_whole_on,
+            set_up_on: set_up_on.filter(|_| source.last_whole_on.is_none()),
             settled_through: settled,
             due_on,
             late_since: overdue.or(stale),
@@ -58,9 +63,10 @@ impl SourceState {
     }
 
     pub fn said(&self) -> Said {
-        let pulled = match self.last_whole_on {
-            Some(on) => (format!("last whole pull on {on}"), format!("最近一次完整拉取{on}")),
-            None => ("never pulled whole".to_owned(), "从未完整拉取".to_owned()),
+        let pulled = match (self.last_whole_on, self.set_up_on) {
+            (Some(on), _) => (format!("last whole pull on {on}"), format!("最近一次完整拉取{on}")),
+            (None, Some(on)) => (format!("never pulled whole, set up on {on}"), format!("{on}接入，从未完整拉取")),
+            (None, None) => ("never pulled whole".to_owned(), "从未完整拉取".to_owned()),
         };
         let through = self
             .settled_through
@@ -113,9 +119,15 @@ impl Waited<'_> {
             }
             Waiting::Stale => {
                 // of a register one source that is fresh is enough
-                let since = self.sources.iter().filter_map(|source| source.late_since).max();
+                let late_since = self.sources.iter().filter_map(|source| source.late_since).max();
+                let since = late_since.or_else(|| self.sources.iter().filter_map(|source| source.set_up_on).min());
                 let told = if self.sources.is_empty() {
                     Said::new("no source of this kind is set up", "尚未配置该类数据来源")
+                } else if self.never_pulled() {
+                    Said::new(
+                        "the register was never pulled whole, so that nobody knows what it holds",
+                        "登记数据从未完整拉取，尚不知有无记录",
+                    )
                 } else {
                     Said::new(
                         "the register was not pulled lately, so that what is not there may be",
@@ -140,8 +152,20 @@ impl Waited<'_> {
                 (told, self.concerned_on, None, self.sources.to_vec())
             }
         };
-        let late = waits_for.iter().any(|source| source.late_since.is_some());
-        PendingEvidence { told, since, until, to_do: while_pending(self.waiting, until, late), waits_for }
+        let delivery = if waits_for.is_empty() {
+            Delivery::NoSource
+        } else if waits_for.iter().any(|source| source.late_since.is_some()) {
+            Delivery::Late
+        } else if self.never_pulled() {
+            Delivery::Never
+        } else {
+            Delivery::InTime
+        };
+        PendingEvidence { told, since, until, to_do: while_pending(self.waiting, until, delivery), waits_for }
+    }
+
+    fn never_pulled(&self) -> bool {
+        self.sources.iter().all(|source| source.last_whole_on.is_none())
     }
 }
 
@@ -224,7 +248,7 @@ mod tests {
 
     fn december(last_whole_on: Option<&str>, today: &str) -> PendingEvidence {
         let period = "2025-12".parse().ok();
-        let sources = [SourceState::of(&source(RecordKind::Wage, last_whole_on), period, day(today))];
+        let sources = [SourceState::of(&source(RecordKind::Wage, last_whole_on), period, day(today), None)];
         let waited = Waited {
             waiting: Waiting::NotSettled,
             period,
@@ -260,9 +284,36 @@ mod tests {
         let told = december(Some("2026-01-01"), "2026-01-10");
         assert_eq!(told.waits_for[0].late_since, Some(day("2026-01-09")));
         let register = |today: &str| {
-            SourceState::of(&source(RecordKind::Certificate, Some("2026-01-01")), None, day(today)).late_since
+            SourceState::of(&source(RecordKind::Certificate, Some("2026-01-01")), None, day(today), None).late_since
         };
         assert_eq!((register("2026-01-08"), register("2026-01-09")), (None, Some(day("2026-01-09"))));
+    }
+
+    /// What is told of a register on 20 January 2026 whose sources were pulled whole on these days, all set up on 2 January.
+    fn register(pulls: &[Option<&str>]) -> PendingEvidence {
+        let today = day("2026-01-20");
+        let state = |pulled: &Option<&str>| {
+            SourceState::of(&source(RecordKind::Certificate, *pulled), None, today, Some(day("2026-01-02")))
+        };
+        let sources: Vec<SourceState> = pulls.iter().map(state).collect();
+        let waiting = Waiting::Stale;
+        Waited { waiting, period: None, sources: &sources, refused: &[], concerned_on: None, today }.told()
+    }
+
+    #[test]
+    fn a_register_that_was_never_pulled_is_told_as_such_since_it_was_set_up() {
+        let never = register(&[None]);
+        assert!(never.told.en.contains("never pulled whole") && never.told.zh.contains("从未完整拉取"), "{never:?}");
+        assert_eq!((never.since, never.until), (Some(day("2026-01-02")), None));
+        assert!(never.to_do.what.en.contains("never pulled whole"), "{}", never.to_do.what.en);
+        assert_eq!(never.waits_for[0].said().en, "pull-wage: never pulled whole, set up on 2026-01-02");
+        let stale = register(&[None, Some("2026-01-10")]);
+        assert!(stale.told.en.contains("not pulled lately"), "{}", stale.told.en);
+        assert_eq!(stale.since, Some(day("2026-01-18")), "seven days after it was pulled last, it is late");
+        assert_eq!(stale.waits_for[1].set_up_on, None, "it was pulled, and that says more");
+        let nobody = register(&[]);
+        assert_eq!((nobody.told.en.as_str(), nobody.since), ("no source of this kind is set up", None));
+        assert!(nobody.to_do.what.en.contains("set up"), "{}", nobody.to_do.what.en);
     }
 
     #[test]

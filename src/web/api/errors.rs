@@ -16,6 +16,7 @@ use crate::declare::worth::WorthError;
 use crate::domain::completion::Obstacle;
 use crate::domain::dated::NoRule;
 use crate::domain::declaration::Refused;
+use crate::domain::entry::Refusal;
 use crate::domain::evidence;
 use crate::domain::facts::PersonId;
 use crate::domain::month::Month;
@@ -29,6 +30,10 @@ impl From<VerifyError> for Problem {
         match error {
             VerifyError::Store(error) => error.into(),
             VerifyError::NoRule(no_rule) => no_rule.into(),
+            error @ VerifyError::NoWageClass { .. } => {
+                let refusal = Refusal::NoWageClass;
+                Self::unprocessable(refusal.code(), error.to_string(), refusal.chinese())
+            }
             error => Self::failed(&error),
         }
     }

@@ -191,7 +191,7 @@ struct HowFar {
     /// 90 where nothing is said
     #[schemars(range(max = 3660))]
     days: Option<u16>,
-    /// Whose placements: of the running year, else of the one before
+    /// Whose placements: of the running year, and those of the one before who are not carried over
     #[schemars(range(min = 2000, max = 2100))]
     year: Option<i16>,
     /// `next` of the page before

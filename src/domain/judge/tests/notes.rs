@@ -110,6 +110,26 @@ fn an_insurance_is_explained_by_the_units_records_and_those_passed_over() {
 }
 
 #[test]
+fn what_is_owed_carries_nothing_beside_what_the_same_unit_paid() {
+    let owed = |record: &mut Insurance| record.status = ContributionStatus::Owed;
+    let back = |record: &mut Insurance| record.payment = Payment::BackPayment;
+    let mut world = World::silent();
+    world.insures_as(Scheme::Pension, 4, owed);
+    world.insures(Scheme::Pension, 4..=4, EMPLOYER);
+    world.insures_as(Scheme::Pension, 5, back);
+    world.insures_as(Scheme::Pension, 5, owed);
+    world.insures_as(Scheme::Pension, 6, owed);
+    let versions: Vec<_> = world.insurances.iter().map(|record| record.version).collect();
+    let passes = [Note::PassedOver(versions[0], PassedOver::Owed), Note::RestsOn(versions[1]), Note::Period(month(4))];
+    assert_eq!((world.word(Check::Pension, 4), world.notes(Check::Pension, 4)), ("pass", passes.to_vec()));
+    let afterwards =
+        [Note::RestsOn(versions[2]), Note::PassedOver(versions[3], PassedOver::Owed), Note::Period(month(5))];
+    assert_eq!((world.word(Check::Pension, 5), world.notes(Check::Pension, 5)), ("pass", afterwards.to_vec()));
+    let alone = [Note::RestsOn(versions[4]), Note::Period(month(6))];
+    assert_eq!((world.word(Check::Pension, 6), world.notes(Check::Pension, 6)), ("unpaid", alone.to_vec()));
+}
+
+#[test]
 fn a_certificate_check_names_the_certificate_that_decided_and_those_that_did_not() {
     let version = |number, certificate| Certificate { version: VersionId(number), ..certificate };
     let mut world = World::employed();
