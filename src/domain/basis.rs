@@ -49,18 +49,19 @@ fn class_list(policy: &Policy, division: &str, on: NaiveDate) -> Option<PolicyEn
 pub fn basis(check: Check, month: Month, policy: &Policy, division: Option<&str>) -> Basis {
     let on = month.first_day();
     let (rule, law, entries): (Said, &'static str, Vec<Option<PolicyEntry>>) = match check {
-        Check::Wage => (
-            Said::new(
-                "what the wage payer reported for the period, corrections and reversals added up, reaches the minimum wage of the employer's class on the first day of the month",
-                "工资发放单位申报的当期工资（更正、冲销一并计算）合计不低于当月1日执行的最低工资标准",
-            ),
-            "联网认证系统用户手册 3.2; 最低工资规定 art. 12",
-            vec![
-                entry("minimum_wage", &policy.minimum_wages, on),
-                division.and_then(|division| class_list(policy, division, on)),
-                entry("wage_basis", &policy.wage_basis, on),
-            ],
-        ),
+        Check::Wage => {
+            let classes = division.and_then(|division| class_list(policy, division, on));
+            let first_named_on = classes.as_ref().map(|list| list.from).filter(|from| *from > on);
+            (
+                wage_rule(first_named_on),
+                "联网认证系统用户手册 3.2; 最低工资规定 art. 12",
+                vec![
+                    entry("minimum_wage", &policy.minimum_wages, on),
+                    classes,
+                    entry("wage_basis", &policy.wage_basis, on),
+                ],
+            )
+        }
         Check::Pension | Check::Medical => {
             let review = policy.back_payment.on(on) == Ok(&BackPayment::Review);
             (insurance_rule(check, review), MANUAL_CHECKS, vec![entry("back_payment", &policy.back_payment, on)])
@@ -100,6 +101,21 @@ pub fn basis(check: Check, month: Month, policy: &Policy, division: Option<&str>
         ),
     };
     Basis { rule, law, policy: entries.into_iter().flatten().collect() }
+}
+
+/// `first_named_on`: the list that names the division first begins after the month.
+fn wage_rule(first_named_on: Option<NaiveDate>) -> Said {
+    let en = "what the wage payer reported for the period, corrections and reversals added up, reaches the minimum wage of the employer's class on the first day of the month";
+    let zh = "工资发放单位申报的当期工资（更正、冲销一并计算）合计不低于当月1日执行的最低工资标准";
+    match first_named_on {
+        None => Said::new(en, zh),
+        Some(day) => Said::new(
+            format!(
+                "{en}; the list of classes from {day} is the first to name the employer's division, its class holds before too"
+            ),
+            format!("{zh}；{day}起的类区名单首次列明用人单位所在地，此前月份适用同一类区"),
+        ),
+    }
 }
 
 fn insurance_rule(check: Check, review: bool) -> Said {

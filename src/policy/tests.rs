@@ -295,7 +295,7 @@ fn with_second_list(change: impl Fn(&str) -> String) -> String {
 
 fn without(list: &str, lines: &[&str]) -> String {
     let kept = list.lines().filter(|line| !lines.iter().any(|start| line.starts_with(start)));
-    kept.map(|line| format!("{line}\n")).collect()
+    kept.flat_map(|line| [line, "\n"]).collect()
 }
 
 #[test]

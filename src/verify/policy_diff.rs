@@ -91,7 +91,7 @@ impl Changes {
             let [old, new] = [before, after].map(|one| one.map(|one| one.verdicts[place]));
             let passed = |verdict: Option<Verdict>| u64::from(verdict.is_some_and(|verdict| verdict.passed()));
             let months_of = |verdict: Option<Verdict>| {
-                verdict.filter(|verdict| verdict.passed()).map_or(0, |verdict| u64::from(verdict.weight))
+                verdict.filter(Verdict::passed).map_or(0, |verdict| u64::from(verdict.weight))
             };
             effect.passed_before += passed(old);
             effect.passed_after += passed(new);

@@ -827,6 +827,21 @@ async fn a_month_not_due_says_when_it_is_and_asks_for_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_register_that_was_never_pulled_says_so_and_since_when_it_could_have_been() {
+    let day = Day::begin("explain_never_pulled").await;
+    let told = told(&day, Check::Certificate, E2, "360011197901201110", "2025-12").await;
+    for line in [
+        "    pending: the register was never pulled whole, so that nobody knows what it holds; waiting since 2026-04-15\n",
+        "    waits for: pull-certificate: never pulled whole, set up on 2026-04-15\n",
+        "    to do: nothing for the employer: the source was never pulled whole, staff have it pulled\n",
+        "    待到数：登记数据从未完整拉取，尚不知有无记录；自2026-04-15起等待\n",
+        "    等待来源：pull-certificate：2026-04-15接入，从未完整拉取\n",
+    ] {
+        assert!(told.contains(line), "{line} in {told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_a_conflict_the_employer_hears_that_and_staff_hear_who() {
     let day = province("explain_conflict").await;
     let reading = &day.harness.policy;

@@ -26,7 +26,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use crate::program::renzheng;
 
 /// Who did it, in the history of the runs.
-const ACTOR: &str = "test";
+pub const ACTOR: &str = "test";
 
 /// The same, as whoever may do what the tests do.
 pub fn actor() -> Actor {

@@ -10,6 +10,7 @@ mod api;
 mod audit;
 mod canary;
 mod certification;
+mod classes;
 mod commands;
 mod config;
 mod databases;

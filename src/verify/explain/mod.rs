@@ -243,9 +243,9 @@ impl Cell<'_> {
         let (view, period) = (self.view, evidence.period);
         let division = self.of_employer.division.as_str();
         let answering: Vec<&Freshness> = view.rules.sources.answering(record, scheme, division).collect();
-        let never: Vec<SourceId> =
-            answering.iter().filter(|source| source.last_whole_on.is_none()).map(|source| source.source).collect();
-        let set_up = if never.is_empty() { HashMap::new() } else { store.sources_set_up(&never).await? };
+        let never_pulled = answering.iter().filter(|source| period.is_none() && source.last_whole_on.is_none());
+        let never_pulled: Vec<SourceId> = never_pulled.map(|source| source.source).collect();
+        let set_up = if never_pulled.is_empty() { HashMap::new() } else { store.sources_set_up(&never_pulled).await? };
         let sources: Vec<SourceState> = answering
             .into_iter()
             .map(|source| {

@@ -19,7 +19,7 @@ pub struct SourceState {
     pub job: String,
     /// Shanghai date of the fetch of the last whole pull.
     pub last_whole_on: Option<NaiveDate>,
-    /// Of one that was never pulled whole: the Shanghai date on which it was set up.
+    /// Of a register that was never pulled whole: the Shanghai date on which its job was set up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub set_up_on: Option<NaiveDate>,
     /// By period: the last one that is complete.
@@ -50,7 +50,7 @@ impl SourceState {
         Self {
             job: settings.job.clone(),
             last_whole_on: source.last_whole_on,
-            set_up_on: set_up_on.filter(|_| source.last_whole_on.is_none()),
+            set_up_on: set_up_on.filter(|_| source.last_whole_on.is_none() && !by_period),
             settled_through: settled,
             due_on,
             late_since: overdue.or(stale),
@@ -292,10 +292,10 @@ mod tests {
     /// What is told of a register on 20 January 2026 whose sources were pulled whole on these days, all set up on 2 January.
     fn register(pulls: &[Option<&str>]) -> PendingEvidence {
         let today = day("2026-01-20");
-        let state = |pulled: &Option<&str>| {
-            SourceState::of(&source(RecordKind::Certificate, *pulled), None, today, Some(day("2026-01-02")))
+        let state = |pulled: Option<&str>| {
+            SourceState::of(&source(RecordKind::Certificate, pulled), None, today, Some(day("2026-01-02")))
         };
-        let sources: Vec<SourceState> = pulls.iter().map(state).collect();
+        let sources: Vec<SourceState> = pulls.iter().copied().map(state).collect();
         let waiting = Waiting::Stale;
         Waited { waiting, period: None, sources: &sources, refused: &[], concerned_on: None, today }.told()
     }
