@@ -129,14 +129,13 @@ impl Context {
         }
     }
 
-    /// Writes into the audit that results are looked at, before they are shown: that these persons are revealed, if they are.
-    pub(super) async fn note_look(&self, object: &str, revealed: Option<Vec<i64>>) -> anyhow::Result<()> {
+    /// Writes into the audit that each of these results is looked at, before they are shown; that they are revealed, if they are.
+    pub(super) async fn note_looks(&self, objects: Vec<String>, reveal: bool) -> anyhow::Result<()> {
         let at = self.store.now().await?;
-        let act = match revealed {
-            None => Act::read(at, &self.actor, Action::ReadResults, object),
-            Some(persons) => Act::read(at, &self.actor, Action::Reveal, object).with("persons", persons),
-        };
-        Ok(self.store.record(&act).await?)
+        let action = if reveal { Action::Reveal } else { Action::ReadResults };
+        let looks: Vec<Act<'_>> =
+            objects.into_iter().map(|object| Act::read(at, &self.actor, action, object)).collect();
+        Ok(self.store.record_all(&looks).await?)
     }
 
     /// Opens the installation for whoever shows a token, else for the user of the operating system.

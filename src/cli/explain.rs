@@ -47,7 +47,7 @@ async fn show(context: &Context, args: &ExplainArgs, out: Output) -> anyhow::Res
         return Err(usage(format!("this person has no placement at {} in {}", args.employer, args.month.year())));
     };
     let object = format!("explanation {}: employer {}, person {}", args.month, args.employer, person.0);
-    context.note_look(&object, out.reveal.then(|| vec![person.0])).await?;
+    context.note_looks(vec![object], out.reveal).await?;
     out.value(&explanation, |explanation| text(explanation, args.lang))?;
     Ok(Ended::Done)
 }

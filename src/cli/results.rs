@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::{DateTime, Utc};
 use clap::Args;
 use serde::Serialize;
 
+use super::as_of::{AsOf, parse_as_of};
 use super::context::Context;
 use super::output::Output;
 use super::table::grid;
@@ -15,9 +15,9 @@ use crate::domain::access::{Action, Scope as Reached};
 use crate::domain::facts::{PersonId, UnitId};
 use crate::domain::ids::mask_name;
 use crate::domain::month::Month;
-use crate::domain::retention::RetentionClass;
 use crate::domain::verdict::Codes;
 use crate::store::facts::{Persons, Scope, Shard};
+use crate::store::past::Written;
 use crate::store::people::Identity;
 use crate::store::results::{RunOrigin, YearRow};
 
@@ -32,9 +32,9 @@ pub(super) struct ResultsArgs {
     /// Only this person: a `person_id`, or `-` for an ID number on standard input
     #[arg(long)]
     person: Option<String>,
-    /// As they stood at this instant (RFC 3339)
-    #[arg(long, value_name = "INSTANT")]
-    as_of: Option<DateTime<Utc>>,
+    /// As they stood at this instant (RFC 3339), or after this verification run (`run:123`: its number or id)
+    #[arg(long, value_name = "INSTANT|run:N", value_parser = parse_as_of)]
+    as_of: Option<AsOf>,
 }
 
 /// One placement and month.
@@ -71,7 +71,10 @@ async fn results(context: &Context, args: &ResultsArgs, out: Output) -> anyhow::
         Some(person) => Some(context.person(person).await?),
         None => None,
     };
-    let seq = store.head().await?;
+    let (seq, written) = match &args.as_of {
+        None => (store.head().await?, Written::Now),
+        Some(as_of) => as_of.stored(context).await?,
+    };
     let chunks = match (person, employer, &context.actor.scope) {
         (Some(person), _, _) => vec![Persons::These(vec![person])],
         (None, Some(employer), _) => vec![Persons::These(store.placed_persons(args.year, employer, seq).await?)],
@@ -84,34 +87,20 @@ async fn results(context: &Context, args: &ResultsArgs, out: Output) -> anyhow::
         }
         (None, None, _) => store.person_ranges(args.year, seq, Shard::WHOLE, 10_000).await?,
     };
-    let past = match args.as_of {
-        None => None,
-        Some(at) => {
-            context.refuse_before_horizon(RetentionClass::ResultHistory, at).await?;
-            match store.last_verification(at).await? {
-                Some(past) => Some(past.number),
-                None => {
-                    eprintln!("nothing had been verified by then");
-                    return Ok(Ended::Done);
-                }
-            }
-        }
-    };
-    let mut any = false;
+    let past = args.as_of.as_ref().map_or_else(String::new, |as_of| format!(" as of {as_of}"));
+    let what = format!("results {}{past}", args.year);
+    let mut look =
+        Look { context, year: args.year, what, employer: args.employer.as_deref(), person, out, noted: false };
     for persons in chunks {
-        let scope = Scope { year: args.year, seq, persons };
-        let mut rows = match past {
-            None => store.year_rows(&scope).await?,
-            Some(run) => store.year_rows_at(&scope, run).await?,
-        };
+        let mut rows = store.placed_rows(&Scope { year: args.year, seq, persons }, &written).await?;
         let reached = context.reached(rows.iter().map(|row| row.employer).collect()).await?;
         rows.retain(|row| employer.is_none_or(|employer| row.employer == employer) && reached.contains(&row.employer));
-        any |= !rows.is_empty();
-        let object = format!("results {}: {}", args.year, whose(args.employer.as_deref(), person));
-        Shown::print_all(context, args.year, &rows, out, &object).await?;
+        look.show(&rows).await?;
     }
-    if !any {
+    if !look.noted && past.is_empty() {
         eprintln!("there are no results of {} for this; `renzheng verify --year {}` makes them", args.year, args.year);
+    } else if !look.noted {
+        eprintln!("there were no results of {} for this{past}", args.year);
     }
     Ok(Ended::Done)
 }
@@ -123,30 +112,49 @@ pub(super) fn whose(employer: Option<&str>, person: Option<PersonId>) -> String 
     format!("{employer}, {person}")
 }
 
+/// A look at results: it stands in the audit before the first of them is shown, and where none is, nowhere.
+pub(super) struct Look<'a> {
+    pub(super) context: &'a Context,
+    pub(super) year: i32,
+    /// What is looked at, as the audit names it: `results 2025`.
+    pub(super) what: String,
+    pub(super) employer: Option<&'a str>,
+    pub(super) person: Option<PersonId>,
+    pub(super) out: Output,
+    /// Something was shown.
+    pub(super) noted: bool,
+}
+
+impl Look<'_> {
+    /// Prints rows, by person. Of what is revealed each person has a row of the audit, of whom no other rows come later.
+    pub(super) async fn show(&mut self, rows: &[YearRow]) -> anyhow::Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let shown = Shown::load(self.context, rows).await?;
+        let object = |person| format!("{}: {}", self.what, whose(self.employer, person));
+        if self.out.reveal {
+            let persons: BTreeSet<PersonId> = rows.iter().map(|row| row.person).collect();
+            self.context.note_looks(persons.into_iter().map(|person| object(Some(person))).collect(), true).await?;
+        } else if !self.noted {
+            self.context.note_looks(vec![object(self.person)], false).await?;
+        }
+        self.noted = true;
+        for row in rows {
+            shown.print(self.year, row, self.out)?;
+        }
+        Ok(())
+    }
+}
+
 /// What rows refer to, for showing them.
-pub(super) struct Shown {
+struct Shown {
     codes: HashMap<UnitId, String>,
     people: HashMap<PersonId, Identity>,
     runs: BTreeMap<i32, RunOrigin>,
 }
 
 impl Shown {
-    /// Prints rows, once the audit holds that `object` is looked at, or revealed.
-    pub(super) async fn print_all(
-        context: &Context,
-        year: i32,
-        rows: &[YearRow],
-        out: Output,
-        object: &str,
-    ) -> anyhow::Result<()> {
-        let shown = Self::load(context, rows).await?;
-        context.note_look(object, out.reveal.then(|| rows.iter().map(|row| row.person.0).collect())).await?;
-        for row in rows {
-            shown.print(year, row, out)?;
-        }
-        Ok(())
-    }
-
     async fn load(context: &Context, rows: &[YearRow]) -> anyhow::Result<Self> {
         let mut units: Vec<UnitId> = rows.iter().map(|row| row.employer).collect();
         units.sort_unstable();

@@ -1,28 +1,22 @@
 //! `renzheng verify`: judge anew what changed, or everything, or look at a point of the past.
 
-use chrono::{DateTime, Utc};
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde::Serialize;
 
+use super::as_of::{AsOf, parse_as_of};
 use super::context::{Context, usage};
 use super::output::{Output, progress};
-use super::results::{Shown, whose};
+use super::results::Look;
+use super::reverify::{Asked, reverify, unplaced};
 use super::run::verify_year;
 use super::{Common, Ended};
-use crate::clock;
-use crate::config::JobKind;
 use crate::domain::access::Action;
-use crate::domain::facts::{PersonId, UnitId};
-use crate::domain::retention::RetentionClass;
-use crate::ingest;
-use crate::policy;
-use crate::store::audit::Act;
 use crate::store::facts::Shard;
 use crate::store::results::YearRow;
-use crate::verify::changes::Point;
-use crate::verify::{Difference, JudgedYear, Selection, Summary, Unjudged, judge_at};
+use crate::verify::{JudgedYear, Selection, Summary, Unjudged, judge_at};
 
 #[derive(Args)]
+#[command(group = ArgGroup::new("part").args(["employer", "person"]).multiple(true))]
 pub(super) struct VerifyArgs {
     /// Business year
     #[arg(long)]
@@ -39,12 +33,13 @@ pub(super) struct VerifyArgs {
     /// Only one part of all persons, such as 0/4; the parts may run at once
     #[arg(long, value_name = "I/N", value_parser = parse_shard, conflicts_with_all = ["employer", "person"])]
     shard: Option<Shard>,
-    /// Ask the sources that can be asked for one person for this person first
-    #[arg(long, requires = "person")]
+    /// Ask the sources that can be asked for single persons for these first; with --employer or --person
+    #[arg(long, requires = "part")]
     fresh: bool,
-    /// Judge by what was known, entered and ruled at this instant (RFC 3339); print it, write nothing
-    #[arg(long, value_name = "INSTANT", conflicts_with_all = ["full", "fresh"])]
-    as_of: Option<DateTime<Utc>>,
+    /// Judge by what was known, entered and ruled at this instant (RFC 3339), or as this verification run did (`run:123`: its
+    /// number or id); print it, write nothing
+    #[arg(long, value_name = "INSTANT|run:N", value_parser = parse_as_of, conflicts_with_all = ["full", "fresh"])]
+    as_of: Option<AsOf>,
 }
 
 fn parse_shard(text: &str) -> Result<Shard, String> {
@@ -84,66 +79,20 @@ async fn verify(context: &Context, args: &VerifyArgs, out: Output) -> anyhow::Re
     if let Some(person) = &args.person {
         selection.persons = vec![context.person(person).await?];
     }
-    if let Some(at) = args.as_of {
-        let whose = whose(args.employer.as_deref(), selection.persons.first().copied());
-        let object = format!("verification {} as of {}: {whose}", args.year, clock::rfc3339(at));
-        return as_of(context, args.year, &selection, at, (object, out)).await;
+    let person = selection.persons.first().copied();
+    if let Some(point) = &args.as_of {
+        return as_of(context, args, &selection, point, out).await;
     }
-    if let Some(person) = selection.persons.first() {
-        refuse_unplaced(context, args, selection.employer, *person).await?;
+    let employer = selection.employer.zip(args.employer.as_deref());
+    if employer.is_some() || person.is_some() {
+        return reverify(context, &Asked { year: args.year, employer, person, fresh: args.fresh }, out).await;
     }
-    if selection.employer.is_some() || !selection.persons.is_empty() {
-        note_reverification(context, args, selection.persons.first().copied()).await?;
-    }
-    let jobs = context.jobs().await?;
-    if args.fresh && !selection.persons.is_empty() {
-        for job in jobs.iter().filter(|job| job.kind == JobKind::Pull) {
-            pull_afresh(context, job, &selection.persons).await?;
-        }
-    }
+    // their settings are what is judged by
+    context.jobs().await?;
     let summary = verify_year(context, args.year, &selection).await?;
     let ended = Ended::of(!summary.without_wage_class.is_empty());
     out.value(&Report { year: args.year, summary }, describe)?;
     Ok(ended)
-}
-
-/// Nobody is verified, and no source is asked, who has no placement there.
-async fn refuse_unplaced(
-    context: &Context,
-    args: &VerifyArgs,
-    employer: Option<UnitId>,
-    person: PersonId,
-) -> anyhow::Result<()> {
-    let seq = context.store.head().await?;
-    let placed = match employer {
-        Some(employer) => context.store.placed_persons(args.year, employer, seq).await?,
-        None => context.store.placed_among(args.year, seq, &[person]).await?,
-    };
-    if placed.contains(&person) {
-        return Ok(());
-    }
-    let at = args.employer.as_deref().map_or_else(String::new, |code| format!(" at {code}"));
-    Err(usage(format!("this person has no placement{at} in {}", args.year)))
-}
-
-/// That somebody asked for these persons, before it is done: the persons see it as they see what is asked for over HTTP.
-async fn note_reverification(context: &Context, args: &VerifyArgs, person: Option<PersonId>) -> anyhow::Result<()> {
-    let object = format!("verification {}: {}", args.year, whose(args.employer.as_deref(), person));
-    let at = context.store.now().await?;
-    let act = Act::read(at, &context.actor, Action::Reverify, object).with("fresh", args.fresh);
-    Ok(context.store.record(&act).await?)
-}
-
-async fn pull_afresh(context: &Context, job: &crate::config::Job, persons: &[PersonId]) -> anyhow::Result<()> {
-    let pulled =
-        ingest::pull_persons(&context.store, job, &context.environment, persons, None, &context.actor.name).await?;
-    match pulled {
-        Some(counts) => {
-            eprintln!("{}: {} records, {} of them new or changed", job.name, counts.read, counts.new + counts.changed);
-        }
-        None => eprintln!("{}: cannot be asked for one person; what was pulled last stands", job.name),
-    }
-    Ok(())
 }
 
 fn describe(report: &Report) -> String {
@@ -157,7 +106,6 @@ fn describe(report: &Report) -> String {
         let causes: Vec<String> = summary.causes.iter().map(|(cause, persons)| format!("{cause} {persons}")).collect();
         lines.push(format!("    persons by cause: {}", causes.join(", ")));
     }
-    lines.extend(summary.differences.iter().map(told));
     lines.extend(unjudged(summary));
     lines.join("\n")
 }
@@ -172,35 +120,25 @@ pub(super) fn unjudged(summary: &Summary) -> impl Iterator<Item = String> + '_ {
     })
 }
 
-fn told(difference: &Difference) -> String {
-    let Difference { person, employer_uscc, month, check, before, now } = difference;
-    let before = before.unwrap_or("not verified");
-    format!("    {employer_uscc} person {} {month} {check}: {before} → {now}", person.0)
-}
-
 /// Judges at a point of the past by the policy that was in use then.
 async fn as_of(
     context: &Context,
-    year: i32,
+    args: &VerifyArgs,
     selection: &Selection,
-    at: DateTime<Utc>,
-    (object, out): (String, Output),
+    as_of: &AsOf,
+    out: Output,
 ) -> anyhow::Result<Ended> {
-    context.refuse_before_horizon(RetentionClass::SupersededRecords, at).await?;
-    let store = &context.store;
-    let point = Point { seq: store.head_at(at).await?, business_date: clock::business_date(at) };
-    let policy = match store.last_verification(at).await? {
-        Some(past) => match store.find_policy(&past.policy_version).await? {
-            Some(text) => policy::recall(&text)?,
-            None => context.policy()?.policy,
-        },
-        None => context.policy()?.policy,
-    };
+    let (store, year) = (&context.store, args.year);
+    let (point, policy) = as_of.known(context).await?;
+    let (employer, person) = (args.employer.as_deref(), selection.persons.first().copied());
     let mut judged: Vec<JudgedYear> = Vec::new();
     let bar = progress("as of");
     let summary = judge_at(store, &policy, year, point, selection, &mut |chunk| judged.extend(chunk)).await;
     bar.finish_and_clear();
     let summary = summary?;
+    if judged.is_empty() && person.is_some() && summary.without_wage_class.is_empty() {
+        return Err(unplaced(year, employer));
+    }
     let rows: Vec<YearRow> = judged
         .iter()
         .map(|one| YearRow {
@@ -210,16 +148,11 @@ async fn as_of(
             runs: [0; 12],
         })
         .collect();
-    Shown::print_all(context, year, &rows, out, &object).await?;
+    let what = format!("verification {year} as of {as_of}");
+    Look { context, year, what, employer, person, out, noted: false }.show(&rows).await?;
     eprintln!(
-        "as of {} (publish {}, business date {}, policy {}): {} placements, {} of {} months pass; nothing was written",
-        clock::rfc3339(at),
-        point.seq,
-        point.business_date,
-        policy.version,
-        summary.placements,
-        summary.passed,
-        summary.months
+        "as of {as_of} (publish {}, business date {}, policy {}): {} placements, {} of {} months pass; nothing was written",
+        point.seq, point.business_date, policy.version, summary.placements, summary.passed, summary.months
     );
     for line in unjudged(&summary) {
         eprintln!("{line}");

@@ -1,5 +1,7 @@
 //! Staff verify a person or an employer again: at once by what is stored, or after the sources were asked afresh, which the scheduler does.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -76,7 +78,7 @@ pub struct ChangedCheck {
 }
 
 /// What is kept of a verification with its run.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 struct Kept {
     #[serde(default)]
     seq: i64,
@@ -84,7 +86,7 @@ struct Kept {
     differences: Vec<KeptDifference>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct KeptDifference {
     employer_uscc: String,
     #[serde(flatten)]
@@ -153,14 +155,65 @@ pub async fn reverify(
     actor: &Actor,
     asked: Reverification,
 ) -> Result<Verification, DeclareError> {
-    let of = check(store, actor, reading, &asked).await?;
-    // before it: verifying is many transactions, and each may be the last
-    store.record(&act(store.now().await?, actor, &of, &asked, false)).await?;
-    let selection = Selection { persons: asked.person.into_iter().collect(), ..Selection::of_employer(asked.employer) };
-    let summary = verify(store, reading, asked.year, &selection, &actor.name, &|_| ()).await?;
-    let kept: Kept = serde_json::from_value(serde_json::to_value(&summary)?)?;
-    let outcome = Some(outcome(store, &asked, &of.uscc, kept).await?);
-    Ok(Verification { outcome, ..at_once(of.uscc.to_string(), asked) })
+    let asked = Permitted::note(store, reading, actor, vec![asked], false).await?;
+    let found = asked.verify(store, reading, actor).await?;
+    let found = found.verifications.into_iter().next();
+    Ok(found.ok_or(Denied::NotFound)?)
+}
+
+/// Re-verifications at once, of an employer, or of one person at some employers: noted, and not done yet.
+#[derive(Debug)]
+pub struct Permitted {
+    asked: Vec<(Reverification, EmployerEntry)>,
+}
+
+/// What re-verifications at once found.
+#[derive(Debug)]
+pub struct Found {
+    /// In the order in which they were asked for.
+    pub verifications: Vec<Verification>,
+    /// Codes of employers that cannot be judged: the policy has no wage class for their division, nor do they say one.
+    pub without_wage_class: BTreeSet<String>,
+}
+
+impl Permitted {
+    /// Notes who asks for them, if they may, and the person is placed there: before a source is asked (`fresh`) and anything is written.
+    /// All are of one year, and of one person if there are several.
+    pub async fn note(
+        store: &Store,
+        reading: &Reading,
+        actor: &Actor,
+        asked: Vec<Reverification>,
+        fresh: bool,
+    ) -> Result<Self, DeclareError> {
+        let mut permitted = Vec::with_capacity(asked.len());
+        for one in asked {
+            permitted.push((one, check(store, actor, reading, &one).await?));
+        }
+        // before it: verifying is many transactions, and each may be the last
+        let at = store.now().await?;
+        for (one, of) in &permitted {
+            store.record(&act(at, actor, of, one, fresh)).await?;
+        }
+        Ok(Self { asked: permitted })
+    }
+
+    /// Verifies by what is stored, once for all of them.
+    pub async fn verify(self, store: &Store, reading: &Reading, actor: &Actor) -> Result<Found, DeclareError> {
+        let Some((first, _)) = self.asked.first() else {
+            return Ok(Found { verifications: Vec::new(), without_wage_class: BTreeSet::new() });
+        };
+        let selection =
+            Selection { persons: first.person.into_iter().collect(), ..Selection::of_employer(first.employer) };
+        let summary = verify(store, reading, first.year, &selection, &actor.name, &|_| ()).await?;
+        let kept: Kept = serde_json::from_value(serde_json::to_value(&summary)?)?;
+        let mut verifications = Vec::with_capacity(self.asked.len());
+        for (one, of) in self.asked {
+            let outcome = Some(outcome(store, &one, &of.uscc, kept.clone()).await?);
+            verifications.push(Verification { outcome, ..at_once(of.uscc.to_string(), one) });
+        }
+        Ok(Found { verifications, without_wage_class: summary.without_wage_class.into_keys().collect() })
+    }
 }
 
 /// Queues it behind a fresh pull; the number under which it is asked after.

@@ -64,7 +64,7 @@ impl Scope {
         }
     }
 
-    fn entered_sql(&self, alias: &str) -> String {
+    pub(super) fn entered_sql(&self, alias: &str) -> String {
         let seq = self.seq;
         format!("{alias}.from_seq <= {seq} and ({alias}.to_seq is null or {alias}.to_seq > {seq})")
     }

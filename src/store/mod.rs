@@ -65,6 +65,7 @@ pub mod overlaps;
 pub mod owners;
 pub mod page_log;
 mod partitions;
+pub mod past;
 pub mod people;
 pub mod person_codes;
 pub mod person_months;

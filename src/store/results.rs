@@ -1,12 +1,13 @@
 //! Results: a row a placement and year, twelve packed months; only rows that differ are written.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::facts::{Persons, Scope};
 use super::frames::{CopyRows, Width, copy_out};
 use super::owners::Owned;
+use super::past::Written;
 use super::people::Identity;
 use super::runs::Started;
 use super::{Store, StoreError};
@@ -41,15 +42,6 @@ pub struct Changes {
     pub rows: Vec<ChangedRow>,
     /// Rows of placements that are not there any more.
     pub gone: Vec<(PersonId, UnitId)>,
-}
-
-/// A verification that ended.
-#[derive(Clone, Debug)]
-pub struct PastVerification {
-    pub number: i32,
-    pub seq: i64,
-    pub business_date: NaiveDate,
-    pub policy_version: String,
 }
 
 /// Which run a month's verdict is from.
@@ -172,26 +164,23 @@ impl Store {
         self.read_rows("verification", "true", scope).await
     }
 
-    /// Rows of a scope as they stood when the run of this number had ended.
-    pub async fn year_rows_at(&self, scope: &Scope, run: i32) -> Result<Vec<YearRow>, StoreError> {
+    /// Rows of the scope's placements, as they stood at its sequence: what was stored of them at a time of the past, or is now.
+    pub async fn placed_rows(&self, scope: &Scope, written: &Written) -> Result<Vec<YearRow>, StoreError> {
         let filter = format!("year = {} and {}", scope.year, scope.person_filter("person_id"));
-        let source = format!(
-            "(select distinct on (person_id, employer_id) person_id, employer_id, year, cells, runs from (
-                  select person_id, employer_id, year, cells, runs, 2147483647 as replaced_by from verification where {filter}
-                  union all
-                  select person_id, employer_id, year, cells, runs, replaced_by from verification_history where {filter}) as ever
-              where replaced_by > {run} order by person_id, employer_id, replaced_by) as stood"
+        let placed = format!(
+            "exists (select from placement p where p.person_id = stood.person_id and p.employer_id = stood.employer_id
+                     and p.year = {} and {})",
+            scope.year,
+            scope.entered_sql("p")
         );
-        // a row that was first written later says so in all its months
-        let known = format!("not exists (select from unnest(runs) as wrote where wrote > {run})");
-        self.read_rows(&source, &known, scope).await
+        self.read_rows(&written.source(&filter), &placed, scope).await
     }
 
-    async fn read_rows(&self, source: &str, known: &str, scope: &Scope) -> Result<Vec<YearRow>, StoreError> {
+    async fn read_rows(&self, source: &str, condition: &str, scope: &Scope) -> Result<Vec<YearRow>, StoreError> {
         let mut connection = self.pool.acquire().await?;
         let months: Vec<String> = (1..=12).map(|month| format!("cells[{month}], runs[{month}]")).collect();
         let query = format!(
-            "select person_id, employer_id, {} from {source} where year = {} and {} and {known}
+            "select person_id, employer_id, {} from {source} where year = {} and {} and {condition}
              order by person_id, employer_id",
             months.join(", "),
             scope.year,
@@ -290,33 +279,6 @@ impl Store {
         self.ensure_ours(&mut transaction).await?;
         transaction.commit().await?;
         Ok(())
-    }
-
-    /// The policy text of a version that was ever used.
-    pub async fn find_policy(&self, version: &str) -> Result<Option<String>, StoreError> {
-        Ok(sqlx::query_scalar!("select content from policy where version = $1", version)
-            .fetch_optional(&self.pool)
-            .await?)
-    }
-
-    /// The last verification that had ended at an instant.
-    pub async fn last_verification(&self, at: DateTime<Utc>) -> Result<Option<PastVerification>, StoreError> {
-        Ok(sqlx::query_as!(
-            PastVerification,
-            r#"select run_number as number, seq as "seq!", business_date, policy_version as "policy_version!" from run
-               where kind = 'verify' and state = 'done' and finished_at <= $1 and seq is not null and policy_version is not null
-               order by run_number desc limit 1"#,
-            at
-        )
-        .fetch_optional(&self.pool)
-        .await?)
-    }
-
-    /// The last publish before an instant.
-    pub async fn head_at(&self, at: DateTime<Utc>) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar!(r#"select coalesce(max(seq), 0) as "seq!" from publish where published_at <= $1"#, at)
-            .fetch_one(&self.pool)
-            .await?)
     }
 
     /// What the verification run read and judged by; the policy's text is kept.

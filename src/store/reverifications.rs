@@ -111,6 +111,18 @@ impl Store {
         Ok(Queued::Task(task_id))
     }
 
+    /// The employers that have placed the person in that year.
+    pub async fn list_employers_of(&self, person: PersonId, year: i32) -> Result<Vec<UnitId>, StoreError> {
+        let units = sqlx::query_scalar!(
+            "select employer_id from placement where person_id = $1 and year = $2 and to_seq is null order by employer_id",
+            person.0,
+            year as i16
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(units.into_iter().map(UnitId).collect())
+    }
+
     /// The runs of a task, in the order in which they began.
     pub async fn list_runs_of_task(&self, task_id: i64) -> Result<Vec<RunOfTask>, StoreError> {
         Ok(sqlx::query_as!(

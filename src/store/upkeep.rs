@@ -242,15 +242,21 @@ impl Store {
         Ok(())
     }
 
-    /// What results were until a run before the instant replaced it.
+    /// What results were until a run that had ended at the instant replaced it, with all that was before.
     async fn remove_result_history(&self, before: DateTime<Utc>, went: &mut u64) -> Result<(), StoreError> {
         self.move_horizon(Class::ResultHistory, before).await?;
-        let Some(last) = self.last_verification(before).await? else { return Ok(()) };
+        let Some(ended) = self.find_ended_runs(before).await? else { return Ok(()) };
         loop {
+            // of the versions of a row the first ones go and none between: each tells who wrote the next
             let done = sqlx::query!(
-                "delete from verification_history where ctid = any (array (
-                     select ctid from verification_history where replaced_by <= $1 limit $2))",
-                last.number,
+                "with replaced as (
+                     select person_id, employer_id, year, seq, (select max(run) from unnest(runs) as run) as last_run
+                     from verification_history where replaced_by <= $1 and replaced_by <> all($2) limit $3)
+                 delete from verification_history h using replaced r
+                 where h.person_id = r.person_id and h.employer_id = r.employer_id and h.year = r.year
+                   and (h.seq, (select max(run) from unnest(h.runs) as run)) <= (r.seq, r.last_run)",
+                ended.up_to,
+                &ended.but,
                 AT_ONCE
             )
             .execute(&self.pool)

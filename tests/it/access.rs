@@ -522,10 +522,12 @@ async fn whose_results_are_looked_at_or_verified_at_the_command_line_stands_in_t
         ("read_results", format!("explanation 2025-03: employer {E1}, person {number}")),
         ("read_results", format!("results 2025: employer {E1}, person {number}")),
         ("read_results", format!("results 2025: employer {E1}, every person")),
-        ("reverify", format!("verification 2025: employer {E1}, person {number}")),
-        ("reverify", format!("verification 2025: employer {E1}, every person")),
+        ("reverify", format!("placement {E1} 2025 person {number}")),
+        ("read_results", format!("results 2025: employer {E1}, person {number}")),
+        ("reverify", format!("employer {E1} 2025")),
+        ("read_results", format!("results 2025: employer {E1}, every person")),
     ];
     assert_eq!(rows, expected.map(|(action, object)| (action.to_owned(), object)));
     let of_person = AuditFilter { person: Some(person), ..filter };
-    assert_eq!(store.list_audit(&of_person, 10).await.expect("rows").len(), 3, "the person sees what names them");
+    assert_eq!(store.list_audit(&of_person, 10).await.expect("rows").len(), 4, "the person sees what names them");
 }

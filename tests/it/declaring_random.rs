@@ -9,6 +9,7 @@ use renzheng::domain::declaration::Stage;
 use renzheng::domain::verdict::Verdict;
 use renzheng::store::facts::{Persons, Scope};
 use renzheng::store::outbox::{Answered, AttemptRecord};
+use renzheng::store::past::{EndedRuns, Written};
 
 use crate::acts::{self, Desk, Random};
 use crate::declaring::{FACTORY, SCHOOL, Scene};
@@ -166,7 +167,8 @@ async fn assert_frozen_as_seen(scene: &Scene, declaring: Declaring, version: u32
     .expect("choices");
     let persons = store.placed_persons(declaring.year, employer, seq - 1).await.expect("persons");
     let scope = Scope { year: declaring.year, seq: seq - 1, persons: Persons::These(persons) };
-    let rows = store.year_rows_at(&scope, last_run).await.expect("results");
+    let runs = EndedRuns { up_to: last_run, but: Vec::new() };
+    let rows = store.placed_rows(&scope, &Written::By(runs)).await.expect("results");
     let mut seen = BTreeMap::new();
     for row in rows.iter().filter(|row| row.employer == employer) {
         for (month, cell) in (declaring.year * 12..).zip(row.cells) {

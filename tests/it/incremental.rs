@@ -23,6 +23,7 @@ use renzheng::domain::ruling::PrevailingReason;
 use renzheng::ingest;
 use renzheng::policy::{self, Reading};
 use renzheng::store::facts::{Persons, Scope, Shard};
+use renzheng::store::past::Written;
 use renzheng::store::results::YearRow;
 use renzheng::verify::changes::Point;
 use renzheng::verify::{Selection, Summary, judge_at, verify};
@@ -568,9 +569,13 @@ async fn live(nights: &[Vec<Step>]) -> Result<u32, TestCaseError> {
     }
     for past in &province.past {
         prop_assert_eq!(&cells(&past.rows), &province.judged(past.point, &past.policy).await);
-        let run = province.harness.store.last_verification(past.ended_at).await.expect("found").expect("a run");
-        let stood = province.harness.store.year_rows_at(&Province::everybody(0), run.number).await.expect("rows");
-        prop_assert_eq!(&stood, &past.rows, "as it stood after run {}", run.number);
+        let (store, scope) = (&province.harness.store, Province::everybody(past.point.seq));
+        let ended = store.find_ended_runs(past.ended_at).await.expect("found").expect("a run");
+        let number = ended.up_to;
+        for written in [Written::By(ended), Written::UpTo { seq: past.point.seq, number }] {
+            let stood = store.placed_rows(&scope, &written).await.expect("rows");
+            prop_assert_eq!(&stood, &past.rows, "as it stood after run {}: {:?}", number, written);
+        }
     }
     Ok(incremental)
 }
