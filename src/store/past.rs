@@ -52,24 +52,31 @@ impl Written {
     /// What rows of a year are read from, of those that `filter` lets through, both SQL over integers only: a row a placement.
     ///
     /// Versions of a row follow each other by the sequence at which they were judged, then by their latest run: no other is ever written
-    /// over the one before it. Who wrote a version is told by the one that it replaced; without one, by the version itself: of the first
-    /// all months are of one run.
+    /// over the one before it. Who wrote a version is told by the one that it replaced, unless it replaced none or came after that one was
+    /// taken away: then all its months are of one run. What nobody wrote over was taken away with its placement.
     pub(super) fn source(&self, filter: &str) -> String {
-        let stood = match self {
+        let (stood, gone) = match self {
             Self::Now => return "verification as stood".to_owned(),
-            Self::By(ended) => ended.sql("writer"),
-            Self::UpTo { seq, number } => format!("(seq, writer) <= ({seq}, {number})"),
+            Self::By(ended) => (ended.sql("writer"), ended.sql("gone_by")),
+            Self::UpTo { seq, number } => {
+                (format!("(seq, writer) <= ({seq}, {number})"), format!("gone_by <= {number}"))
+            }
         };
         let version =
             "person_id, employer_id, year, cells, runs, seq, (select max(run) from unnest(runs) as run) as last_run";
         format!(
-            "(select distinct on (person_id, employer_id) person_id, employer_id, year, cells, runs
-              from (select *, lag(replaced_by) over (partition by person_id, employer_id order by seq, last_run) as written_by
-                    from (select {version}, null::integer as replaced_by from verification where {filter}
-                          union all
-                          select {version}, replaced_by from verification_history where {filter}) as ever) as version
-              where exists (select from unnest(case when written_by is null then runs else array[written_by] end) as writer where {stood})
-              order by person_id, employer_id, seq desc, last_run desc) as stood"
+            "(select person_id, employer_id, year, cells, runs
+              from (select distinct on (person_id, employer_id) *
+                    from (select *, case when lead(writer) over versions is distinct from replaced_by then replaced_by end as gone_by
+                          from (select *, greatest(lag(replaced_by) over versions, (select min(run) from unnest(runs) as run)) as writer
+                                from (select {version}, null::integer as replaced_by from verification where {filter}
+                                      union all
+                                      select {version}, replaced_by from verification_history where {filter}) as ever
+                                window versions as (partition by person_id, employer_id order by seq, last_run)) as written
+                          window versions as (partition by person_id, employer_id order by seq, last_run)) as version
+                    where {stood}
+                    order by person_id, employer_id, seq desc, last_run desc) as latest
+              where gone_by is null or not ({gone})) as stood"
         )
     }
 }

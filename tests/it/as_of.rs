@@ -10,7 +10,7 @@ use renzheng::store::Store;
 use renzheng::store::facts::{Persons, Scope, Shard};
 use renzheng::store::past::{EndedRuns, Written};
 use renzheng::store::publish::Cause;
-use renzheng::store::results::{ChangedRow, YearRow};
+use renzheng::store::results::{Changes, ChangedRow, YearRow};
 use renzheng::store::runs::{Ending, Started, Trigger};
 use renzheng::verify::{Selection, verify};
 use serde_json::Value;
@@ -151,8 +151,8 @@ async fn written(scene: &Scene, person: PersonId, run: &Started, seq: i64) {
     let verdict = Verdict::unpack(row.cells[0]).expect("a verdict");
     row.cells[0] = Verdict { conflict: !verdict.conflict, ..verdict }.pack();
     row.runs[0] = run.number;
-    let changed = [ChangedRow { row, cause: 1, pending: 0 }];
-    scene.store().save_year_rows(YEAR, seq, run.number, &changed).await.expect("written");
+    let changes = Changes { rows: vec![ChangedRow { row, cause: 1, pending: 0 }], gone: Vec::new() };
+    scene.store().save_year_rows(YEAR, seq, run.number, &changes).await.expect("written");
 }
 
 async fn stood(scene: &Scene, written: &Written, person: PersonId) -> YearRow {

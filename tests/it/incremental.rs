@@ -633,7 +633,7 @@ async fn results_go_with_their_placement_and_the_past_keeps_them() {
     let mut province = Province::begin().await;
     province.verify().await;
     let (before, employer) = (province.stored().await, province.unit(2).await);
-    let run = province.past.last().expect("a verification").ended_at;
+    let (then, seq) = province.past.last().map(|past| (past.ended_at, past.point.seq)).expect("a verification");
     province.take(&Step::Delete { person: 2, employer: 2 }).await;
     let night = province.verify().await;
     assert_eq!((night.full, night.placements, night.removed_placements), (false, 0, 1));
@@ -642,8 +642,8 @@ async fn results_go_with_their_placement_and_the_past_keeps_them() {
         before.iter().filter(|row| row.person != person || row.employer != employer).cloned().collect();
     assert_eq!((rest.len() + 1, &province.stored().await), (before.len(), &rest));
     let store = &province.harness.store;
-    let run = store.last_verification(run).await.expect("found").expect("a run");
-    assert_eq!(store.year_rows_at(&Province::everybody(0), run.number).await.expect("rows"), before);
+    let then = Written::By(store.find_ended_runs(then).await.expect("found").expect("runs"));
+    assert_eq!(store.placed_rows(&Province::everybody(seq), &then).await.expect("rows"), before);
     let full = Selection { full: true, ..Selection::default() };
     let all = verify(store, &province.policy, YEAR, &full, "test", &|_| ()).await.expect("verified");
     assert_eq!((all.changed_months, all.removed_placements), (0, 0));
