@@ -253,7 +253,7 @@ async fn a_look_at_everybody_is_one_row_of_the_audit_and_each_person_who_is_reve
     persons.dedup();
     assert!(persons.len() == 7 && persons.last() > Some(&20_000), "{persons:?}");
     let look = ("read_results".to_owned(), "results 2025: every employer, every person".to_owned());
-    assert_eq!(audited(&scene).await, [look.clone()]);
+    assert_eq!(audited(&scene).await, std::slice::from_ref(&look));
     lines(&scene, &results(&["--reveal"]));
     let revealed =
         persons.iter().map(|person| ("reveal".to_owned(), format!("results 2025: every employer, person {person}")));

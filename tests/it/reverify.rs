@@ -40,7 +40,7 @@ async fn what_is_verified_at_once_is_told_with_its_results_masked() {
     let (code, lines, words) = told(&mut program(&scene, &["verify", "--year", "2025", "--person", &number]));
     assert_eq!((code, lines.len()), (0, 2), "{words}");
     let mut codes: Vec<&Value> = lines.iter().map(|line| &line["employer_uscc"]).collect();
-    codes.sort_by_key(|code| code.to_string());
+    codes.sort_by_key(ToString::to_string);
     assert_eq!(codes, [&json!(uscc(0)), &json!(uscc(1))]);
     let own = lines.iter().find(|line| line["employer_uscc"] == uscc(0)).expect("the employer's");
     assert_eq!((&own["person_id"], &own["progress"], &own["year"]), (&json!(person), &json!("done"), &json!(2025)));
