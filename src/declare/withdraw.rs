@@ -38,7 +38,7 @@ pub async fn ask(
     let case = Case::open(store, actor, Action::AskWithdrawal, declaring).await?;
     let reason = Reason::parse(&asking.reason)?.as_str();
     let levy_paid = asking.levy_paid;
-    let refund_reference = checked_reference(asking.refund_reference.clone())?;
+    let refund_reference = checked_reference(asking.refund_reference.as_deref())?;
     let doing = Doing {
         actor,
         action: Action::AskWithdrawal,
@@ -63,7 +63,7 @@ pub async fn decide(
     let case = Case::open(store, actor, Action::DecideWithdrawal, declaring).await?;
     let reason = Reason::parse(&deciding.reason)?.as_str();
     let approve = deciding.approve;
-    let refund_reference = checked_reference(deciding.refund_reference.clone())?;
+    let refund_reference = checked_reference(deciding.refund_reference.as_deref())?;
     let doing = Doing {
         actor,
         action: Action::DecideWithdrawal,

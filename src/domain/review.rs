@@ -440,9 +440,9 @@ mod tests {
 
     #[test]
     fn grounds_and_standings_are_told_in_words() {
+        use MonthStanding as M;
         assert_eq!(Grounds::ALL.to_string(), "wage, pension, medical, certificate, age, contract, dispatch, conflict");
         assert_eq!(Grounds::ALL.chinese(), "工资、社保、医保、残疾证、年龄、合同、派遣备案、重复申报");
-        use MonthStanding as M;
         let all =
             [M::Unticked, M::Passed, M::Approved, M::EvidenceMissing(WAGE), M::Ready, M::UnderReview, M::Rejected];
         let words = ["unticked", "passed", "approved", "evidence_missing", "ready", "under_review", "rejected"];

@@ -186,7 +186,7 @@ fn plain_path(path: &serde_path_to_error::Path, is_unknown: bool) -> Option<Stri
     let steps = path.iter().len() - usize::from(is_unknown && path.iter().len() > 0);
     for step in path.iter().take(steps) {
         match step {
-            Segment::Seq { index } => told.push_str(&format!("[{index}]")),
+            Segment::Seq { index } => told.extend(["[", &index.to_string(), "]"]),
             Segment::Map { key: name } | Segment::Enum { variant: name } if is_plain(name) => {
                 if !told.is_empty() {
                     told.push('.');

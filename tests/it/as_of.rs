@@ -10,7 +10,7 @@ use renzheng::store::Store;
 use renzheng::store::facts::{Persons, Scope, Shard};
 use renzheng::store::past::{EndedRuns, Written};
 use renzheng::store::publish::Cause;
-use renzheng::store::results::{Changes, ChangedRow, YearRow};
+use renzheng::store::results::{ChangedRow, Changes, YearRow};
 use renzheng::store::runs::{Ending, Started, Trigger};
 use renzheng::verify::{Selection, verify};
 use serde_json::Value;

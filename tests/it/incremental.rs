@@ -451,7 +451,7 @@ impl Province {
                 let register = Register { store: &self.harness.store, policy: &self.policy.policy, actor: &operator };
                 let (unit, person) = (self.unit(*employer).await, self.person(*person).await);
                 // refused where there is no such placement, or it is completed: then nothing changed
-                drop(register.delete_placement(unit, YEAR as i16, person, "entered by mistake").await);
+                drop(Box::pin(register.delete_placement(unit, YEAR as i16, person, "entered by mistake")).await);
             }
             Step::Apart { person, employer } => {
                 let selection = match person {
@@ -459,7 +459,7 @@ impl Province {
                     None => Selection::of_employer(self.unit(*employer).await),
                 };
                 let store = &self.harness.store;
-                verify(store, &self.policy, YEAR, &selection, "test", &|_| ()).await.expect("verified");
+                Box::pin(verify(store, &self.policy, YEAR, &selection, "test", &|_| ())).await.expect("verified");
             }
             Step::Days(days) => {
                 self.today = self.today.checked_add_days(Days::new((*days).into())).expect("a date");

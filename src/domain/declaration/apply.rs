@@ -30,11 +30,11 @@ impl Declaration {
             Event::Reopen { by } => self.reopen(Act { by, at }),
             Event::Close { by, reason } => self.close(Act { by, at }, reason),
             Event::AskWithdrawal { by, reason, levy_paid, refund_reference } => {
-                self.ask_withdrawal(Act { by, at }, reason, levy_paid, refund_reference)
+                self.ask_withdrawal(Act { by, at }, reason, levy_paid, refund_reference.as_deref())
             }
             Event::DecideWithdrawal { by, approve, reason, refund_reference } => {
                 let outcome = Outcome { decided: Act { by, at }, approved: approve, reason };
-                self.decide_withdrawal(outcome, refund_reference)
+                self.decide_withdrawal(outcome, refund_reference.as_deref())
             }
             Event::AskAmendment { by, changes } => self.ask_amendment(Act { by, at }, changes),
             Event::DecideAmendment { by, approve, reason, certification_number } => {
@@ -311,7 +311,7 @@ impl Declaration {
         self.amendment.as_ref().filter(|request| request.outcome.is_none())
     }
 
-    fn ask_withdrawal(mut self, asked: Act, reason: String, levy_paid: bool, refund_reference: Option<String>) -> Next {
+    fn ask_withdrawal(mut self, asked: Act, reason: String, levy_paid: bool, refund_reference: Option<&str>) -> Next {
         let refund_reference = checked_reference(refund_reference)?;
         let same =
             |open: &Withdrawal| open.asked.by == asked.by && open.reason == reason && open.levy_paid == levy_paid;
@@ -326,7 +326,7 @@ impl Declaration {
         Ok((self, Vec::new()))
     }
 
-    fn decide_withdrawal(mut self, outcome: Outcome, refund_reference: Option<String>) -> Next {
+    fn decide_withdrawal(mut self, outcome: Outcome, refund_reference: Option<&str>) -> Next {
         if is_repeated(self.withdrawal.as_ref().and_then(|request| request.outcome.as_ref()), &outcome) {
             return Ok((self, Vec::new()));
         }

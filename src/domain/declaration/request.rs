@@ -11,8 +11,8 @@ use crate::domain::month::Month;
 pub const REFUND_REFERENCE_SIGNS: usize = 200;
 
 /// The reference of a refund as it is kept; a blank one is none.
-pub fn checked_reference(given: Option<String>) -> Result<Option<String>, Refused> {
-    let Some(reference) = given.as_deref().map(str::trim).filter(|reference| !reference.is_empty()) else {
+pub fn checked_reference(given: Option<&str>) -> Result<Option<String>, Refused> {
+    let Some(reference) = given.map(str::trim).filter(|reference| !reference.is_empty()) else {
         return Ok(None);
     };
     let too_long = reference.chars().count() > REFUND_REFERENCE_SIGNS;

@@ -66,7 +66,7 @@ struct Own {
 
 impl Own {
     async fn begin() -> Self {
-        let scene = Scene::begin().await;
+        let scene = Box::pin(Scene::begin()).await;
         let papers = papers(scene.store(), scene.person(0).await).await;
         Self { scene, papers }
     }

@@ -18,7 +18,7 @@ use crate::incremental::{YEAR, month_of, uscc};
 
 /// Person 0 passes at employer 0 and employer 1 alike.
 async fn twice() -> Scene {
-    let mut scene = Scene::begin().await;
+    let mut scene = Box::pin(Scene::begin()).await;
     scene.employ(0, 1).await;
     scene.night().await;
     scene
