@@ -347,6 +347,9 @@ mod tests {
         let soldiers = Certificate { kind: CertificateKind::DisabledSoldier, ..original };
         add_original(&mut held, soldiers);
         assert_eq!(held.len(), 2, "of another kind");
+        let mut held = vec![original];
+        add_original(&mut held, Certificate { level: 2, ..original });
+        assert_eq!(held.len(), 2, "what the register said at that very instant is not later");
     }
 
     const OVERLAP: CertificateMonth = CertificateMonth::Overlap;
@@ -499,7 +502,7 @@ mod tests {
             let at_once = with_status(certificate(3, "2024-05-01", "2034-04-30"), status, "2024-05-01");
             assert_eq!(in_force(&at_once, &[at_once]), None);
             assert_eq!(year(&[at_once], OVERLAP), "eeeeeeeeeeee");
-            let in_april = with_status(certificate(3, "2025-04-10", "2034-04-30"), status, "2025-04-10");
+            let in_april = with_status(certificate(3, "2025-04-02", "2034-04-30"), status, "2025-04-02");
             assert_eq!(year(&[in_april], OVERLAP), "yyy-eeeeeeee");
         }
     }

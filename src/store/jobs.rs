@@ -1,8 +1,7 @@
 //! Pull jobs as sources of records: interned, their settings kept by publish sequence.
 
-use std::time::Duration;
-
 use std::collections::HashMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::pool::PoolConnection;
