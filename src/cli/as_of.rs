@@ -74,7 +74,7 @@ impl AsOf {
         };
         let text = store.find_policy(&version).await?;
         let text = text.ok_or_else(|| anyhow::anyhow!("the text of policy {version} is not in the database"))?;
-        Ok((point, policy::parse(&text)?))
+        Ok((point, policy::recall(&text)?))
     }
 
     /// The publish sequence whose placements count there, and which of what was stored of them.

@@ -5,6 +5,7 @@ use super::context::{Context, usage};
 use super::output::Output;
 use super::results::whose;
 use super::table::grid;
+use super::verify::unjudged;
 use crate::config::{Job, JobKind};
 use crate::declare::reverify::{AskedSource, ChangedCheck, Outcome, Permitted, Verification};
 use crate::domain::facts::{PersonId, UnitId};
@@ -36,7 +37,6 @@ pub(super) async fn reverify(context: &Context, asked: &Asked<'_>, out: Output) 
     let sources = if asked.fresh { ask_sources(context, asked, &jobs).await? } else { Vec::new() };
     let unanswered = sources.iter().any(|source| source.state != "done");
     let found = permitted.verify(store, &reading, actor).await?;
-    let mut unjudged = false;
     for mut verification in found.verifications {
         verification.sources.clone_from(&sources);
         verification.ended = asked.fresh.then(|| if unanswered { "done_with_refusals" } else { "done" }.to_owned());
@@ -46,12 +46,11 @@ pub(super) async fn reverify(context: &Context, asked: &Asked<'_>, out: Output) 
             context.note_looks(vec![object], false).await?;
         }
         out.value(&verification, describe)?;
-        if found.without_wage_class.contains(&code) {
-            unjudged = true;
-            eprintln!("{code} was not judged: the policy has no wage class for its division, and it says none itself");
-        }
     }
-    Ok(Ended::of(unanswered || unjudged))
+    for line in unjudged(&found.without_wage_class) {
+        eprintln!("{line}");
+    }
+    Ok(Ended::of(unanswered || !found.without_wage_class.is_empty()))
 }
 
 /// Nobody is verified, and no source is asked, who has no placement there.

@@ -349,7 +349,7 @@ fn describe_year(VerifiedYear { year, summary }: &VerifiedYear) -> String {
         summary.changed_months,
         summary.changed_placements
     );
-    std::iter::once(judged).chain(unjudged(summary)).collect::<Vec<_>>().join("\n")
+    std::iter::once(judged).chain(unjudged(&summary.without_wage_class)).collect::<Vec<_>>().join("\n")
 }
 
 fn describe_pull(report: &Report) -> String {

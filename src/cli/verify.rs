@@ -1,5 +1,7 @@
 //! `renzheng verify`: judge anew what changed, or everything, or look at a point of the past.
 
+use std::collections::BTreeMap;
+
 use clap::{ArgGroup, Args};
 use serde::Serialize;
 
@@ -106,13 +108,13 @@ fn describe(report: &Report) -> String {
         let causes: Vec<String> = summary.causes.iter().map(|(cause, persons)| format!("{cause} {persons}")).collect();
         lines.push(format!("    persons by cause: {}", causes.join(", ")));
     }
-    lines.extend(unjudged(summary));
+    lines.extend(unjudged(&summary.without_wage_class));
     lines.join("\n")
 }
 
 /// Who was not judged, and what to do.
-pub(super) fn unjudged(summary: &Summary) -> impl Iterator<Item = String> + '_ {
-    summary.without_wage_class.iter().map(|(uscc, Unjudged { division, placements })| {
+pub(super) fn unjudged(without_wage_class: &BTreeMap<String, Unjudged>) -> impl Iterator<Item = String> + '_ {
+    without_wage_class.iter().map(|(uscc, Unjudged { division, placements })| {
         format!(
             "    {uscc}: {placements} placements were not judged, what was stored of them stays: the policy has no wage class for division \
              {division}, and the employer says none itself; enter it with a division of the policy's lists, or a `wage_class`, or complete the lists"
@@ -154,7 +156,7 @@ async fn as_of(
         "as of {as_of} (publish {}, business date {}, policy {}): {} placements, {} of {} months pass; nothing was written",
         point.seq, point.business_date, policy.version, summary.placements, summary.passed, summary.months
     );
-    for line in unjudged(&summary) {
+    for line in unjudged(&summary.without_wage_class) {
         eprintln!("{line}");
     }
     Ok(Ended::of(!summary.without_wage_class.is_empty()))

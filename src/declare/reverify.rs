@@ -1,6 +1,6 @@
 //! Staff verify a person or an employer again: at once by what is stored, or after the sources were asked afresh, which the scheduler does.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -18,7 +18,7 @@ use crate::store::Store;
 use crate::store::audit::Act;
 use crate::store::reverifications::{KIND, Queued, Reverification, RunOfTask};
 use crate::verify::grid::{GridLine, grid};
-use crate::verify::{Selection, verify};
+use crate::verify::{Selection, Unjudged, verify};
 
 words! {
     /// How far it is.
@@ -172,8 +172,8 @@ pub struct Permitted {
 pub struct Found {
     /// In the order in which they were asked for.
     pub verifications: Vec<Verification>,
-    /// Codes of employers that cannot be judged: the policy has no wage class for their division, nor do they say one.
-    pub without_wage_class: BTreeSet<String>,
+    /// Whose placements could not be judged, by USCC.
+    pub without_wage_class: BTreeMap<String, Unjudged>,
 }
 
 impl Permitted {
@@ -201,10 +201,11 @@ impl Permitted {
     /// Verifies by what is stored, once for all of them.
     pub async fn verify(self, store: &Store, reading: &Reading, actor: &Actor) -> Result<Found, DeclareError> {
         let Some((first, _)) = self.asked.first() else {
-            return Ok(Found { verifications: Vec::new(), without_wage_class: BTreeSet::new() });
+            return Ok(Found { verifications: Vec::new(), without_wage_class: BTreeMap::new() });
         };
-        let selection =
-            Selection { persons: first.person.into_iter().collect(), ..Selection::of_employer(first.employer) };
+        // of several employers one that cannot be judged keeps nobody from the others
+        let employer = (self.asked.len() == 1).then_some(first.employer);
+        let selection = Selection { employer, ..Selection::of_persons(first.person.into_iter().collect()) };
         let summary = verify(store, reading, first.year, &selection, &actor.name, &|_| ()).await?;
         let kept: Kept = serde_json::from_value(serde_json::to_value(&summary)?)?;
         let mut verifications = Vec::with_capacity(self.asked.len());
@@ -212,7 +213,7 @@ impl Permitted {
             let outcome = Some(outcome(store, &one, &of.uscc, kept.clone()).await?);
             verifications.push(Verification { outcome, ..at_once(of.uscc.to_string(), one) });
         }
-        Ok(Found { verifications, without_wage_class: summary.without_wage_class.into_keys().collect() })
+        Ok(Found { verifications, without_wage_class: summary.without_wage_class })
     }
 }
 
