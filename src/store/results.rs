@@ -233,21 +233,16 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         self.tell_changed_cells(&mut transaction, (year, seq, run), (first, last)).await?;
-        sqlx::query(
-            "insert into verification_history (person_id, employer_id, year, cells, runs, seq, cause, replaced_by)
-             select v.person_id, v.employer_id, v.year, v.cells, v.runs, v.seq, v.cause, $3
-             from verification v join changed_verification c using (person_id, employer_id)
-             where v.year = $1 and v.person_id between $4 and $5
-               and (v.seq, (select max(run) from unnest(v.runs) as run)) <= ($2, $3)
-             on conflict on constraint verification_history_is_one do nothing",
-        )
-        .bind(year as i16)
-        .bind(seq)
-        .bind(run)
-        .bind(first)
-        .bind(last)
-        .execute(&mut *transaction)
-        .await?;
+        for statement in [KEEP_WHAT_WAS, TAKE_AWAY_WHAT_IS_GONE] {
+            sqlx::query(statement)
+                .bind(year as i16)
+                .bind(seq)
+                .bind(run)
+                .bind(first)
+                .bind(last)
+                .execute(&mut *transaction)
+                .await?;
+        }
         sqlx::query(
             "insert into verification (person_id, employer_id, year, cells, runs, seq, cause, pending)
              select person_id, employer_id, $1, cells, runs, $2, cause, pending from changed_verification
@@ -262,20 +257,6 @@ impl Store {
         .bind(run)
         .execute(&mut *transaction)
         .await?;
-        if !gone.is_empty() {
-            sqlx::query(
-                "delete from verification v using changed_verification c
-                 where v.person_id = c.person_id and v.employer_id = c.employer_id and v.year = $1 and v.person_id between $4 and $5
-                   and c.cells is null and (v.seq, (select max(run) from unnest(v.runs) as run)) <= ($2, $3)",
-            )
-            .bind(year as i16)
-            .bind(seq)
-            .bind(run)
-            .bind(first)
-            .bind(last)
-            .execute(&mut *transaction)
-            .await?;
-        }
         self.ensure_ours(&mut transaction).await?;
         transaction.commit().await?;
         Ok(())
@@ -316,6 +297,18 @@ impl Store {
         .await?)
     }
 }
+
+/// What rows said, before it is written over or taken away. Bound: year, sequence, run, first and last person.
+const KEEP_WHAT_WAS: &str = "insert into verification_history (person_id, employer_id, year, cells, runs, seq, cause, replaced_by)
+     select v.person_id, v.employer_id, v.year, v.cells, v.runs, v.seq, v.cause, $3
+     from verification v join changed_verification c using (person_id, employer_id)
+     where v.year = $1 and v.person_id between $4 and $5 and (v.seq, (select max(run) from unnest(v.runs) as run)) <= ($2, $3)
+     on conflict on constraint verification_history_is_one do nothing";
+
+/// Bound likewise.
+const TAKE_AWAY_WHAT_IS_GONE: &str = "delete from verification v using changed_verification c
+     where v.person_id = c.person_id and v.employer_id = c.employer_id and c.cells is null
+       and v.year = $1 and v.person_id between $4 and $5 and (v.seq, (select max(run) from unnest(v.runs) as run)) <= ($2, $3)";
 
 /// Those that are gone have no cells.
 async fn copy_changed(connection: &mut PgConnection, changes: &Changes) -> Result<(), StoreError> {

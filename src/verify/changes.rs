@@ -91,9 +91,10 @@ pub async fn since_last(
     }
     let ids: Vec<PersonId> =
         touched.keys().copied().filter(|person| person.0 % i64::from(shard.of) == i64::from(shard.number)).collect();
-    let placed = store.placed_among(year, now.seq, &ids).await?;
+    let mut concerned: BTreeSet<PersonId> = store.placed_among(year, now.seq, &ids).await?.into_iter().collect();
     // whoever is placed no more may have results that are to go
-    let concerned: BTreeSet<PersonId> = placed.into_iter().chain(store.judged_among(year, &ids).await?).collect();
+    let rest: Vec<PersonId> = ids.into_iter().filter(|person| !concerned.contains(person)).collect();
+    concerned.extend(store.judged_among(year, &rest).await?);
     touched.retain(|person, _| concerned.contains(person));
     Ok(Work::These(touched))
 }
