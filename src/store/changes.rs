@@ -16,6 +16,13 @@ pub struct Verified {
     pub policy_version: String,
 }
 
+/// A verification of everybody, or of all of a shard, and the number of the run that it was.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    pub verified: Verified,
+    pub run: i32,
+}
+
 /// After one publish, up to another.
 #[derive(Clone, Copy, Debug)]
 pub struct Between {
@@ -25,17 +32,21 @@ pub struct Between {
 
 impl Store {
     /// The last verification of the shard, or of the whole year, whichever was later.
-    pub async fn find_verified(&self, year: i32, shards: u16, shard: u16) -> Result<Option<Verified>, StoreError> {
-        Ok(sqlx::query_as!(
-            Verified,
-            "select seq, business_date, policy_version from verified
+    pub async fn find_verified(&self, year: i32, shard: Shard) -> Result<Option<Mark>, StoreError> {
+        let Shard { number, of } = shard;
+        let found = sqlx::query!(
+            "select seq, business_date, policy_version, run_number from verified
              where year = $1 and (shards = $2 and shard = $3 or shards = 1) order by seq desc, business_date desc, run_number desc limit 1",
             year as i16,
-            shards as i16,
-            shard as i16
+            of as i16,
+            number as i16
         )
         .fetch_optional(&self.pool)
-        .await?)
+        .await?;
+        Ok(found.map(|row| Mark {
+            verified: Verified { seq: row.seq, business_date: row.business_date, policy_version: row.policy_version },
+            run: row.run_number,
+        }))
     }
 
     /// Everything of the shard is verified now; a later mark stands.
@@ -170,29 +181,27 @@ impl Store {
         Ok(rows.into_iter().map(UnitId).collect())
     }
 
-    /// Persons of the shard of whom a verification other than the last of everybody wrote something since that began. It judged by what was
-    /// so then: a day, a policy, settings that may have changed and changed back.
-    pub async fn persons_judged_apart(&self, year: i32, shard: Shard) -> Result<Vec<PersonId>, StoreError> {
+    /// Persons of the shard of whom another verification than its last one wrote something since that began. It judged by what was so then: a
+    /// day, a policy, settings that may have changed and changed back.
+    pub async fn persons_judged_apart(&self, year: i32, shard: Shard, last: i32) -> Result<Vec<PersonId>, StoreError> {
         let Shard { number, of } = shard;
         let rows = sqlx::query_scalar!(
-            "with mark as (
-               select v.run_number, started_at from verified v join run using (run_number)
-               where year = $1 and (shards = $2 and shard = $3 or shards = 1)
-               order by v.seq desc, v.business_date desc, v.run_number desc limit 1
-             ), apart as (
-               select run.run_number, run.run_number > mark.run_number as later from run, mark
-               where kind = 'verify' and run.run_number <> mark.run_number
-                 and (run.run_number > mark.run_number or finished_at is null or finished_at >= mark.started_at)
+            "with apart as (
+               select run_number, run_number > $4 as later from run
+               where kind = 'verify' and run_number <> $4
+                 and (run_number > $4 or finished_at is null
+                      or finished_at >= (select started_at from run where run_number = $4))
              )
              select person_id from verification
              where exists (select from apart) and year = $1 and person_id % $2 = $3
                and (exists (select from apart where later)
                     and greatest(runs[1], runs[2], runs[3], runs[4], runs[5], runs[6],
-                                 runs[7], runs[8], runs[9], runs[10], runs[11], runs[12]) > (select run_number from mark)
+                                 runs[7], runs[8], runs[9], runs[10], runs[11], runs[12]) > $4
                     or runs && array(select run_number from apart where not later))",
             year as i16,
             of as i16,
-            number as i16
+            number as i16,
+            last
         )
         .fetch_all(&self.pool)
         .await?;

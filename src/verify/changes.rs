@@ -79,14 +79,14 @@ pub async fn since_last(
     now: Point,
     policy_version: &str,
 ) -> Result<Work, StoreError> {
-    let Some(last) = store.find_verified(year, shard.of, shard.number).await? else {
+    let Some(last) = store.find_verified(year, shard).await? else {
         return Ok(Work::Everybody(Cause::Full));
     };
-    let mut touched = match since(store, year, &last, now, policy_version).await? {
+    let mut touched = match since(store, year, &last.verified, now, policy_version).await? {
         Work::These(touched) => touched,
         everybody @ Work::Everybody(_) => return Ok(everybody),
     };
-    for person in store.persons_judged_apart(year, shard).await? {
+    for person in store.persons_judged_apart(year, shard, last.run).await? {
         touched.entry(person).or_default().add(Cause::Asked);
     }
     let ids: Vec<PersonId> =

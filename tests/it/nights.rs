@@ -9,6 +9,7 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use renzheng::config::{Environment, Job};
 use renzheng::policy;
 use renzheng::schedule::Schedule;
+use renzheng::store::facts::Shard;
 use renzheng::verify::changes::Point;
 use sqlx::{Connection, PgConnection};
 
@@ -163,8 +164,8 @@ impl Nights {
     async fn assert_morning(&mut self, told: &str) {
         let store = &self.province.harness.store;
         // before the first verification there is nothing
-        let Some(verified) = store.find_verified(YEAR, 1, 0).await.expect("asked") else { return };
-        let point = Point { seq: verified.seq, business_date: verified.business_date };
+        let Some(last) = store.find_verified(YEAR, Shard::WHOLE).await.expect("asked") else { return };
+        let point = Point { seq: last.verified.seq, business_date: last.verified.business_date };
         let stored = cells(&self.province.stored().await);
         assert_eq!(stored, self.province.judged(point, &self.province.policy).await, "{told}");
     }
